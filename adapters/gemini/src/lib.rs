@@ -1,0 +1,6 @@
+//! Gemini image models: draw, edit and combine.
+
+// Every status and every size is decided by name, so that a new one does not fall into "the rest".
+#![warn(clippy::wildcard_enum_match_arm)]
+
+mod together;

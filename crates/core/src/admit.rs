@@ -1,0 +1,630 @@
+//! Whether an offer takes a request: every field is decided here, from data, and nowhere else.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+use crate::model::not_generative;
+use crate::{
+    Adapt, Adaptation, Bounds, Capabilities, DropOrNearest, Fact, ImageInput, ImageModel,
+    ImageRequest, ImageSource, Instructions, Offer, Pixels, Ratios, Refusal, RefusalCode, Size,
+    Terms, Warning, WarningCode, fit,
+};
+
+/// A request that may be sent, with what was changed for it.
+pub(crate) struct Verdict<'a> {
+    pub(crate) request: Cow<'a, ImageRequest>,
+    pub(crate) adaptations: Vec<Adaptation>,
+    pub(crate) warnings: Vec<Warning>,
+}
+
+/// Decides every field; all reasons against it are collected.
+pub(crate) fn admit<'a>(
+    model: &dyn ImageModel,
+    request: &'a ImageRequest,
+    terms: Terms<'_>,
+) -> Result<Verdict<'a>, Vec<Refusal>> {
+    let mut desk = Desk {
+        model,
+        offer: model.offer(),
+        adapt: terms.adapt,
+        verdict: Verdict { request: Cow::Borrowed(request), adaptations: vec![], warnings: vec![] },
+        refusals: Vec::new(),
+    };
+    // No `..` in either pattern: a new field does not compile until it is decided here.
+    let ImageRequest {
+        prompt,
+        images,
+        mask,
+        size,
+        count,
+        seed,
+        negative_prompt,
+        steps,
+        guidance,
+        output_format,
+        options,
+    } = request;
+    let Capabilities {
+        images: _,
+        transports: _,
+        media_types: _,
+        image_bytes: _,
+        image_pixels: _,
+        image_side: _,
+        pixel_budget: _,
+        body_bytes: _,
+        mask: takes_mask,
+        instructions,
+        ratios: _,
+        pixels: _,
+        count: counts,
+        seed: seeds,
+        negative_prompt: takes_negative,
+        steps: step_range,
+        guidance: guidance_range,
+        output_formats,
+        options: _,
+    } = &desk.offer.accepts;
+
+    desk.retirement(terms);
+    desk.prompt(prompt, instructions);
+    desk.images(images, mask.as_ref());
+    if mask.is_some() && !takes_mask.value {
+        desk.unsupported("mask", takes_mask, "a mask", Value::from("a mask"), "");
+    }
+    if mask.is_some() && images.is_empty() {
+        let refusal = Refusal::by_rule(RefusalCode::TooFew, "images");
+        desk.refuse(refusal.saying("was given a mask without an image", "give the image first"));
+    }
+    desk.size(*size);
+    if !counts.value.contains(count) {
+        let code =
+            if *count < counts.value.min { RefusalCode::TooFew } else { RefusalCode::TooMany };
+        let refusal = Refusal::new(code, "count", counts, counts.value, count);
+        let message = format!(
+            "makes {} {} a call, not {count}",
+            counts.value,
+            plural(counts.value.max, "picture")
+        );
+        let fix = format!("ask for {}", nearest(*count, counts.value));
+        desk.refuse(refusal.saying(message, fix));
+    }
+    desk.number("seed", *seed, seeds, terms.adapt.seed.map(|_| DropOrNearest::Drop), |it, to| {
+        it.seed = to
+    });
+    if negative_prompt.is_some() && !takes_negative.value {
+        let value = negative_prompt.as_deref().unwrap_or_default();
+        if terms.adapt.negative_prompt.is_some() {
+            desk.change("negative_prompt", "drop", value.into(), Value::Null, |it| {
+                it.negative_prompt = None
+            });
+        } else {
+            desk.unsupported(
+                "negative_prompt",
+                takes_negative,
+                "a negative prompt",
+                value.into(),
+                "say it in the prompt, or allow negative_prompt=drop",
+            );
+        }
+    } else if negative_prompt.as_deref().is_some_and(|it| it.trim().is_empty()) {
+        let refusal = Refusal::by_rule(RefusalCode::Empty, "negative_prompt");
+        desk.refuse(refusal.saying("was given an empty negative prompt", "leave it out"));
+    }
+    desk.number("steps", *steps, step_range, terms.adapt.steps, |it, to| it.steps = to);
+    if guidance.is_some_and(|it| !it.is_finite()) {
+        let refusal = Refusal::by_rule(RefusalCode::Invalid, "guidance");
+        desk.refuse(
+            refusal.saying("was given a guidance that is no number", "give a number such as 3.5"),
+        );
+    } else {
+        desk.number("guidance", *guidance, guidance_range, terms.adapt.guidance, |it, to| {
+            it.guidance = to
+        });
+    }
+    if let Some(format) = output_format
+        && !output_formats.value.contains(format)
+    {
+        if terms.adapt.output_format.is_some() {
+            let from = Value::from(format.name());
+            desk.change("output_format", "drop", from, Value::Null, |it| it.output_format = None);
+        } else if output_formats.value.is_empty() {
+            let got = Value::from(format.name());
+            desk.unsupported(
+                "output_format",
+                output_formats,
+                "an output format",
+                got,
+                "leave it out, or allow output_format=drop",
+            );
+        } else {
+            let names: Vec<&str> = output_formats.value.iter().map(|it| it.name()).collect();
+            let refusal = Refusal::new(
+                RefusalCode::NotListed,
+                "output_format",
+                output_formats,
+                &names,
+                format.name(),
+            );
+            let message = format!("makes {}, not {}", names.join(" or "), format.name());
+            desk.refuse(refusal.saying(message, format!("ask for {}", names.join(" or "))));
+        }
+    }
+    desk.options(options);
+    desk.finish()
+}
+
+struct Desk<'a, 'm> {
+    model: &'m dyn ImageModel,
+    offer: &'m Offer,
+    adapt: &'m Adapt,
+    verdict: Verdict<'a>,
+    refusals: Vec<Refusal>,
+}
+
+impl<'a> Desk<'a, '_> {
+    fn finish(mut self) -> Result<Verdict<'a>, Vec<Refusal>> {
+        if !self.refusals.is_empty() {
+            return Err(self.refusals);
+        }
+        if !self.offer.generative {
+            self.verdict.warnings.push(not_generative(self.model.id()));
+        }
+        for fact in self.offer.overlaid.iter() {
+            let message = format!("an overlay sets {fact}");
+            self.verdict.warnings.push(Warning::new(WarningCode::Overlay, None, message));
+        }
+        Ok(self.verdict)
+    }
+
+    fn refuse(&mut self, refusal: Refusal) {
+        self.refusals.push(refusal);
+    }
+
+    /// The offer takes no such thing. An empty fix becomes "leave it out".
+    fn unsupported<T>(&mut self, field: &str, limit: &Fact<T>, what: &str, got: Value, fix: &str) {
+        let refusal = Refusal::new(RefusalCode::Unsupported, field, limit, Value::Null, got);
+        let fix = if fix.is_empty() { "leave it out" } else { fix };
+        self.refuse(refusal.saying(
+            format!("takes no {}", what.trim_start_matches("a ").trim_start_matches("an ")),
+            fix,
+        ));
+    }
+
+    fn change(
+        &mut self,
+        field: &str,
+        method: &str,
+        from: Value,
+        to: Value,
+        set: impl FnOnce(&mut ImageRequest),
+    ) {
+        set(self.verdict.request.to_mut());
+        let (field, method) = (field.to_owned(), method.to_owned());
+        self.verdict.adaptations.push(Adaptation { field, method, from, to });
+    }
+
+    fn retirement(&mut self, terms: Terms<'_>) {
+        let Some(retirement) = &self.offer.retires else { return };
+        let instead = match &retirement.successor {
+            Some(successor) => format!("use {successor}"),
+            None => "choose another model".to_owned(),
+        };
+        let left = terms.today.days_until(retirement.date);
+        if left <= 0 {
+            let mut refusal = Refusal::by_rule(RefusalCode::Retired, "select");
+            refusal.limit = retirement.date.to_string().into();
+            refusal.got = terms.today.to_string().into();
+            self.refuse(refusal.saying(format!("ended on {}", retirement.date), instead));
+        } else if left <= WARN_DAYS {
+            let message = format!("{} ends on {}: {instead}", self.model.id(), retirement.date);
+            self.verdict.warnings.push(Warning::new(
+                WarningCode::Retiring,
+                Some("select"),
+                message,
+            ));
+        }
+    }
+
+    fn prompt(&mut self, prompt: &str, instructions: &Fact<Instructions>) {
+        if prompt.trim().is_empty() {
+            let refusal = Refusal::by_rule(RefusalCode::Empty, "prompt");
+            return self.refuse(refusal.saying("needs a prompt", "say what to draw or to change"));
+        }
+        let Instructions::Closed(vocabulary) = &instructions.value else { return };
+        let Err(strange) = vocabulary.read(prompt) else { return };
+        let examples: Vec<&str> = vocabulary.examples.iter().map(|it| it.0).collect();
+        let refusal = Refusal::new(
+            RefusalCode::NotUnderstood,
+            "prompt",
+            instructions,
+            &examples,
+            &strange.words,
+        );
+        let message = if strange.words.is_empty() {
+            format!("does not find {} in the prompt", strange.missing.join(" and "))
+        } else {
+            let words: Vec<String> = strange.words.iter().map(|it| format!("`{it}`")).collect();
+            format!("understands a closed vocabulary only, and not {}", words.join(", "))
+        };
+        let understood: Vec<String> = vocabulary
+            .slots
+            .iter()
+            .map(|slot| {
+                let words: Vec<&str> = slot.words.iter().map(|it| it.0).collect();
+                format!("{}: {}", slot.name, words.join(" "))
+            })
+            .collect();
+        let examples: Vec<String> = examples.iter().map(|it| format!("\"{it}\"")).collect();
+        let fix = format!("say for example {} ({})", examples.join(" or "), understood.join("; "));
+        self.refuse(refusal.saying(message, fix));
+    }
+
+    fn images(&mut self, images: &[ImageInput], mask: Option<&ImageInput>) {
+        let accepts = &self.offer.accepts;
+        let (takes, got) = (&accepts.images, images.len() as u64);
+        let Bounds { min, max } = takes.value;
+        if u64::from(max) < got {
+            let code = if max == 0 { RefusalCode::Unsupported } else { RefusalCode::TooMany };
+            let refusal = Refusal::new(code, "images", takes, takes.value, got);
+            let message = match max {
+                0 => format!("takes no input images, not {got}"),
+                max => format!("takes {} {}, not {got}", takes.value, plural(max, "input image")),
+            };
+            let fix = format!("drop {}", got - u64::from(max));
+            self.refuse(refusal.saying(message, fix));
+        } else if got < u64::from(min) {
+            let refusal = Refusal::new(RefusalCode::TooFew, "images", takes, takes.value, got);
+            let message =
+                format!("takes {} {}, not {got}", takes.value, plural(max, "input image"));
+            self.refuse(refusal.saying(message, format!("add {}", u64::from(min) - got)));
+        }
+        let fields = (0..images.len()).map(|it| format!("images/{it}"));
+        let inputs = images.iter().zip(fields).chain(mask.map(|it| (it, "mask".to_owned())));
+        let (mut unchecked, mut bytes) = (Vec::new(), 0);
+        for (image, field) in inputs {
+            match image.source() {
+                ImageSource::Url(_) => {
+                    self.address(image, field.clone());
+                    unchecked.push(field);
+                }
+                ImageSource::Bytes(_) | ImageSource::File(_) | ImageSource::Base64(_) => {
+                    bytes += self.inline(image, &field);
+                }
+            }
+        }
+        if !unchecked.is_empty() {
+            let message = format!(
+                "{} {} not been looked at: only the provider fetches an address",
+                unchecked.join(", "),
+                if unchecked.len() == 1 { "has" } else { "have" }
+            );
+            self.verdict.warnings.push(Warning::new(
+                WarningCode::Unchecked,
+                Some("images"),
+                message,
+            ));
+        }
+        self.sums(images, bytes);
+    }
+
+    fn address(&mut self, image: &ImageInput, field: String) {
+        let takes = &self.offer.accepts.transports;
+        if !takes.value.url {
+            let refusal =
+                Refusal::new(RefusalCode::Unsupported, field, takes, takes.value, image.label());
+            self.refuse(
+                refusal.saying("takes no addresses", "download the image and give the file"),
+            );
+        }
+    }
+
+    /// Checks an image whose bytes we send; returns how many they are as base64.
+    fn inline(&mut self, image: &ImageInput, field: &str) -> u64 {
+        let accepts = &self.offer.accepts;
+        let Some(facts) = image.facts() else {
+            let mut refusal = Refusal::by_rule(RefusalCode::Unreadable, field);
+            refusal.got = image.label().into();
+            let message = format!("cannot judge {}, which was not inspected", image.label());
+            self.refuse(refusal.saying(message, "let a client inspect the request first"));
+            return 0;
+        };
+        let name = image.label();
+        let takes = &accepts.transports;
+        if !takes.value.bytes {
+            let refusal = Refusal::new(RefusalCode::Unsupported, field, takes, takes.value, &name);
+            self.refuse(
+                refusal.saying("takes only addresses", "put the image where it can be fetched"),
+            );
+        }
+        let kinds = &accepts.media_types;
+        if !kinds.value.contains(&facts.media_type) {
+            let names: Vec<&str> = kinds.value.iter().map(|it| it.name()).collect();
+            let refusal =
+                Refusal::new(RefusalCode::NotListed, field, kinds, &names, facts.media_type.name());
+            let message =
+                format!("takes {}, not {} ({name})", names.join(", "), facts.media_type.name());
+            self.refuse(refusal.saying(message, "convert the image to PNG or JPEG"));
+        }
+        let most = &accepts.image_bytes;
+        if most.value < facts.bytes {
+            let refusal = Refusal::new(RefusalCode::TooLarge, field, most, most.value, facts.bytes);
+            let message = format!(
+                "takes at most {} an image, not {} ({name})",
+                megabytes(most.value),
+                megabytes(facts.bytes)
+            );
+            self.refuse(refusal.saying(message, "make the image smaller, or save it as JPEG"));
+        }
+        let (size, range, side) = (facts.dimensions, &accepts.image_pixels, &accepts.image_side);
+        if !range.value.contains(&size.area()) {
+            let refusal =
+                Refusal::new(RefusalCode::OutOfRange, field, range, range.value, size.area());
+            let message = format!(
+                "takes at most {} an image, not {} ({name} is {size})",
+                megapixels(range.value.max),
+                megapixels(size.area())
+            );
+            let scale = (range.value.max as f64 / size.area() as f64).sqrt();
+            let fit = |it: u32| ((f64::from(it) * scale).floor() as u32).max(1);
+            let fix = format!("scale it to {}x{}", fit(size.width), fit(size.height));
+            self.refuse(refusal.saying(message, fix));
+        }
+        let shortest = size.width.min(size.height);
+        if shortest < side.value {
+            let refusal = Refusal::new(RefusalCode::OutOfRange, field, side, side.value, shortest);
+            let message =
+                format!("takes sides of at least {} pixels ({name} is {size})", side.value);
+            self.refuse(refusal.saying(message, "scale the image up"));
+        }
+        facts.bytes.div_ceil(3) * 4
+    }
+
+    /// Limits on all images together.
+    fn sums(&mut self, images: &[ImageInput], bytes: u64) {
+        let accepts = &self.offer.accepts;
+        let most = &accepts.body_bytes;
+        // The skeleton of a body is small; a kilobyte and the prompt cover it.
+        let body = bytes + 1024 + self.verdict.request.prompt.len() as u64;
+        if 0 < bytes && most.value < body {
+            let refusal = Refusal::new(RefusalCode::TooLarge, "images", most, most.value, body);
+            let message =
+                format!("takes at most {} a call, not {}", megabytes(most.value), megabytes(body));
+            self.refuse(refusal.saying(message, "make the images smaller, or give addresses"));
+        }
+        let Some(budget) = accepts.pixel_budget.value else { return };
+        let of_inputs: u64 = images
+            .iter()
+            .filter_map(|it| it.facts())
+            .map(|it| it.dimensions.area().min(budget.input))
+            .sum();
+        let of_picture = match self.verdict.request.size {
+            Size::Pixels(size) => size.area(),
+            Size::Auto | Size::Ratio(_) => 1 << 20,
+        };
+        let sum = of_inputs + of_picture;
+        if budget.total < sum {
+            let limit = &accepts.pixel_budget;
+            let refusal = Refusal::new(RefusalCode::TooLarge, "images", limit, budget.total, sum);
+            let message = format!(
+                "takes at most {} of input images and picture together, not {}",
+                megapixels(budget.total),
+                megapixels(sum)
+            );
+            self.refuse(refusal.saying(message, "make the input images or the picture smaller"));
+        }
+    }
+
+    fn size(&mut self, size: Size) {
+        let accepts = &self.offer.accepts;
+        let (ratios, pixels) = (&accepts.ratios, &accepts.pixels);
+        let fits = match size {
+            Size::Auto => true,
+            Size::Ratio(ratio) => ratios.value.contains(ratio),
+            Size::Pixels(dimensions) => pixels.value.contains(dimensions),
+        };
+        if fits {
+            return;
+        }
+        if let Size::Ratio(ratio) = size
+            && let Some(dimensions) = fit::exact(ratio, &pixels.value)
+        {
+            // Nothing is lost: the shape is kept exactly, and no pixels were asked for.
+            let to = Size::Pixels(dimensions);
+            return self.resize(size, to, "exact");
+        }
+        let nearest = nearest_size(size, &ratios.value, &pixels.value);
+        if let (Some(to), Some(_)) = (nearest, self.adapt.size) {
+            return self.resize(size, to, "nearest");
+        }
+        let (what, takes_kind) = match size {
+            Size::Ratio(_) => ("ratio", ratios.value != Ratios::None),
+            Size::Pixels(_) | Size::Auto => ("width and height", pixels.value != Pixels::None),
+        };
+        let code = match (takes_kind, &pixels.value) {
+            (false, _) => RefusalCode::Unsupported,
+            (true, Pixels::Listed(_)) => RefusalCode::NotListed,
+            (true, _) => RefusalCode::OutOfRange,
+        };
+        let offered = match (&ratios.value, &pixels.value) {
+            (Ratios::None, Pixels::None) => "decides the size itself".to_owned(),
+            (Ratios::None, pixels) => format!("makes {pixels}"),
+            (ratios, Pixels::None) => format!("takes a ratio ({ratios})"),
+            (ratios, pixels) => format!("makes {pixels}, or takes a ratio ({ratios})"),
+        };
+        let got = size.to_string();
+        let refusal = match size {
+            Size::Ratio(_) => Refusal::new(code, "size", ratios, ratios.value, got),
+            Size::Auto | Size::Pixels(_) => Refusal::new(code, "size", pixels, pixels.value, got),
+        };
+        let fix = match nearest {
+            Some(to) => format!("ask for {to}, or allow size=nearest"),
+            None => "leave the size out".to_owned(),
+        };
+        let message = match takes_kind {
+            true => format!("{offered}, not {size}"),
+            false => format!("takes no {what} such as {size}; it {offered}"),
+        };
+        self.refuse(refusal.saying(message, fix));
+    }
+
+    fn resize(&mut self, from: Size, to: Size, method: &str) {
+        let (from, shown) = (from.to_string().into(), to.to_string().into());
+        self.change("size", method, from, shown, |it| it.size = to);
+    }
+
+    fn number<T>(
+        &mut self,
+        field: &str,
+        value: Option<T>,
+        limit: &Fact<Option<Bounds<T>>>,
+        method: Option<DropOrNearest>,
+        set: impl FnOnce(&mut ImageRequest, Option<T>),
+    ) where
+        T: Copy + PartialOrd + std::fmt::Display + serde::Serialize,
+    {
+        let Some(got) = value else { return };
+        let shown = |it: T| serde_json::to_value(it).unwrap_or_default();
+        match (limit.value, method) {
+            (Some(range), _) if range.contains(&got) => {}
+            (Some(range), Some(DropOrNearest::Nearest)) => {
+                let to = nearest(got, range);
+                self.change(field, "nearest", shown(got), shown(to), |it| set(it, Some(to)));
+            }
+            (None, Some(DropOrNearest::Drop)) => {
+                self.change(field, "drop", shown(got), Value::Null, |it| set(it, None));
+            }
+            (Some(range), _) => {
+                let refusal =
+                    Refusal::new(RefusalCode::OutOfRange, field, limit, range, shown(got));
+                let message = format!("takes {field} {range}, not {got}");
+                self.refuse(refusal.saying(message, format!("ask for {}", nearest(got, range))));
+            }
+            (None, _) => {
+                let fix = format!("leave it out, or allow {field}=drop");
+                self.unsupported(field, limit, field, shown(got), &fix);
+            }
+        }
+    }
+
+    fn options(&mut self, options: &serde_json::Map<String, Value>) {
+        let limit = &self.offer.accepts.options;
+        let taken: Vec<&str> = limit.value.iter().map(|it| it.0).collect();
+        let offered = match taken.as_slice() {
+            [] => "leave it out; this offer takes no options".to_owned(),
+            taken => format!("leave it out; this offer takes {}", taken.join(", ")),
+        };
+        let wire = self.model.wire();
+        for (name, value) in options {
+            let field = format!("options/{name}");
+            if let Some(owner) =
+                wire.and_then(|it| it.owner(name)).map(|it| it.field()).or_else(|| neutral(name))
+            {
+                let refusal = Refusal::by_rule(RefusalCode::Owned, field);
+                let message = format!("takes no option `{name}`, since `{owner}` is for that");
+                self.refuse(refusal.saying(message, format!("use `{owner}`")));
+            } else if taken.contains(&name.as_str()) {
+                let wrong = wire.and_then(|it| it.check_field(name, value)).unwrap_or_default();
+                if !wrong.is_empty() {
+                    let refusal =
+                        Refusal::new(RefusalCode::Invalid, field, limit, Value::Null, short(value));
+                    self.refuse(refusal.saying(
+                        format!("does not take this option: {}", wrong.join("; ")),
+                        "mend the value",
+                    ));
+                }
+            } else if wire.is_some_and(|it| it.known.contains(name)) {
+                let refusal =
+                    Refusal::new(RefusalCode::Unsupported, field, limit, &taken, short(value));
+                self.refuse(refusal.saying(format!("takes no `{name}`"), offered.clone()));
+            } else {
+                let refusal =
+                    Refusal::new(RefusalCode::Unknown, field, limit, &taken, short(value));
+                let near = taken.iter().find(|it| 0.7 < strsim::jaro_winkler(it, name));
+                let fix = near.map_or(offered.clone(), |it| format!("did you mean `{it}`?"));
+                self.refuse(refusal.saying(format!("has no option `{name}`"), fix));
+            }
+        }
+    }
+}
+
+/// An offer is announced as retiring this many days before it ends.
+const WARN_DAYS: i64 = 90;
+
+/// Names of neutral fields, and other providers' names for them: no option anywhere, so that no
+/// image, model, count, size or prompt goes round admission.
+fn neutral(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "prompt" => "prompt",
+        "model" => "select",
+        "images" | "image" | "image_url" | "image_urls" | "reference_images" | "input_image"
+        | "input_images" | "image_input" | "input_references" | "image_prompt" | "image_base64"
+        | "condition_image" => "images",
+        "mask" | "mask_image" | "mask_url" | "mask_image_url" => "mask",
+        "size" | "width" | "height" | "aspect_ratio" | "resolution" => "size",
+        "count" | "n" | "num_images" => "count",
+        "seed" => "seed",
+        "negative_prompt" => "negative_prompt",
+        "steps" | "num_inference_steps" => "steps",
+        "guidance" | "guidance_scale" => "guidance",
+        "output_format" => "output_format",
+        _ if name.starts_with("input_image_") => "images",
+        _ => return None,
+    })
+}
+
+fn nearest_size(size: Size, ratios: &Ratios, pixels: &Pixels) -> Option<Size> {
+    let (quotient, area) = match size {
+        Size::Auto => return None,
+        Size::Ratio(ratio) => (ratio.quotient(), 1 << 20),
+        Size::Pixels(dimensions) => {
+            // The very shape, if it can be asked for and no pixels can.
+            if *pixels == Pixels::None
+                && let Some(ratio) =
+                    dimensions.ratio().filter(|it| it.width <= 32 && it.height <= 32)
+                && ratios.contains(ratio)
+            {
+                return Some(Size::Ratio(ratio));
+            }
+            (dimensions.quotient(), dimensions.area())
+        }
+    };
+    let by_pixels = || fit::nearest_pixels(quotient, area, pixels).map(Size::Pixels);
+    let by_ratio = || fit::nearest_ratio(quotient, ratios).map(Size::Ratio);
+    match size {
+        Size::Ratio(_) => by_ratio().or_else(by_pixels),
+        Size::Pixels(_) | Size::Auto => by_pixels().or_else(by_ratio),
+    }
+}
+
+fn nearest<T: Copy + PartialOrd>(value: T, range: Bounds<T>) -> T {
+    if value < range.min {
+        range.min
+    } else if range.max < value {
+        range.max
+    } else {
+        value
+    }
+}
+
+fn plural(count: u32, noun: &str) -> String {
+    if count == 1 { noun.to_owned() } else { format!("{noun}s") }
+}
+
+fn megabytes(bytes: u64) -> String {
+    format!("{:.1} MB", bytes as f64 / 1e6)
+}
+
+fn megapixels(pixels: u64) -> String {
+    format!("{:.1} megapixels", pixels as f64 / 1e6)
+}
+
+/// A value in a refusal; a text that may be an image is not repeated.
+fn short(value: &Value) -> Value {
+    match value {
+        Value::String(text) if 80 < text.len() => "a long text".into(),
+        Value::Array(_) | Value::Object(_) => "a structure".into(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
+    }
+}

@@ -1,0 +1,163 @@
+//! A JSON body as a list of segments: text that is ready, and images that are encoded as it streams.
+
+use bytes::Bytes;
+use serde_json::{Map, Value};
+
+use crate::wire::{Form, WireImage};
+use crate::{Error, ErrorKind, ImageInput, ImageSource, Result};
+
+/// A JSON body whose images are still handles: it costs its skeleton, not its payload.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Body {
+    segments: Vec<Segment>,
+    length: u64,
+    preview: Value,
+}
+
+/// A part of a [`Body`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Segment {
+    /// Bytes as they go out.
+    Text(Bytes),
+    /// An image in memory or in a file, to be written as base64.
+    Image(ImageInput),
+}
+
+impl Body {
+    /// Writes the JSON around the images. `inputs` are those of the request, the mask last.
+    pub(crate) fn new(value: &Value, inputs: &[&ImageInput]) -> Result<Self> {
+        let mut writer = Writer { inputs, segments: Vec::new(), text: String::new() };
+        writer.value(value)?;
+        writer.flush();
+        let segments = writer.segments;
+        let length = segments.iter().map(Segment::length).sum();
+        Ok(Self { segments, length, preview: preview(value, inputs) })
+    }
+
+    /// The parts, in order.
+    pub fn segments(&self) -> &[Segment] {
+        &self.segments
+    }
+
+    /// The `Content-Length`: known before an image is read.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// The JSON for a person: the same, with base64 shortened to its size.
+    pub fn preview(&self) -> &Value {
+        &self.preview
+    }
+}
+
+impl Segment {
+    fn length(&self) -> u64 {
+        match self {
+            Self::Text(text) => text.len() as u64,
+            Self::Image(image) => image.facts().map_or(0, |it| it.bytes.div_ceil(3) * 4),
+        }
+    }
+}
+
+struct Writer<'a> {
+    inputs: &'a [&'a ImageInput],
+    segments: Vec<Segment>,
+    text: String,
+}
+
+impl Writer<'_> {
+    fn value(&mut self, value: &Value) -> Result<()> {
+        if let Some((index, form)) = WireImage::token(value) {
+            return self.image(index, form);
+        }
+        match value {
+            Value::Array(items) => {
+                self.text.push('[');
+                for (index, item) in items.iter().enumerate() {
+                    if index != 0 {
+                        self.text.push(',');
+                    }
+                    self.value(item)?;
+                }
+                self.text.push(']');
+            }
+            Value::Object(fields) => {
+                self.text.push('{');
+                for (index, (name, item)) in fields.iter().enumerate() {
+                    if index != 0 {
+                        self.text.push(',');
+                    }
+                    self.text.push_str(&Value::from(name.as_str()).to_string());
+                    self.text.push(':');
+                    self.value(item)?;
+                }
+                self.text.push('}');
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+                self.text.push_str(&value.to_string());
+            }
+        }
+        Ok(())
+    }
+
+    fn image(&mut self, index: usize, form: Form) -> Result<()> {
+        let image = *self.inputs.get(index).ok_or_else(|| {
+            Error::new(
+                ErrorKind::Unexpected,
+                format!("the adapter wrote input image {index}, which is not there"),
+            )
+        })?;
+        if let ImageSource::Url(url) = image.source() {
+            self.text.push_str(&Value::from(url.as_ref()).to_string());
+            return Ok(());
+        }
+        let facts = image.facts().ok_or_else(|| {
+            let message = format!("{} was not inspected", image.label());
+            Error::new(ErrorKind::InvalidRequest, message)
+        })?;
+        self.text.push('"');
+        if form == Form::DataUri {
+            self.text.push_str("data:");
+            self.text.push_str(facts.media_type.name());
+            self.text.push_str(";base64,");
+        }
+        self.flush();
+        match image.source() {
+            ImageSource::Base64(base64) => self.segments.push(Segment::Text(base64.clone())),
+            ImageSource::Bytes(_) | ImageSource::File(_) | ImageSource::Url(_) => {
+                self.segments.push(Segment::Image(image.clone()));
+            }
+        }
+        self.text.push('"');
+        Ok(())
+    }
+
+    fn flush(&mut self) {
+        if !self.text.is_empty() {
+            self.segments.push(Segment::Text(std::mem::take(&mut self.text).into()));
+        }
+    }
+}
+
+fn preview(value: &Value, inputs: &[&ImageInput]) -> Value {
+    if let Some((index, form)) = WireImage::token(value) {
+        let Some(image) = inputs.get(index) else { return Value::Null };
+        if let ImageSource::Url(url) = image.source() {
+            return Value::from(url.as_ref());
+        }
+        let Some(facts) = image.facts() else { return Value::Null };
+        let start = match form {
+            Form::DataUri => format!("data:{};base64,", facts.media_type.name()),
+            Form::Base64 => String::new(),
+        };
+        return Value::from(format!("{start}…({} bytes)", facts.bytes));
+    }
+    match value {
+        Value::Array(items) => items.iter().map(|it| preview(it, inputs)).collect(),
+        Value::Object(fields) => {
+            let fields = fields.iter().map(|(name, it)| (name.clone(), preview(it, inputs)));
+            Value::Object(fields.collect::<Map<_, _>>())
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
+    }
+}

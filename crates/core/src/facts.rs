@@ -1,0 +1,281 @@
+//! What the bytes of a picture say of themselves, without decoding its pixels.
+
+use std::io::{BufReader, Cursor, Read, Seek, SeekFrom};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::Dimensions;
+
+/// What is known of an input image before it is sent.
+#[derive(Clone, Copy, Debug, Eq, JsonSchema, PartialEq, Serialize)]
+pub struct ImageFacts {
+    /// The kind of file, read from the bytes and never from a name.
+    pub media_type: MediaType,
+    /// Width and height as stored, before any EXIF rotation.
+    pub dimensions: Dimensions,
+    /// The length of the file in bytes.
+    pub bytes: u64,
+}
+
+/// Kinds of picture that we can tell apart.
+#[derive(
+    Clone, Copy, Debug, Deserialize, Eq, JsonSchema, Ord, PartialEq, PartialOrd, Serialize,
+)]
+#[expect(missing_docs, reason = "each value says it")]
+pub enum MediaType {
+    #[serde(rename = "image/png")]
+    Png,
+    #[serde(rename = "image/jpeg")]
+    Jpeg,
+    #[serde(rename = "image/webp")]
+    Webp,
+    #[serde(rename = "image/gif")]
+    Gif,
+    #[serde(rename = "image/bmp")]
+    Bmp,
+    #[serde(rename = "image/tiff")]
+    Tiff,
+    #[serde(rename = "image/heic")]
+    Heic,
+    #[serde(rename = "image/avif")]
+    Avif,
+    #[serde(rename = "image/jxl")]
+    Jxl,
+}
+
+impl MediaType {
+    /// Such as `image/png`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Png => "image/png",
+            Self::Jpeg => "image/jpeg",
+            Self::Webp => "image/webp",
+            Self::Gif => "image/gif",
+            Self::Bmp => "image/bmp",
+            Self::Tiff => "image/tiff",
+            Self::Heic => "image/heic",
+            Self::Avif => "image/avif",
+            Self::Jxl => "image/jxl",
+        }
+    }
+
+    /// What a file of this kind is called, such as `jpg`.
+    pub const fn extension(self) -> &'static str {
+        match self {
+            Self::Png => "png",
+            Self::Jpeg => "jpg",
+            Self::Webp => "webp",
+            Self::Gif => "gif",
+            Self::Bmp => "bmp",
+            Self::Tiff => "tiff",
+            Self::Heic => "heic",
+            Self::Avif => "avif",
+            Self::Jxl => "jxl",
+        }
+    }
+
+    /// The kind that these first bytes (32 are enough) begin.
+    pub fn of(head: &[u8]) -> Option<Self> {
+        use imagesize::{Compression, ImageType};
+        match imagesize::image_type(head).ok()? {
+            ImageType::Png => Some(Self::Png),
+            ImageType::Jpeg => Some(Self::Jpeg),
+            ImageType::Webp => Some(Self::Webp),
+            ImageType::Gif => Some(Self::Gif),
+            ImageType::Bmp => Some(Self::Bmp),
+            ImageType::Tiff => Some(Self::Tiff),
+            ImageType::Heif(Compression::Av1) => Some(Self::Avif),
+            ImageType::Heif(_) => Some(Self::Heic),
+            ImageType::Jxl => Some(Self::Jxl),
+            _ => None,
+        }
+    }
+}
+
+impl ImageFacts {
+    /// Reads the head of a picture, and its end as far as that shows whether it was cut short.
+    ///
+    /// The error says what is wrong with the file in a few words, without naming it.
+    pub fn read(mut file: impl Read + Seek) -> Result<Self, String> {
+        let unreadable = |err: std::io::Error| format!("cannot be read: {err}");
+        let bytes = file.seek(SeekFrom::End(0)).map_err(unreadable)?;
+        if bytes == 0 {
+            return Err("is empty".to_owned());
+        }
+        file.rewind().map_err(unreadable)?;
+        let mut head = [0; 64];
+        let length = read_up_to(&mut file, &mut head).map_err(unreadable)?;
+        let media_type =
+            MediaType::of(&head[..length]).ok_or_else(|| not_an_image(&head[..length]))?;
+        file.rewind().map_err(unreadable)?;
+        let size = imagesize::reader_size(BufReader::new(&mut file))
+            .map_err(|_| format!("is {} but is damaged or cut short", media_type.name()))?;
+        let (Ok(width), Ok(height)) = (u32::try_from(size.width), u32::try_from(size.height))
+        else {
+            return Err(format!("says that it is {}x{} pixels", size.width, size.height));
+        };
+        if width == 0 || height == 0 {
+            return Err(format!("says that it is {width}x{height} pixels"));
+        }
+        if !is_complete(media_type, &mut file, bytes).map_err(unreadable)? {
+            return Err(format!("is {} but is cut short: its end is missing", media_type.name()));
+        }
+        Ok(Self { media_type, dimensions: Dimensions { width, height }, bytes })
+    }
+
+    /// The same for a picture in memory.
+    pub fn of(bytes: &[u8]) -> Result<Self, String> {
+        Self::read(Cursor::new(bytes))
+    }
+
+    /// From the first bytes of a picture of `bytes` bytes whose end is not at hand.
+    pub(crate) fn of_head(head: &[u8], bytes: u64) -> Option<Self> {
+        let media_type = MediaType::of(head)?;
+        let size = imagesize::blob_size(head).ok()?;
+        let (width, height) = (size.width.try_into().ok()?, size.height.try_into().ok()?);
+        if width == 0 || height == 0 {
+            return None;
+        }
+        Some(Self { media_type, dimensions: Dimensions { width, height }, bytes })
+    }
+}
+
+/// Names what people most often hand over by mistake.
+fn not_an_image(head: &[u8]) -> String {
+    let start = String::from_utf8_lossy(head).trim_start().to_lowercase();
+    let kind = match start.as_str() {
+        it if it.starts_with("<svg") || it.starts_with("<?xml") => "is SVG or XML, not pixels",
+        it if it.starts_with("<!doctype") || it.starts_with("<html") => "is a web page",
+        it if it.starts_with("%pdf") => "is a PDF",
+        it if it.starts_with('{') || it.starts_with('[') => "is JSON",
+        _ => "is no picture that can be recognised",
+    };
+    format!("{kind} (PNG, JPEG or WebP is wanted)")
+}
+
+/// Whether the end mark of the picture is there; formats without one are taken as complete.
+fn is_complete(
+    media_type: MediaType,
+    file: &mut (impl Read + Seek),
+    bytes: u64,
+) -> std::io::Result<bool> {
+    match media_type {
+        MediaType::Png => ends_with_mark(file, 8, bytes, b"IEND"),
+        MediaType::Jpeg => match jpeg_scan(file)? {
+            Some(scan) => ends_with_mark(file, scan, bytes, &[0xff, 0xd9]),
+            None => Ok(false),
+        },
+        MediaType::Webp => {
+            let mut head = [0; 8];
+            file.rewind()?;
+            file.read_exact(&mut head)?;
+            let declared = u32::from_le_bytes([head[4], head[5], head[6], head[7]]);
+            Ok(bytes >= u64::from(declared) + 8)
+        }
+        MediaType::Gif
+        | MediaType::Bmp
+        | MediaType::Tiff
+        | MediaType::Heic
+        | MediaType::Avif
+        | MediaType::Jxl => Ok(true),
+    }
+}
+
+/// Where the pixels of a JPEG begin; before that, thumbnails may hold end marks of their own.
+fn jpeg_scan(file: &mut (impl Read + Seek)) -> std::io::Result<Option<u64>> {
+    let mut at = file.seek(SeekFrom::Start(2))?;
+    loop {
+        let mut marker = [0; 4];
+        if read_up_to(file, &mut marker)? < 4 || marker[0] != 0xff {
+            return Ok(None);
+        }
+        if marker[1] == 0xff {
+            // Fill bytes may stand before a marker.
+            at = file.seek(SeekFrom::Start(at + 1))?;
+            continue;
+        }
+        at += 2 + u64::from(u16::from_be_bytes([marker[2], marker[3]]));
+        if marker[1] == 0xda {
+            return Ok(Some(at));
+        }
+        file.seek(SeekFrom::Start(at))?;
+    }
+}
+
+/// Looks for `mark` from the end back to `from`: a whole file is settled by its last block.
+fn ends_with_mark(
+    file: &mut (impl Read + Seek),
+    from: u64,
+    bytes: u64,
+    mark: &[u8],
+) -> std::io::Result<bool> {
+    const BLOCK: u64 = 64 * 1024;
+    let mut block = vec![0; BLOCK as usize];
+    let mut end = bytes;
+    while from < end {
+        let start = end.saturating_sub(BLOCK).max(from);
+        file.seek(SeekFrom::Start(start))?;
+        let length = read_up_to(file, &mut block[..(end - start) as usize])?;
+        if memchr::memmem::rfind(&block[..length], mark).is_some() {
+            return Ok(true);
+        }
+        if start == from {
+            break;
+        }
+        // The mark may lie across two blocks.
+        end = start + mark.len() as u64 - 1;
+    }
+    Ok(false)
+}
+
+fn read_up_to(file: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<usize> {
+    let mut length = 0;
+    while length < buffer.len() {
+        match file.read(&mut buffer[length..])? {
+            0 => break,
+            more => length += more,
+        }
+    }
+    Ok(length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The smallest PNG: one grey pixel.
+    const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\0\0\0\0:~\x9bU\0\0\0\nIDATx\x9cc`\0\0\0\x02\0\x01H\xaf\xa4q\0\0\0\0IEND\xaeB`\x82";
+
+    #[test]
+    fn a_png_is_read() {
+        let facts = ImageFacts::of(PNG).expect("a PNG");
+        assert_eq!((facts.media_type, facts.dimensions.area()), (MediaType::Png, 1));
+        assert_eq!(facts.bytes, PNG.len() as u64);
+    }
+
+    #[test]
+    fn a_cut_png_is_named() {
+        let err = ImageFacts::of(&PNG[..PNG.len() - 12]).expect_err("cut");
+        assert_eq!(err, "is image/png but is cut short: its end is missing");
+    }
+
+    #[test]
+    fn what_is_no_image_is_named() {
+        assert_eq!(ImageFacts::of(b"").expect_err("empty"), "is empty");
+        assert!(ImageFacts::of(b"<svg xmlns=''/>").expect_err("svg").contains("SVG"));
+        assert!(ImageFacts::of(b"hello").expect_err("text").contains("no picture"));
+    }
+
+    #[test]
+    fn an_end_mark_in_a_thumbnail_does_not_count() {
+        // SOI, APP1 with an end mark inside, SOF0 of 1x1, SOS, some scan bytes, no EOI.
+        let mut jpeg = vec![0xff, 0xd8, 0xff, 0xe1, 0, 6, 0xff, 0xd9, 0, 0];
+        jpeg.extend([0xff, 0xc0, 0, 11, 8, 0, 1, 0, 1, 1, 1, 0x11, 0]);
+        jpeg.extend([0xff, 0xda, 0, 8, 1, 1, 0, 0, 63, 0, 1, 2, 3]);
+        let err = ImageFacts::of(&jpeg).expect_err("cut");
+        assert!(err.contains("cut short"), "{err}");
+        jpeg.extend([0xff, 0xd9]);
+        assert_eq!(ImageFacts::of(&jpeg).map(|it| it.media_type), Ok(MediaType::Jpeg));
+    }
+}

@@ -1,0 +1,76 @@
+//! House rules for every JSON Schema that we publish: what generators and validators of other
+//! languages read alike.
+
+use schemars::Schema;
+use schemars::transform::{RecursiveTransform, Transform};
+use serde_json::{Value, json};
+
+/// Optional means absent, integers are plain, definitions are titled.
+pub fn tidy(schema: &mut Schema) {
+    RecursiveTransform(strip_null).transform(schema);
+    RecursiveTransform(plain_numbers).transform(schema);
+    RecursiveTransform(strip_null_default).transform(schema);
+    if let Some(Value::Object(definitions)) = schema.get_mut("$defs") {
+        for (name, definition) in definitions {
+            if let Value::Object(fields) = definition {
+                fields.entry("title").or_insert_with(|| json!(name));
+            }
+        }
+    }
+}
+
+/// schemars makes every `Option` nullable; we leave a field out instead.
+fn strip_null(schema: &mut Schema) {
+    let Some(fields) = schema.as_object_mut() else { return };
+    if let Some(Value::Array(types)) = fields.get_mut("type") {
+        types.retain(|it| it != "null");
+        if let [only] = types.as_slice() {
+            let only = only.clone();
+            fields.insert("type".to_owned(), only);
+        }
+    }
+    if let Some(Value::Array(values)) = fields.get_mut("enum") {
+        values.retain(|it| !it.is_null());
+    }
+    let only = match fields.get_mut("anyOf") {
+        Some(Value::Array(arms)) if arms.iter().any(|it| it["type"] == "null") => {
+            arms.retain(|it| it["type"] != "null");
+            (arms.len() == 1).then(|| arms.remove(0))
+        }
+        _ => None,
+    };
+    if let Some(Value::Object(only)) = only {
+        fields.shift_remove("anyOf");
+        for (key, value) in only {
+            fields.entry(key).or_insert(value);
+        }
+    }
+}
+
+fn strip_null_default(schema: &mut Schema) {
+    if let Some(fields) = schema.as_object_mut()
+        && fields.get("default") == Some(&Value::Null)
+    {
+        fields.shift_remove("default");
+    }
+}
+
+/// `uint32` and its like are no formats of JSON Schema: they become limits. Whole numbers beyond
+/// 2⁵³ are rounded by JavaScript, so no limit is greater.
+fn plain_numbers(schema: &mut Schema) {
+    let Some(fields) = schema.as_object_mut() else { return };
+    let Some(Value::String(format)) = fields.get("format") else { return };
+    let limits = match format.as_str() {
+        "uint8" => Some((0, u64::from(u8::MAX))),
+        "uint16" => Some((0, u64::from(u16::MAX))),
+        "uint32" => Some((0, u64::from(u32::MAX))),
+        "uint64" | "uint" => Some((0, (1 << 53) - 1)),
+        "int32" | "int64" | "float" | "double" => None,
+        _ => return,
+    };
+    fields.shift_remove("format");
+    if let Some((least, most)) = limits {
+        fields.entry("minimum").or_insert(json!(least));
+        fields.entry("maximum").or_insert(json!(most));
+    }
+}

@@ -1,0 +1,245 @@
+//! An image that the caller supplies: a handle, never a copy of its bytes.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::Error as _;
+use serde::ser::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use url::Url;
+
+use crate::{Error, ErrorKind, ImageFacts, Result};
+
+/// An image that the caller supplies; cheap to clone.
+///
+/// In JSON it is a string: an `http://`, `https://` or `data:image/…;base64,` address. A file or
+/// bytes exist only in this process, so that no JSON from outside can name a file of this machine.
+#[derive(Clone, PartialEq)]
+pub struct ImageInput {
+    source: ImageSource,
+    facts: Option<ImageFacts>,
+}
+
+/// Where the bytes of an [`ImageInput`] are.
+#[derive(Clone, PartialEq)]
+pub enum ImageSource {
+    /// At an address that the provider fetches; kept to the letter, since it may be signed.
+    Url(Arc<str>),
+    /// In memory.
+    Bytes(Bytes),
+    /// In a file of this machine.
+    File(Arc<Path>),
+    /// In memory, as base64: it leaves as it came, undecoded.
+    Base64(Bytes),
+}
+
+impl ImageInput {
+    /// An image at an address: `http` or `https`, with a host.
+    pub fn url(address: &str) -> Result<Self> {
+        let url = Url::parse(address)
+            .map_err(|err| invalid(format!("`{}` is no address: {err}", shorten(address))))?;
+        if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+            let message = format!(
+                "`{}` is not an http or https address; give a file to the library or the \
+                 program, or inline it as a data: address",
+                shorten(address)
+            );
+            return Err(invalid(message));
+        }
+        Ok(Self { source: ImageSource::Url(address.into()), facts: None })
+    }
+
+    /// An image in memory; its head is read now.
+    pub fn bytes(bytes: impl Into<Bytes>) -> Result<Self> {
+        let bytes = bytes.into();
+        let facts = ImageFacts::of(&bytes).map_err(|why| invalid(format!("the image {why}")))?;
+        Ok(Self { source: ImageSource::Bytes(bytes), facts: Some(facts) })
+    }
+
+    /// An image in a file. Nothing is read yet: a client inspects it before it is admitted.
+    pub fn file(path: impl Into<PathBuf>) -> Self {
+        Self { source: ImageSource::File(path.into().into()), facts: None }
+    }
+
+    /// A `data:image/…;base64,` address; its head is decoded now, its alphabet checked.
+    ///
+    /// What the bytes are wins over what the address says that they are.
+    pub fn data_uri(address: &str) -> Result<Self> {
+        let rest = address
+            .strip_prefix("data:")
+            .ok_or_else(|| invalid("a data: address begins with `data:`"))?;
+        let (header, base64) = rest
+            .split_once(',')
+            .ok_or_else(|| invalid("the data: address has no comma before its data"))?;
+        if !header.starts_with("image/") || !header.ends_with(";base64") {
+            return Err(invalid("a data: address of an image is `data:image/png;base64,…`"));
+        }
+        Self::base64(Bytes::copy_from_slice(base64.as_bytes()))
+    }
+
+    /// An image in memory as standard base64 with padding.
+    pub fn base64(base64: Bytes) -> Result<Self> {
+        if base64_simd::STANDARD.check(&base64).is_err() {
+            return Err(invalid("the image is not standard base64 with padding"));
+        }
+        let facts = facts_of_base64(&base64)?;
+        Ok(Self { source: ImageSource::Base64(base64), facts: Some(facts) })
+    }
+
+    /// Reads an address as JSON has it: `http:`, `https:` or `data:`.
+    pub fn from_address(address: &str) -> Result<Self> {
+        if address.is_empty() {
+            return Err(invalid(
+                "an image address is empty; leave the image out to draw from text",
+            ));
+        }
+        if address.starts_with("data:") { Self::data_uri(address) } else { Self::url(address) }
+    }
+
+    /// The same image with what was read from its bytes; what a client's `inspect` returns.
+    #[must_use]
+    pub fn inspected(self, facts: ImageFacts) -> Self {
+        Self { facts: Some(facts), ..self }
+    }
+
+    /// Where the bytes are.
+    pub fn source(&self) -> &ImageSource {
+        &self.source
+    }
+
+    /// What is known of the bytes; never known of an address.
+    pub fn facts(&self) -> Option<ImageFacts> {
+        self.facts
+    }
+
+    /// What to call it in a message: no bytes, and of an address no query, which may be secret.
+    pub fn label(&self) -> String {
+        match &self.source {
+            ImageSource::Url(url) => without_query(url).to_owned(),
+            ImageSource::File(path) => path.display().to_string(),
+            ImageSource::Bytes(_) | ImageSource::Base64(_) => match self.facts {
+                Some(facts) => format!("{} of {} bytes", facts.media_type.name(), facts.bytes),
+                None => "an image in memory".to_owned(),
+            },
+        }
+    }
+}
+
+/// Only as much is decoded as the head of the picture needs.
+fn facts_of_base64(base64: &[u8]) -> Result<ImageFacts> {
+    let padding = base64.iter().rev().take(2).filter(|it| **it == b'=').count();
+    let bytes = (base64.len() / 4 * 3).saturating_sub(padding) as u64;
+    for head in [64 * 1024, 1024 * 1024, usize::MAX] {
+        let head = &base64[..head.min(base64.len())];
+        let decoded = base64_simd::STANDARD
+            .decode_to_vec(head)
+            .map_err(|_| invalid("the image is not standard base64 with padding"))?;
+        if let Some(facts) = ImageFacts::of_head(&decoded, bytes) {
+            return Ok(facts);
+        }
+        if head.len() == base64.len() {
+            let why = ImageFacts::of(&decoded).err().unwrap_or_else(|| "is damaged".to_owned());
+            return Err(invalid(format!("the image {why}")));
+        }
+    }
+    Err(invalid("the image is damaged"))
+}
+
+pub(crate) fn without_query(url: &str) -> &str {
+    url.split(['?', '#']).next().unwrap_or(url)
+}
+
+fn shorten(text: &str) -> String {
+    match text.char_indices().nth(80) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+fn invalid(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::InvalidRequest, message)
+}
+
+impl fmt::Debug for ImageInput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ImageInput({})", self.label())
+    }
+}
+
+impl fmt::Debug for ImageSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Url(url) => write!(f, "Url({})", without_query(url)),
+            Self::Bytes(bytes) => write!(f, "Bytes({} bytes)", bytes.len()),
+            Self::File(path) => write!(f, "File({})", path.display()),
+            Self::Base64(base64) => write!(f, "Base64({} characters)", base64.len()),
+        }
+    }
+}
+
+impl Serialize for ImageInput {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match (&self.source, self.facts) {
+            (ImageSource::Url(url), _) => serializer.serialize_str(url),
+            (ImageSource::Base64(base64), Some(facts)) => {
+                let base64 = std::str::from_utf8(base64).map_err(S::Error::custom)?;
+                serializer
+                    .collect_str(&format_args!("data:{};base64,{base64}", facts.media_type.name()))
+            }
+            (ImageSource::Bytes(_) | ImageSource::File(_) | ImageSource::Base64(_), _) => {
+                Err(S::Error::custom(
+                    "an image in a file or in memory has no JSON; inline it as a data: address",
+                ))
+            }
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for ImageInput {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let address = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        Self::from_address(&address).map_err(|err| D::Error::custom(err.message()))
+    }
+}
+
+impl JsonSchema for ImageInput {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ImageInput".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": "^(https?://|data:image/)" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_in_json_is_refused_unread() {
+        for path in ["\"/etc/passwd\"", "\"file:///etc/passwd\"", "\"cat.png\"", "\"\""] {
+            let err = serde_json::from_str::<ImageInput>(path).expect_err(path);
+            assert!(err.to_string().contains("address"), "{err}");
+        }
+    }
+
+    #[test]
+    fn nothing_secret_is_shown() {
+        let url = ImageInput::url("https://a.example/b.png?signature=secret").expect("a url");
+        assert!(!format!("{url:?} {:?}", url.source()).contains("secret"));
+    }
+
+    #[test]
+    fn a_quote_in_a_data_address_is_refused() {
+        let err = ImageInput::data_uri("data:image/png;base64,iVBO\",\"x\":\"").expect_err("quote");
+        assert_eq!(err.kind(), ErrorKind::InvalidRequest);
+    }
+}

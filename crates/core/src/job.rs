@@ -1,0 +1,139 @@
+//! What is serialised, kept and posted: a request, who may take it, and under which rules.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::wire::non_null;
+use crate::{Date, ImageRequest, Usd};
+
+/// A request with the models that may take it and the rules that hold.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Job {
+    /// Who may take it: models (`flux2-pro`), offers (`together/flux2-pro`), families (`flux2`) or
+    /// providers' own names; none is any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub select: Vec<String>,
+    /// What is wanted.
+    pub request: ImageRequest,
+    /// Under which rules.
+    #[serde(default, skip_serializing_if = "Policy::is_default")]
+    pub policy: Policy,
+}
+
+/// Rules that hold for a job, whoever takes it.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    /// What may be changed to make the request fit.
+    #[serde(default, skip_serializing_if = "Adapt::is_default")]
+    pub adapt: Adapt,
+    /// The most that the job may cost, in millionths of a US dollar; compared with the high estimate.
+    #[serde(default, deserialize_with = "non_null", skip_serializing_if = "Option::is_none")]
+    pub max_cost: Option<Usd>,
+    /// Seconds until the job is given up; 300 by default.
+    #[serde(default, deserialize_with = "non_null", skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub timeout_seconds: Option<u32>,
+}
+
+/// What may be changed to make a request fit, by field; nothing unless it is named here.
+///
+/// Input images and masks are never changed away.
+#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Adapt {
+    /// `nearest`: the closest size or shape that the model makes.
+    #[serde(default, deserialize_with = "non_null", skip_serializing_if = "Option::is_none")]
+    pub size: Option<Nearest>,
+    /// `drop`: go without where the model takes none.
+    #[serde(default, deserialize_with = "non_null", skip_serializing_if = "Option::is_none")]
+    pub seed: Option<Drop>,
+    /// `drop`: go without where the model takes none.
+    #[serde(default, deserialize_with = "non_null", skip_serializing_if = "Option::is_none")]
+    pub negative_prompt: Option<Drop>,
+    /// `drop`: go without where the model takes none; `nearest`: into its range.
+    #[serde(default, deserialize_with = "non_null", skip_serializing_if = "Option::is_none")]
+    pub steps: Option<DropOrNearest>,
+    /// `drop`: go without where the model takes none; `nearest`: into its range.
+    #[serde(default, deserialize_with = "non_null", skip_serializing_if = "Option::is_none")]
+    pub guidance: Option<DropOrNearest>,
+    /// `drop`: take the file format that the model likes.
+    #[serde(default, deserialize_with = "non_null", skip_serializing_if = "Option::is_none")]
+    pub output_format: Option<Drop>,
+}
+
+/// Take the closest that there is.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the type says it")]
+pub enum Nearest {
+    Nearest,
+}
+
+/// Go without.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the type says it")]
+pub enum Drop {
+    Drop,
+}
+
+/// Go without, or take the closest that there is.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the type says it")]
+pub enum DropOrNearest {
+    Drop,
+    Nearest,
+}
+
+/// What admission needs besides the request: what may be changed, and the day.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms<'a> {
+    /// What may be changed to make the request fit.
+    pub adapt: &'a Adapt,
+    /// The day on which the request would be sent; offers retire.
+    pub today: Date,
+}
+
+impl Job {
+    /// Any model, nothing changed, no limit on the cost.
+    pub fn new(request: ImageRequest) -> Self {
+        Self { select: Vec::new(), request, policy: Policy::default() }
+    }
+}
+
+impl Policy {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Adapt {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Sets one field from `FIELD=METHOD`, such as `size=nearest`; the error lists what there is.
+    pub fn set(&mut self, text: &str) -> Result<(), String> {
+        match text {
+            "size=nearest" => self.size = Some(Nearest::Nearest),
+            "seed=drop" => self.seed = Some(Drop::Drop),
+            "negative_prompt=drop" => self.negative_prompt = Some(Drop::Drop),
+            "steps=drop" => self.steps = Some(DropOrNearest::Drop),
+            "steps=nearest" => self.steps = Some(DropOrNearest::Nearest),
+            "guidance=drop" => self.guidance = Some(DropOrNearest::Drop),
+            "guidance=nearest" => self.guidance = Some(DropOrNearest::Nearest),
+            "output_format=drop" => self.output_format = Some(Drop::Drop),
+            _ => {
+                return Err(format!(
+                    "`{text}` is no adaptation; there are size=nearest, seed=drop, \
+                     negative_prompt=drop, steps=drop|nearest, guidance=drop|nearest and \
+                     output_format=drop (images and masks are never changed away)"
+                ));
+            }
+        }
+        Ok(())
+    }
+}

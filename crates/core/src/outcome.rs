@@ -1,0 +1,174 @@
+//! What comes back: pictures, and what was done to get them.
+
+use std::fmt;
+
+use bytes::Bytes;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{Error, Estimate, Handle, MediaType, Phase, Usd};
+
+/// A picture that a model made: the provider's bytes, untouched.
+#[derive(Clone, PartialEq)]
+pub struct Image {
+    /// The kind of file, read from the bytes; `None` when they are of no kind that we know.
+    pub media_type: Option<MediaType>,
+    /// The bytes.
+    pub bytes: Bytes,
+}
+
+/// Pictures and the account of how they were made.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The pictures, in the provider's order; at least one.
+    pub images: Vec<Image>,
+    /// What was done.
+    pub receipt: Receipt,
+}
+
+/// What was done for a request.
+#[derive(Clone, Debug, JsonSchema, PartialEq, Serialize)]
+pub struct Receipt {
+    /// The offer that made the pictures.
+    pub offer: String,
+    /// Whether a generative model made them.
+    pub generative: bool,
+    /// How many pictures came back.
+    pub pictures: u32,
+    /// What was changed of the request.
+    pub adaptations: Vec<Adaptation>,
+    /// What else the caller should know.
+    pub warnings: Vec<Warning>,
+    /// Every call that was made, in order.
+    pub attempts: Vec<Attempt>,
+    /// What it was to cost.
+    pub estimate: Estimate,
+    /// What the provider says that it charged, in millionths of a US dollar.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Usd>,
+    /// What the provider shows for its use of the inputs, under its own names; empty if it offers none.
+    pub evidence: Map<String, Value>,
+    /// The provider's id of the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// How the job could be picked up, where the provider gave a handle.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub handle: Option<Handle>,
+    /// Pictures that were made and could not be brought back.
+    #[schemars(with = "Vec<crate::ErrorData>")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<Error>,
+}
+
+/// One change that was made so that a request fits.
+#[derive(Clone, Debug, JsonSchema, PartialEq, Serialize)]
+pub struct Adaptation {
+    /// Which field of the request.
+    pub field: String,
+    /// How, such as `nearest`; `exact` where nothing was lost.
+    pub method: String,
+    /// What was asked for.
+    pub from: Value,
+    /// What was sent instead; `null` where the field was left out.
+    pub to: Value,
+}
+
+/// Something that the caller should know and that stops nothing.
+#[derive(Clone, Debug, JsonSchema, PartialEq, Serialize)]
+pub struct Warning {
+    /// What kind of warning.
+    pub code: WarningCode,
+    /// Which field of the request, if it is about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// In words.
+    pub message: String,
+}
+
+/// Kinds of warning; a closed list, version 1.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WarningCode {
+    /// Nothing is known of this input before the provider fetches it.
+    Unchecked,
+    /// The offer ends soon.
+    Retiring,
+    /// A fact comes from an overlay.
+    Overlay,
+    /// The offer needs a key that was not found.
+    NoKey,
+    /// The picture was made by something else than a generative model.
+    NotGenerative,
+    /// The local offer did something to the picture that the caller may not expect.
+    Picture,
+    /// The provider answered something odd that did not stop the request.
+    Provider,
+}
+
+/// One call that was made.
+#[derive(Clone, Debug, JsonSchema, PartialEq, Serialize)]
+pub struct Attempt {
+    /// What for.
+    pub phase: Phase,
+    /// The HTTP status, if an answer came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// How long it took, in milliseconds.
+    pub milliseconds: u64,
+    /// What went wrong, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+}
+
+/// What a model hands back: the pictures and its part of the receipt.
+#[derive(Clone, Debug, Default)]
+pub struct Made {
+    /// The pictures, in order.
+    pub images: Vec<Image>,
+    /// Every call that was made.
+    pub attempts: Vec<Attempt>,
+    /// What the caller should know.
+    pub warnings: Vec<Warning>,
+    /// What was charged.
+    pub cost: Option<Usd>,
+    /// Evidence that the inputs were used.
+    pub evidence: Map<String, Value>,
+    /// The provider's id of the request.
+    pub request_id: Option<String>,
+    /// How the job could be picked up.
+    pub handle: Option<Handle>,
+    /// Pictures that were made and could not be brought back.
+    pub failures: Vec<Error>,
+}
+
+impl Image {
+    /// A picture with the kind that its bytes say.
+    pub fn new(bytes: Bytes) -> Self {
+        Self { media_type: MediaType::of(&bytes[..bytes.len().min(64)]), bytes }
+    }
+}
+
+impl Warning {
+    /// A warning about a field, or about none.
+    pub fn new(code: WarningCode, field: Option<&str>, message: impl Into<String>) -> Self {
+        Self { code, field: field.map(str::to_owned), message: message.into() }
+    }
+}
+
+impl fmt::Debug for Image {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = self.media_type.map_or("of unknown kind", MediaType::name);
+        write!(f, "Image({} bytes, {kind})", self.bytes.len())
+    }
+}
+
+impl fmt::Display for Adaptation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { field, method, from, to } = self;
+        match to {
+            Value::Null => write!(f, "{field}: {from} was left out ({method})"),
+            to => write!(f, "{field}: {from} became {to} ({method})"),
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Facts that a user knows better than this release: they replace facts of the tables.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{Error, ErrorKind, Fact, List, Offer, Price, Result, Retirement, Text};
+
+/// Facts by offer. Each is whole: value, how sure, source and date.
+///
+/// ```
+/// let overlay: repaint_core::Overlay = serde_json::from_str(r#"{ "offers": { "together/flux2-pro": {
+///     "accepts": { "images": { "value": { "min": 0, "max": 6 }, "sure": "observed",
+///                              "source": "our own probe", "date": "2026-11-20" } } } } }"#)?;
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Overlay {
+    /// By the offer's id, such as `together/flux2-pro`.
+    pub offers: BTreeMap<String, OfferOverlay>,
+}
+
+/// What replaces the facts of one offer.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct OfferOverlay {
+    /// Facts of its capabilities, by name.
+    #[serde(default)]
+    pub accepts: Map<String, Value>,
+    /// Its price.
+    #[serde(default)]
+    pub price: Option<Fact<Price>>,
+    /// Its end.
+    #[serde(default)]
+    pub retires: Option<Retirement>,
+}
+
+impl OfferOverlay {
+    /// The offer with these facts; an error names the fact that does not fit.
+    pub(crate) fn apply(&self, id: &str, offer: &Offer) -> Result<Offer> {
+        let Self { accepts, price, retires } = self;
+        let invalid = |message: String| Error::new(ErrorKind::InvalidRequest, message);
+        let mut facts =
+            serde_json::to_value(offer.accepts).map_err(|err| invalid(format!("{id}: {err}")))?;
+        let mut overlaid = Vec::new();
+        for (name, fact) in accepts {
+            let Some(known) = facts.get_mut(name) else {
+                let names: Vec<&String> =
+                    facts.as_object().into_iter().flat_map(|it| it.keys()).collect();
+                return Err(invalid(format!(
+                    "overlay of {id}: no fact is called `{name}`; there are {names:?}"
+                )));
+            };
+            *known = fact.clone();
+            let word = |key: &str| fact[key].as_str().unwrap_or("nothing").to_owned();
+            overlaid.push(format!("{name} ({}, {})", word("source"), word("date")));
+        }
+        let accepts = serde_json::from_value(facts)
+            .map_err(|err| invalid(format!("overlay of {id}: {err}")))?;
+        if let Some(price) = price {
+            overlaid.push(format!("price ({}, {})", price.source, price.date));
+        }
+        if let Some(retirement) = retires {
+            overlaid.push(format!("retires ({})", retirement.date));
+        }
+        let overlaid: Vec<Text> = overlaid.into_iter().map(|it| Text(it.leak())).collect();
+        Ok(Offer {
+            accepts,
+            price: price.unwrap_or(offer.price),
+            retires: retires.or(offer.retires),
+            overlaid: List(overlaid.leak()),
+            ..*offer
+        })
+    }
+}

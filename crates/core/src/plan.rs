@@ -1,0 +1,184 @@
+//! Who would take a job, in which order, and why all others would not.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::{
+    Adaptation, Admitted, Date, Error, ErrorKind, Estimate, ImageModel, Job, Provider, Refusal,
+    RefusalCode, Registry, Result, Terms, Warning, WarningCode,
+};
+
+/// Who would take a job. Holds ids and no witness: who takes it admits it anew.
+#[derive(Clone, Debug, JsonSchema, PartialEq, Serialize)]
+pub struct Plan {
+    /// Offers that take the job, in the order in which they would be tried.
+    pub candidates: Vec<Candidate>,
+    /// Every other offer, with all its reasons.
+    pub refusals: Vec<OfferRefusals>,
+}
+
+/// An offer that takes a job.
+#[derive(Clone, Debug, JsonSchema, PartialEq, Serialize)]
+pub struct Candidate {
+    /// The offer.
+    pub offer: String,
+    /// What would be changed of the request.
+    pub adaptations: Vec<Adaptation>,
+    /// What it may cost.
+    pub estimate: Estimate,
+    /// What the caller should know.
+    pub warnings: Vec<Warning>,
+}
+
+/// An offer that does not take a job.
+#[derive(Clone, Debug, JsonSchema, PartialEq, Serialize)]
+pub struct OfferRefusals {
+    /// The offer.
+    pub offer: String,
+    /// All reasons.
+    pub reasons: Vec<Refusal>,
+}
+
+impl Registry {
+    /// Decides about every offer. Pure: `has_key` says for which providers there is a key.
+    ///
+    /// A job that selects nothing goes to hosted offers with a key, the cheapest first; to a local
+    /// offer only where no hosted one has a key. Among those selected, offers with a key come first.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the job selects a name that stands for nothing.
+    pub fn plan(
+        &self,
+        job: &Job,
+        has_key: &dyn Fn(&Provider) -> bool,
+        today: Date,
+    ) -> Result<Plan> {
+        let mut selected = Vec::new();
+        for name in &job.select {
+            selected.extend(self.resolve(name)?.into_iter().map(ImageModel::id));
+        }
+        let any_key = self.models().any(|it| is_hosted(it) && has_key(it.provider()));
+        let (mut candidates, mut refusals) = (Vec::new(), Vec::new());
+        for model in self.models() {
+            let named = selected.contains(&model.id());
+            let keyed = !is_hosted(model) || has_key(model.provider());
+            let mut reasons = Vec::new();
+            if !job.select.is_empty() && !named {
+                let refusal = Refusal::by_rule(RefusalCode::NotAsked, "select");
+                reasons.push(refusal.saying("was not asked for", format!("select {}", model.id())));
+            }
+            if job.select.is_empty() && !keyed {
+                reasons.push(no_key(model));
+            }
+            if job.select.is_empty() && !is_hosted(model) && any_key {
+                let refusal = Refusal::by_rule(RefusalCode::NotAsked, "select");
+                let message =
+                    "is local, and taken only where it is named or no hosted model has a key";
+                reasons.push(refusal.saying(message, format!("select {}", model.id())));
+            }
+            let terms = Terms { adapt: &job.policy.adapt, today };
+            match model.admit(&job.request, terms) {
+                Ok(admitted) => {
+                    reasons.extend(over_budget(&admitted, job));
+                    if reasons.is_empty() {
+                        candidates.push((keyed, candidate(&admitted, keyed)));
+                    }
+                }
+                Err(more) => reasons.extend(more),
+            }
+            if !reasons.is_empty() {
+                refusals.push(OfferRefusals { offer: model.id().to_owned(), reasons });
+            }
+        }
+        candidates.sort_by(|(a_keyed, a), (b_keyed, b)| {
+            let order = |it: &Candidate| (it.estimate.high, it.estimate.low);
+            b_keyed.cmp(a_keyed).then(order(a).cmp(&order(b))).then(a.offer.cmp(&b.offer))
+        });
+        let candidates: Vec<Candidate> = candidates.into_iter().map(|it| it.1).collect();
+        self.name_alternatives(&mut refusals);
+        Ok(Plan { candidates, refusals })
+    }
+
+    /// Adds to each "too many images" who would take so many.
+    fn name_alternatives(&self, refusals: &mut [OfferRefusals]) {
+        for reason in refusals.iter_mut().flat_map(|it| &mut it.reasons) {
+            let many = matches!(reason.code, RefusalCode::TooMany | RefusalCode::Unsupported);
+            let Some(got) = reason.got.as_u64().filter(|_| many && reason.field == "images") else {
+                continue;
+            };
+            let takes = |it: &&dyn ImageModel| got <= u64::from(it.capabilities().images.value.max);
+            let mut others: Vec<String> = Vec::new();
+            for model in self.models().filter(takes) {
+                let other =
+                    format!("{} ({})", model.offer().model, model.capabilities().images.value.max);
+                if !others.contains(&other) {
+                    others.push(other);
+                }
+            }
+            others.truncate(3);
+            if !others.is_empty() {
+                reason.fix = format!("{}, or use {}", reason.fix, others.join(" or "));
+            }
+        }
+    }
+}
+
+impl Plan {
+    /// The offer to try first, or an error that has every reason of those that were asked.
+    pub fn first(&self) -> Result<&Candidate> {
+        self.candidates.first().ok_or_else(|| self.nobody())
+    }
+
+    fn nobody(&self) -> Error {
+        let not_asked =
+            |it: &&OfferRefusals| it.reasons.iter().any(|it| it.code == RefusalCode::NotAsked);
+        let asked: Vec<&OfferRefusals> = self.refusals.iter().filter(|it| !not_asked(it)).collect();
+        if let [only] = asked.as_slice() {
+            return Error::refused(&only.offer, only.reasons.clone());
+        }
+        let mut message = "no model can take this request".to_owned();
+        for OfferRefusals { offer, reasons } in &asked {
+            let reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
+            message.push_str(&format!("\n  {offer} {}", reasons.join("; it ")));
+        }
+        let refusals = asked.iter().flat_map(|it| it.reasons.clone()).collect();
+        Error::new(ErrorKind::Refused, message).with(|it| it.refusals = refusals)
+    }
+}
+
+fn candidate(admitted: &Admitted<'_>, keyed: bool) -> Candidate {
+    let model = admitted.model();
+    let mut warnings = admitted.warnings().to_vec();
+    if !keyed {
+        let message = no_key(model).to_string();
+        warnings.push(Warning::new(WarningCode::NoKey, None, format!("{} {message}", model.id())));
+    }
+    Candidate {
+        offer: model.id().to_owned(),
+        adaptations: admitted.adaptations().to_vec(),
+        estimate: admitted.estimate(),
+        warnings,
+    }
+}
+
+fn over_budget(admitted: &Admitted<'_>, job: &Job) -> Option<Refusal> {
+    let (most, estimate) = (job.policy.max_cost?, admitted.estimate());
+    if estimate.high <= most {
+        return None;
+    }
+    let mut refusal = Refusal::by_rule(RefusalCode::OverBudget, "policy/max_cost");
+    refusal.limit = most.0.into();
+    refusal.got = estimate.high.0.into();
+    let fix = format!("allow {}, or ask for fewer or smaller pictures", estimate.high);
+    Some(refusal.saying(format!("may cost {estimate}, more than {most}"), fix))
+}
+
+fn no_key(model: &dyn ImageModel) -> Refusal {
+    let env = model.provider().endpoint.as_ref().map_or("", |it| it.auth.env);
+    Refusal::by_rule(RefusalCode::NoKey, "select").saying("has no key", format!("set {env}"))
+}
+
+fn is_hosted(model: &dyn ImageModel) -> bool {
+    model.provider().endpoint.is_some()
+}

@@ -1,0 +1,53 @@
+//! Input images for tests: small, and each unlike the others.
+
+use repaint_core::{ImageInput, MediaType};
+
+/// How an input image of a test travels.
+const KINDS: [&str; 3] = ["url", "data", "bytes"];
+
+/// The `index`th input image of a test, as `url`, `data` or `bytes`; of the wanted size and kind.
+pub fn picture(kind: &str, index: usize, side: u32, media_type: MediaType) -> ImageInput {
+    let bytes = || match media_type {
+        MediaType::Jpeg => jpeg(side, index),
+        _ => png(side, side, index),
+    };
+    let made = match kind {
+        "url" => ImageInput::url(&format!("https://example.com/{index}.png")),
+        "data" => {
+            let base64 = base64_simd::STANDARD.encode_to_string(bytes());
+            ImageInput::data_uri(&format!("data:{};base64,{base64}", media_type.name()))
+        }
+        "bytes" => ImageInput::bytes(bytes()),
+        other => panic!("an image is one of {KINDS:?}, not {other}"),
+    };
+    made.unwrap_or_else(|err| panic!("the fixture is wrong: {err}"))
+}
+
+/// A PNG with a head, a comment that makes it unlike all others, no pixels, and an end: enough for all
+/// that looks only at a picture's facts.
+pub fn png(width: u32, height: u32, index: usize) -> Vec<u8> {
+    let mut png = b"\x89PNG\r\n\x1a\n".to_vec();
+    let mut chunk = |name: &[u8], data: &[u8]| {
+        png.extend((data.len() as u32).to_be_bytes());
+        png.extend(name);
+        png.extend(data);
+        // The checksum; nobody who reads only facts looks at it.
+        png.extend([0; 4]);
+    };
+    let mut head = [width.to_be_bytes(), height.to_be_bytes()].concat();
+    head.extend([8, 2, 0, 0, 0]);
+    chunk(b"IHDR", &head);
+    chunk(b"tEXt", format!("Comment\0image {index}").as_bytes());
+    chunk(b"IEND", b"");
+    png
+}
+
+fn jpeg(side: u32, index: usize) -> Vec<u8> {
+    let side = (side as u16).to_be_bytes();
+    let mut jpeg = vec![0xff, 0xd8, 0xff, 0xfe, 0, 4];
+    jpeg.extend((index as u16).to_be_bytes());
+    jpeg.extend([0xff, 0xc0, 0, 11, 8]);
+    jpeg.extend([side, side].concat());
+    jpeg.extend([1, 1, 0x11, 0, 0xff, 0xda, 0, 8, 1, 1, 0, 0, 63, 0, 1, 2, 3, 0xff, 0xd9]);
+    jpeg
+}

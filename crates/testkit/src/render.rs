@@ -1,0 +1,106 @@
+//! A call as the provider would receive it, and the snapshot of all calls of an offer.
+
+use std::collections::BTreeMap;
+
+use repaint_core::{
+    Adapt, Body, Date, ImageModel, ImageRequest, ImageSource, Preview, Segment, Terms,
+};
+use serde_json::{Map, Value, json};
+
+use crate::{accepted, grid};
+
+/// The JSON text of a body, base64 and all. Images in files are not read.
+pub fn render(body: &Body) -> String {
+    let mut text = Vec::new();
+    for segment in body.segments() {
+        match segment {
+            Segment::Text(part) => text.extend_from_slice(part),
+            Segment::Image(image) => match image.source() {
+                ImageSource::Bytes(bytes) => {
+                    text.extend_from_slice(
+                        base64_simd::STANDARD.encode_to_string(bytes).as_bytes(),
+                    );
+                }
+                other => panic!("a test renders images in memory only, not {other:?}"),
+            },
+        }
+    }
+    assert_eq!(text.len() as u64, body.length(), "the declared length of the body is wrong");
+    String::from_utf8(text).unwrap_or_else(|err| panic!("the body is no text: {err}"))
+}
+
+/// All calls of an offer, for a snapshot: what each case sends or why it is refused.
+///
+/// Under `only_by_option` stand the fields that no request sets: a capability that nobody declared
+/// would show up there.
+pub fn snapshot(model: &dyn ImageModel) -> Value {
+    let mut shown = Map::new();
+    let mut unset: Vec<String> = model.wire().map_or_else(Vec::new, |it| it.known.clone());
+    let mut endpoint = Value::Null;
+    let mut cases = Map::new();
+    for case in accepted(model) {
+        let body = outcome(model, &case.request, &Adapt::default());
+        if let Ok(Preview::Http(call)) = encode(model, &case.request, &Adapt::default()) {
+            endpoint = json!({ "url": call.url, "auth": call.auth });
+        }
+        unset.retain(|it| body.get(it).is_none());
+        cases.insert(case.name, body);
+    }
+    // Cells of the grid that send the same or are refused alike stand together.
+    let mut cells: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (name, request, adapt) in grid(model) {
+        let outcome = outcome(model, &request, &adapt);
+        let text = match outcome {
+            Value::String(refusal) => refusal,
+            body => {
+                let body = body.as_object().cloned().unwrap_or_default();
+                let size = ["width", "height", "aspect_ratio", "size"];
+                let size: Vec<String> = size
+                    .iter()
+                    .filter_map(|it| body.get(*it).map(|value| format!("{it}={value}")))
+                    .collect();
+                let images = body.iter().filter(|(it, _)| it.contains("image"));
+                let images: Vec<String> = images
+                    .filter(|(it, _)| *it != "image_loras")
+                    .map(|(it, value)| match value {
+                        Value::Array(items) => format!("{it}[{}]", items.len()),
+                        _ => it.clone(),
+                    })
+                    .collect();
+                format!("sends {} {}", images.join(","), size.join(" ")).trim_end().to_owned()
+            }
+        };
+        cells.entry(text).or_default().push(name);
+    }
+    shown.insert("endpoint".to_owned(), endpoint);
+    shown.insert("cases".to_owned(), cases.into());
+    shown.insert("grid".to_owned(), json!(cells));
+    shown.insert("only_by_option".to_owned(), unset.into());
+    shown.into()
+}
+
+fn outcome(model: &dyn ImageModel, request: &ImageRequest, adapt: &Adapt) -> Value {
+    match encode(model, request, adapt) {
+        Ok(Preview::Http(call)) => call.body.map_or(Value::Null, |it| it.preview().clone()),
+        Ok(Preview::Local(operation)) => operation,
+        Err(refused) => refused.into(),
+    }
+}
+
+/// The first call for a request, or why there is none.
+pub(crate) fn encode(
+    model: &dyn ImageModel,
+    request: &ImageRequest,
+    adapt: &Adapt,
+) -> Result<Preview, String> {
+    let admitted = model.admit(request, terms(adapt)).map_err(|refusals| {
+        let refusals: Vec<String> = refusals.iter().map(ToString::to_string).collect();
+        format!("refused: {}", refusals.join("; "))
+    })?;
+    admitted.encode().map_err(|err| err.to_string())
+}
+
+pub(crate) fn terms(adapt: &Adapt) -> Terms<'_> {
+    // A fixed day, so that no trial changes its mind on the day of a retirement.
+    Terms { adapt, today: Date::new(2026, 11, 22) }
+}
