@@ -82,11 +82,7 @@ pub(crate) fn admit<'a>(
         let code =
             if *count < counts.value.min { RefusalCode::TooFew } else { RefusalCode::TooMany };
         let refusal = Refusal::new(code, "count", counts, counts.value, count);
-        let message = format!(
-            "makes {} {} a call, not {count}",
-            counts.value,
-            plural(counts.value.max, "picture")
-        );
+        let message = format!("makes {} a call, not {count}", how_many(counts.value, "picture"));
         let fix = format!("ask for {}", nearest(*count, counts.value));
         desk.refuse(refusal.saying(message, fix));
     }
@@ -270,14 +266,13 @@ impl<'a> Desk<'a, '_> {
             let refusal = Refusal::new(code, "images", takes, takes.value, got);
             let message = match max {
                 0 => format!("takes no input images, not {got}"),
-                max => format!("takes {} {}, not {got}", takes.value, plural(max, "input image")),
+                _ => format!("takes {}, not {got}", how_many(takes.value, "input image")),
             };
             let fix = format!("drop {}", got - u64::from(max));
             self.refuse(refusal.saying(message, fix));
         } else if got < u64::from(min) {
             let refusal = Refusal::new(RefusalCode::TooFew, "images", takes, takes.value, got);
-            let message =
-                format!("takes {} {}, not {got}", takes.value, plural(max, "input image"));
+            let message = format!("takes {}, not {got}", how_many(takes.value, "input image"));
             self.refuse(refusal.saying(message, format!("add {}", u64::from(min) - got)));
         }
         let fields = (0..images.len()).map(|it| format!("images/{it}"));
@@ -608,8 +603,14 @@ fn nearest<T: Copy + PartialOrd>(value: T, range: Bounds<T>) -> T {
     }
 }
 
-fn plural(count: u32, noun: &str) -> String {
-    if count == 1 { noun.to_owned() } else { format!("{noun}s") }
+/// Such as "1 input image", "at most 8 input images", "2 to 8 input images".
+fn how_many(range: Bounds<u32>, noun: &str) -> String {
+    let plural = if range.max == 1 { "" } else { "s" };
+    match range.min {
+        0 | 1 if range.min < range.max => format!("at most {} {noun}{plural}", range.max),
+        0 if range.max == 1 => format!("at most 1 {noun}"),
+        _ => format!("{range} {noun}{plural}"),
+    }
 }
 
 fn megabytes(bytes: u64) -> String {

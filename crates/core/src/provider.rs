@@ -167,6 +167,9 @@ pub struct Handle {
     /// Where to ask for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub poll: Option<String>,
+    /// Where its finished pictures are, usually for minutes only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pictures: Vec<String>,
 }
 
 impl Endpoint {

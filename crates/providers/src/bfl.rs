@@ -53,7 +53,8 @@ fn accepted(reply: &Reply) -> Result<Step> {
     if let Some(status) = status {
         judge(&status, reply).transpose()?;
     }
-    let handle = Handle { provider: BFL.id.to_owned(), id, poll: polling_url.clone() };
+    let handle =
+        Handle { provider: BFL.id.to_owned(), id, poll: polling_url.clone(), pictures: Vec::new() };
     let Some(url) = polling_url else {
         let message =
             "the order was taken, but the answer does not say where to ask for the picture";

@@ -1,0 +1,3 @@
+//! The `repaint` program.
+
+fn main() {}

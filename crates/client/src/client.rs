@@ -1,0 +1,248 @@
+//! The client: keys, addresses and limits, and the running of one job.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use repaint_core::{
+    Call, Date, Error, ErrorKind, ImageInput, ImageRequest, ImageSource, Job, Made, Outcome, Plan,
+    Provider, Registry, Result, Terms, Transport, Work,
+};
+use secrecy::SecretString;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use crate::exchange::Exchange;
+use crate::http::Http;
+use crate::inspect::{facts, inspect};
+use crate::keys::Keys;
+use crate::progress::Progress;
+
+/// Reaches providers and files. Cheap to clone; clones share connections.
+#[derive(Clone, Debug)]
+pub struct Client {
+    pub(crate) shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) keys: Keys,
+    pub(crate) exchange: Arc<dyn Exchange>,
+    pub(crate) picture_limit: u64,
+}
+
+/// Makes a [`Client`].
+#[derive(Debug)]
+pub struct Builder {
+    keys: Keys,
+    exchange: Option<Arc<dyn Exchange>>,
+    answer_limit: u64,
+}
+
+/// One job on its way: a client with a deadline, a way to cancel, and somebody who watches.
+#[derive(Clone)]
+pub struct Run {
+    pub(crate) client: Client,
+    pub(crate) deadline: Instant,
+    pub(crate) timeout: Duration,
+    pub(crate) cancel: CancellationToken,
+    pub(crate) watch: Arc<dyn Fn(Progress) + Send + Sync>,
+}
+
+/// A job is given up after this long, unless its policy says otherwise.
+const TIMEOUT: Duration = Duration::from_secs(300);
+/// All pictures of one answer together, or one download, weigh no more than this.
+const ANSWER_LIMIT: u64 = 256 << 20;
+
+impl Client {
+    /// A client with keys and addresses from the environment, such as `TOGETHER_API_KEY`.
+    pub fn new() -> Result<Self> {
+        Self::builder().build()
+    }
+
+    /// A client of your own making.
+    pub fn builder() -> Builder {
+        let keys = Keys { environment: true, ..Keys::default() };
+        Builder { keys, exchange: None, answer_limit: ANSWER_LIMIT }
+    }
+
+    /// Whether there is a key for a provider.
+    pub fn has_key(&self, provider: &Provider) -> bool {
+        self.shared.keys.key(provider).is_some()
+    }
+
+    /// Reads the heads of all files of a request: what admission must know of them.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidRequest`, naming the file, if one is missing, no picture, damaged or cut short.
+    pub async fn inspect(&self, request: ImageRequest) -> Result<ImageRequest> {
+        inspect(request).await
+    }
+
+    /// Who would take a job. Reads the heads of files and does nothing else.
+    pub async fn plan(&self, registry: &Registry, job: &mut Job) -> Result<Plan> {
+        let request = std::mem::replace(&mut job.request, ImageRequest::new(""));
+        job.request = self.inspect(request).await?;
+        registry.plan(job, &|it| self.has_key(it), Date::today())
+    }
+
+    /// Has the first offer of the plan take the job, and brings its pictures.
+    pub async fn run(&self, registry: &Registry, job: Job) -> Result<Outcome> {
+        self.watched(&job, |_| {}).run(registry, job).await
+    }
+
+    /// A run that is watched, and can be cancelled; its deadline begins now.
+    pub fn watched(&self, job: &Job, watch: impl Fn(Progress) + Send + Sync + 'static) -> Run {
+        let seconds = job.policy.timeout_seconds;
+        let timeout = seconds.map_or(TIMEOUT, |it| Duration::from_secs(it.into()));
+        Run {
+            client: self.clone(),
+            deadline: Instant::now() + timeout,
+            timeout,
+            cancel: CancellationToken::new(),
+            watch: Arc::new(watch),
+        }
+    }
+
+    /// The call as it would go out, with the base address that is set for its provider.
+    pub fn addressed(&self, provider: &Provider, mut call: Call) -> Result<Call> {
+        if let Some(endpoint) = &provider.endpoint {
+            let base = self.shared.keys.base(provider, endpoint)?;
+            if let Some(path) = call.url.strip_prefix(endpoint.base) {
+                call.url = format!("{}{path}", base.as_str().trim_end_matches('/'));
+            }
+        }
+        Ok(call)
+    }
+}
+
+impl Builder {
+    /// A key for a provider, by its id; it wins over the environment.
+    #[must_use]
+    pub fn key(mut self, provider: &str, key: impl Into<SecretString>) -> Self {
+        self.keys.given.insert(provider.to_owned(), key.into());
+        self
+    }
+
+    /// Where a provider is reached, by its id; it wins over the environment.
+    #[must_use]
+    pub fn base(mut self, provider: &str, base: Url) -> Self {
+        self.keys.bases.insert(provider.to_owned(), base);
+        self
+    }
+
+    /// Takes keys and addresses only from this builder.
+    #[must_use]
+    pub fn without_environment(mut self) -> Self {
+        self.keys.environment = false;
+        self
+    }
+
+    /// Makes HTTP calls in another way than over the network.
+    #[must_use]
+    pub fn exchange(mut self, exchange: impl Exchange + 'static) -> Self {
+        self.exchange = Some(Arc::new(exchange));
+        self
+    }
+
+    /// The most bytes that the pictures of one answer may weigh; 256 MiB by default.
+    #[must_use]
+    pub fn answer_limit(mut self, bytes: u64) -> Self {
+        self.answer_limit = bytes;
+        self
+    }
+
+    /// The client.
+    pub fn build(self) -> Result<Client> {
+        let Self { keys, exchange, answer_limit } = self;
+        let exchange = match exchange {
+            Some(exchange) => exchange,
+            None => Arc::new(Http::new(answer_limit)?),
+        };
+        Ok(Client { shared: Arc::new(Shared { keys, exchange, picture_limit: answer_limit }) })
+    }
+}
+
+impl Run {
+    /// Cancels the run when it is triggered; a job that was started is reported with its handle.
+    pub fn canceller(&self) -> CancellationToken {
+        self.cancel.clone()
+    }
+
+    /// Has the first offer of the plan take the job, and brings its pictures.
+    pub async fn run(&self, registry: &Registry, mut job: Job) -> Result<Outcome> {
+        let plan = self.client.plan(registry, &mut job).await?;
+        let offer = &plan.first()?.offer;
+        let model = registry.get(offer).ok_or_else(|| {
+            Error::new(ErrorKind::Unexpected, format!("{offer} is planned but not there"))
+        })?;
+        let terms = Terms { adapt: &job.policy.adapt, today: Date::today() };
+        // A plan holds no witness: the offer admits the request again.
+        let admitted = model
+            .admit(&job.request, terms)
+            .map_err(|refusals| Error::refused(model.id(), refusals))?;
+        self.tell(Progress::Started { offer: model.id().to_owned() });
+        admitted.generate(self).await
+    }
+
+    pub(crate) fn tell(&self, progress: Progress) {
+        (self.watch)(progress);
+    }
+}
+
+#[async_trait]
+impl Transport for Run {
+    async fn drive(&self, provider: &'static Provider, first: Call) -> Result<Made> {
+        crate::drive::drive(self, provider, first).await
+    }
+
+    async fn read(&self, image: &ImageInput) -> Result<Bytes> {
+        let image = image.clone();
+        blocking(move || match image.source() {
+            ImageSource::Bytes(bytes) => Ok(bytes.clone()),
+            ImageSource::Base64(base64) => base64_simd::STANDARD
+                .decode_to_vec(base64)
+                .map(Bytes::from)
+                .map_err(|_| Error::new(ErrorKind::InvalidRequest, "the image is not base64")),
+            ImageSource::File(path) => {
+                facts(path)?;
+                std::fs::read(path).map(Bytes::from).map_err(|err| {
+                    let message = format!("{} cannot be read: {err}", path.display());
+                    Error::new(ErrorKind::InvalidRequest, message)
+                })
+            }
+            ImageSource::Url(_) => {
+                let message = format!("{} is an address; download it first", image.label());
+                Err(Error::new(ErrorKind::InvalidRequest, message))
+            }
+        })
+        .await
+    }
+
+    async fn compute(&self, work: Work) -> Result<Made> {
+        self.tell(Progress::Working);
+        tokio::select! {
+            made = blocking(work) => made,
+            () = self.cancel.cancelled() => {
+                Err(Error::new(ErrorKind::Unavailable, "cancelled before the picture was made"))
+            }
+        }
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let work = tokio::task::spawn_blocking(work);
+    work.await.unwrap_or_else(|err| Err(Error::new(ErrorKind::Unexpected, err.to_string())))
+}
+
+impl fmt::Debug for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Run").field("timeout", &self.timeout).finish_non_exhaustive()
+    }
+}

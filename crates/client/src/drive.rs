@@ -1,0 +1,392 @@
+//! The loop: calls, pauses and downloads until a provider is done, by what each phase means for money.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use repaint_core::{
+    Attempt, Call, Done, Endpoint, Error, ErrorKind, Handle, Image, Made, Payload, Phase, Picture,
+    Provider, Result, Step, Warning, WarningCode,
+};
+use tokio::time::Instant;
+use url::Url;
+
+use crate::client::Run;
+use crate::exchange::{Answer, Fault, Order, Sent};
+use crate::progress::Progress;
+use crate::retry::Budget;
+
+/// A redirect may point to another, but not for ever.
+const REDIRECTS: usize = 5;
+
+/// Makes the first call and all that follow.
+pub(crate) async fn drive(run: &Run, provider: &'static Provider, first: Call) -> Result<Made> {
+    let endpoint = provider.endpoint.as_ref().ok_or_else(|| {
+        Error::new(ErrorKind::Unexpected, format!("{} has no address", provider.name))
+    })?;
+    let base = run.client.shared.keys.base(provider, endpoint)?;
+    let first = run.client.addressed(provider, first)?;
+    let (made, budget) = (Made::default(), Budget::new());
+    let mut drive = Drive { run, provider, endpoint, base, made, budget };
+    match drive.go(first).await {
+        Ok(()) => Ok(drive.made),
+        Err(err) => Err(drive.with_what_is_known(err)),
+    }
+}
+
+struct Drive<'a> {
+    run: &'a Run,
+    provider: &'static Provider,
+    endpoint: &'static Endpoint,
+    base: Url,
+    made: Made,
+    budget: Budget,
+}
+
+/// Why something was given up while it went on.
+#[derive(Clone, Copy)]
+enum Interrupted {
+    Cancelled,
+    Late,
+}
+
+impl Drive<'_> {
+    async fn go(&mut self, first: Call) -> Result<()> {
+        let mut call = first;
+        loop {
+            let Answer { reply, lifted } = self.answer(&call).await?;
+            match (self.endpoint.advance)(&call, &reply) {
+                Ok(Step::Done(done)) => return self.finish(done, lifted).await,
+                Ok(Step::Accepted { handle, charge, next, after }) => {
+                    self.made.cost = charge.cost;
+                    self.made.evidence = charge.evidence;
+                    self.made.request_id = Some(handle.id.clone());
+                    self.made.handle = Some(handle.clone());
+                    self.run.tell(Progress::Accepted { handle });
+                    self.pause(next.phase, after).await?;
+                    call = next;
+                }
+                Ok(Step::Call { call: next, after, status }) => {
+                    self.run.tell(Progress::Status { status });
+                    self.pause(next.phase, after).await?;
+                    call = next;
+                }
+                Err(err) => self.wait_after(&call, err).await?,
+            }
+        }
+    }
+
+    /// Waits until a refused call may be made again, or gives the error back.
+    ///
+    /// An order is made again only after 429: the provider says that it did not take it.
+    async fn wait_after(&mut self, call: &Call, err: Error) -> Result<()> {
+        let again = match call.phase {
+            Phase::Connect | Phase::Submit => err.data().status == Some(429),
+            Phase::Poll | Phase::Download => {
+                matches!(err.kind(), ErrorKind::Exhausted | ErrorKind::Unavailable)
+                    && err.data().status != Some(402)
+            }
+        };
+        let left = self.run.deadline.saturating_duration_since(Instant::now());
+        let pause = if again { self.budget.again(call.phase, err.retry_after()) } else { None };
+        match pause.filter(|it| *it < left) {
+            Some(after) => {
+                let why = err.message().to_owned();
+                self.run.tell(Progress::Again { phase: call.phase, after, why });
+                self.pause(call.phase, after).await
+            }
+            None => Err(err),
+        }
+    }
+
+    /// One answer; calls that surely bought nothing are made again while the budget lasts.
+    async fn answer(&mut self, call: &Call) -> Result<Answer> {
+        loop {
+            let (url, sent) = (self.checked(call)?, Sent::default());
+            let auth = match call.auth {
+                Some(auth) => {
+                    let secret =
+                        self.run.client.shared.keys.header(self.provider, self.endpoint)?;
+                    Some((auth.header, secret))
+                }
+                None => None,
+            };
+            let total = call.body.as_ref().map_or(0, |it| it.length());
+            let (up, down) = (self.run.clone(), self.run.clone());
+            let order = Order {
+                url,
+                auth,
+                body: call.body.clone(),
+                sent: sent.clone(),
+                uploaded: std::sync::Arc::new(move |bytes| {
+                    up.tell(Progress::Sent { bytes, total })
+                }),
+                received: std::sync::Arc::new(move |bytes| down.tell(Progress::Received { bytes })),
+            };
+            self.run.tell(Progress::Calling { phase: call.phase });
+            let began = Instant::now();
+            let result = self.guard(self.run.client.shared.exchange.send(order)).await;
+            let failure = match &result {
+                Ok(Ok(answer)) => {
+                    self.note(call.phase, began, Some(answer.reply.status), None);
+                    None
+                }
+                Ok(Err(fault)) => Some(fault.message.clone()),
+                Err(Interrupted::Cancelled) => Some("cancelled".to_owned()),
+                Err(Interrupted::Late) => Some("out of time".to_owned()),
+            };
+            if let Some(failure) = failure {
+                self.note(call.phase, began, None, Some(failure));
+            }
+            match result {
+                Ok(Ok(answer)) => {
+                    self.budget.went_well();
+                    return Ok(answer);
+                }
+                Ok(Err(fault)) => self.wait_after_fault(call.phase, &sent, fault).await?,
+                Err(why) => return Err(self.interrupted(call.phase, sent.may_be_taken(), why)),
+            }
+        }
+    }
+
+    async fn wait_after_fault(&mut self, phase: Phase, sent: &Sent, fault: Fault) -> Result<()> {
+        let Fault { message, transient } = fault;
+        let order = matches!(phase, Phase::Connect | Phase::Submit);
+        if order && sent.may_be_taken() {
+            let message = format!(
+                "{message}; the order was sent whole, so the picture may have been made and charged: \
+                 look there before you ask again"
+            );
+            return Err(Error::new(ErrorKind::OutcomeUnknown, message));
+        }
+        let pause = if transient { self.budget.again(phase, None) } else { None };
+        let left = self.run.deadline.saturating_duration_since(Instant::now());
+        match pause.filter(|it| *it < left) {
+            Some(after) => {
+                self.run.tell(Progress::Again { phase, after, why: message });
+                self.pause(phase, after).await
+            }
+            None if order => {
+                let message = format!("{}: {message}; nothing was bought", self.provider.name);
+                Err(Error::new(ErrorKind::Unavailable, message))
+            }
+            None if transient => Err(self.interrupted(phase, false, Interrupted::Late)),
+            None => Err(Error::new(ErrorKind::Unexpected, message)),
+        }
+    }
+
+    /// The address of a call; a key goes only to hosts that the provider's rule allows.
+    fn checked(&self, call: &Call) -> Result<Url> {
+        let unknown = |message: String| Error::new(ErrorKind::OutcomeUnknown, message);
+        let url = Url::parse(&call.url)
+            .map_err(|err| unknown(format!("the provider gave an address that is none: {err}")))?;
+        if call.auth.is_some() && !self.endpoint.trusts(&self.base, &url) {
+            return Err(unknown(format!(
+                "{} says to ask for the picture at {}, which is not its own: the key is not sent there",
+                self.provider.name,
+                url.origin().ascii_serialization()
+            )));
+        }
+        Ok(url)
+    }
+
+    /// Turns what the provider gave into pictures.
+    async fn finish(&mut self, done: Done, lifted: Vec<Bytes>) -> Result<()> {
+        let Done { pictures, request_id, charge } = done;
+        self.made.request_id = self.made.request_id.take().or(request_id);
+        self.made.cost = self.made.cost.or(charge.cost);
+        self.made.evidence.extend(charge.evidence);
+        let addresses = pictures.iter().filter_map(|it| match it {
+            Picture::Url(url) => Some(url.clone()),
+            Picture::Payload(_) => None,
+        });
+        let addresses: Vec<String> = addresses.collect();
+        if !addresses.is_empty() {
+            let id = self.made.request_id.clone().unwrap_or_default();
+            let provider = self.provider.id.to_owned();
+            let handle = self.made.handle.get_or_insert(Handle {
+                provider,
+                id,
+                poll: None,
+                pictures: Vec::new(),
+            });
+            handle.pictures = addresses;
+        }
+        for picture in pictures {
+            let image = match picture {
+                Picture::Payload(payload) => unpack(payload, &lifted),
+                Picture::Url(url) => self.download(&url).await,
+            };
+            match image {
+                Ok(image) => self.keep(image),
+                Err(err) => self.made.failures.push(err),
+            }
+        }
+        if self.made.images.is_empty() {
+            let none = || Error::new(ErrorKind::Unexpected, "the provider sent no picture");
+            return Err(self.made.failures.pop().unwrap_or_else(none));
+        }
+        Ok(())
+    }
+
+    /// A picture was paid for: what it is does not matter.
+    fn keep(&mut self, image: Image) {
+        if image.media_type.is_none() {
+            let message = "what came back is no picture that can be recognised; its bytes are kept";
+            self.made.warnings.push(Warning::new(WarningCode::Provider, None, message));
+        }
+        self.made.images.push(image);
+    }
+
+    async fn download(&mut self, address: &str) -> Result<Image> {
+        let unexpected = |message: String| Error::new(ErrorKind::Unexpected, message);
+        if let Some((head, base64)) = address.split_once(";base64,")
+            && head.starts_with("data:")
+        {
+            return unpack(Payload::Inline(base64.to_owned()), &[]);
+        }
+        let mut url = Url::parse(address)
+            .map_err(|err| unexpected(format!("the address of the picture is none: {err}")))?;
+        let mut redirects = 0;
+        loop {
+            // Plain http is for providers that are reached so themselves, such as one on this machine.
+            if url.scheme() != "https" && !(url.scheme() == "http" && self.base.scheme() == "http")
+            {
+                return Err(unexpected(format!("the picture is at a {}: address", url.scheme())));
+            }
+            self.run.tell(Progress::Calling { phase: Phase::Download });
+            let run = self.run.clone();
+            let seen: crate::exchange::Watch =
+                std::sync::Arc::new(move |bytes| run.tell(Progress::Received { bytes }));
+            let (began, shared) = (Instant::now(), &self.run.client.shared);
+            let fetched =
+                self.guard(shared.exchange.fetch(&url, shared.picture_limit, &seen)).await;
+            let why = match fetched {
+                Err(why) => return Err(self.interrupted(Phase::Download, true, why)),
+                Ok(Ok(fetched)) => {
+                    self.note(Phase::Download, began, Some(fetched.status), None);
+                    match (fetched.status, fetched.location) {
+                        (200, _) if fetched.bytes.is_empty() => {
+                            return Err(unexpected("the picture is empty".to_owned()));
+                        }
+                        (200, _) => return Ok(Image::new(fetched.bytes)),
+                        (301 | 302 | 303 | 307 | 308, Some(location)) if redirects < REDIRECTS => {
+                            redirects += 1;
+                            url = url.join(&location).map_err(|err| {
+                                unexpected(format!(
+                                    "the picture is redirected to no address: {err}"
+                                ))
+                            })?;
+                            continue;
+                        }
+                        (408 | 429 | 500..=599, _) => {
+                            format!("the picture's host answers {}", fetched.status)
+                        }
+                        (403 | 404 | 410, _) => {
+                            let message =
+                                format!("the picture is no longer there ({})", fetched.status);
+                            return Err(Error::new(ErrorKind::Expired, message));
+                        }
+                        (status, _) => {
+                            return Err(unexpected(format!("the picture's host answers {status}")));
+                        }
+                    }
+                }
+                Ok(Err(fault)) => {
+                    self.note(Phase::Download, began, None, Some(fault.message.clone()));
+                    if !fault.transient {
+                        return Err(unexpected(fault.message));
+                    }
+                    fault.message
+                }
+            };
+            let after = self.budget.again(Phase::Download, None).unwrap_or_default();
+            self.run.tell(Progress::Again { phase: Phase::Download, after, why });
+            self.pause(Phase::Download, after).await?;
+        }
+    }
+
+    /// Waits, unless the job is cancelled or out of time.
+    async fn pause(&self, phase: Phase, after: Duration) -> Result<()> {
+        let slept = self.guard(tokio::time::sleep(after)).await;
+        slept.map_err(|why| self.interrupted(phase, self.made.handle.is_some(), why))
+    }
+
+    async fn guard<T>(&self, work: impl Future<Output = T>) -> Result<T, Interrupted> {
+        tokio::select! {
+            // What has ended has ended, even at the last moment.
+            biased;
+            done = work => Ok(done),
+            () = self.run.cancel.cancelled() => Err(Interrupted::Cancelled),
+            () = tokio::time::sleep_until(self.run.deadline) => Err(Interrupted::Late),
+        }
+    }
+
+    fn interrupted(&self, phase: Phase, taken: bool, why: Interrupted) -> Error {
+        let what = match why {
+            Interrupted::Cancelled => "cancelled".to_owned(),
+            Interrupted::Late => format!("given up after {} s", self.run.timeout.as_secs()),
+        };
+        match (phase, taken) {
+            (Phase::Connect | Phase::Submit, false) => Error::new(
+                ErrorKind::Unavailable,
+                format!("{what} before the order was sent; nothing was bought"),
+            ),
+            (Phase::Connect | Phase::Submit, true) => {
+                let message =
+                    format!("{what} after the order was sent: the picture may be made and charged");
+                Error::new(ErrorKind::OutcomeUnknown, message)
+            }
+            (Phase::Poll, _) => {
+                let message = format!(
+                    "{what} while {} still works on the job, which is charged all the same",
+                    self.provider.name
+                );
+                Error::new(ErrorKind::OutcomeUnknown, message)
+            }
+            (Phase::Download, _) => {
+                let message = format!("{what} while the finished picture was fetched");
+                Error::new(ErrorKind::OutcomeUnknown, message)
+            }
+        }
+    }
+
+    fn note(&mut self, phase: Phase, began: Instant, status: Option<u16>, failure: Option<String>) {
+        let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.made.attempts.push(Attempt { phase, status, milliseconds, failure });
+    }
+
+    /// An error says what was charged, and how a started job is picked up.
+    fn with_what_is_known(&mut self, err: Error) -> Error {
+        let made = std::mem::take(&mut self.made);
+        let over = matches!(err.kind(), ErrorKind::Moderated);
+        err.with(|it| {
+            it.cost = it.cost.or(made.cost);
+            it.request_id = it.request_id.take().or(made.request_id);
+            if it.resume.is_none() && !over {
+                it.resume = made.handle;
+            }
+        })
+    }
+}
+
+fn unpack(payload: Payload, lifted: &[Bytes]) -> Result<Image> {
+    let unexpected = |message: &str| Error::new(ErrorKind::Unexpected, message);
+    match payload {
+        Payload::Lifted(index) => {
+            let bytes = lifted.get(index).cloned();
+            bytes
+                .map(Image::new)
+                .ok_or_else(|| unexpected("the answer names a picture that it lacks"))
+        }
+        Payload::Inline(text) => {
+            let base64 = text.split_once(";base64,").map_or(text.as_str(), |it| it.1);
+            let bytes = base64_simd::STANDARD
+                .decode_to_vec(base64)
+                .map_err(|_| unexpected("a picture in the answer is not base64"))?;
+            if bytes.is_empty() {
+                return Err(unexpected("a picture in the answer is empty"));
+            }
+            Ok(Image::new(bytes.into()))
+        }
+    }
+}

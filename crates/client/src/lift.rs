@@ -1,0 +1,281 @@
+//! Reads a JSON answer as it comes: long base64 texts are decoded on the way and leave a handle, so
+//! that the rest, the skeleton, stays small whatever the pictures weigh.
+
+use base64_simd::STANDARD_NO_PAD;
+use bytes::Bytes;
+use memchr::memchr2;
+use repaint_core::Payload;
+
+/// A text of this length that looks like base64 is lifted.
+const LONG: usize = 1024;
+/// The most that a skeleton may weigh.
+const SKELETON: usize = 4 << 20;
+
+/// The reader of one answer.
+#[derive(Debug)]
+pub(crate) struct Lift {
+    skeleton: Vec<u8>,
+    lifted: Vec<Bytes>,
+    state: State,
+    /// The most that all lifted texts may weigh, decoded.
+    limit: u64,
+    weight: u64,
+    /// How much more is expected to come; a guess for the size of the first buffer.
+    expected: usize,
+}
+
+#[derive(Debug)]
+enum State {
+    Outside,
+    /// Within a text that began at this place of the skeleton.
+    Text {
+        start: usize,
+        escaped: bool,
+        prose: bool,
+    },
+    /// Within a text that is being lifted.
+    Lifting(Lifting),
+}
+
+#[derive(Debug, Default)]
+struct Lifting {
+    bytes: Vec<u8>,
+    /// Up to three characters that wait for their group of four.
+    carry: Vec<u8>,
+    ended: bool,
+    escaped: bool,
+}
+
+impl Lift {
+    pub(crate) fn new(limit: u64, expected: Option<u64>) -> Self {
+        let expected = expected.unwrap_or(0).min(limit).try_into().unwrap_or(0);
+        let state = State::Outside;
+        Self { skeleton: Vec::new(), lifted: Vec::new(), state, limit, weight: 0, expected }
+    }
+
+    /// Reads on.
+    pub(crate) fn feed(&mut self, mut chunk: &[u8]) -> Result<(), String> {
+        while !chunk.is_empty() {
+            chunk = match &mut self.state {
+                State::Outside => {
+                    let end = memchr::memchr(b'"', chunk).map_or(chunk.len(), |it| it + 1);
+                    self.skeleton.extend_from_slice(&chunk[..end]);
+                    if chunk[..end].ends_with(b"\"") {
+                        self.state = State::Text {
+                            start: self.skeleton.len(),
+                            escaped: false,
+                            prose: false,
+                        };
+                    }
+                    &chunk[end..]
+                }
+                State::Text { .. } => self.text(chunk)?,
+                State::Lifting(_) => self.lifting(chunk)?,
+            };
+            if SKELETON < self.skeleton.len() {
+                return Err(format!(
+                    "the answer is longer than {SKELETON} bytes, without pictures"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// The skeleton and the pictures; an error if the answer ended within a picture.
+    pub(crate) fn finish(self) -> Result<(Vec<u8>, Vec<Bytes>), String> {
+        match self.state {
+            State::Lifting(_) => Err("the answer was cut within a picture".to_owned()),
+            State::Outside | State::Text { .. } => Ok((self.skeleton, self.lifted)),
+        }
+    }
+
+    fn text<'a>(&mut self, chunk: &'a [u8]) -> Result<&'a [u8], String> {
+        let State::Text { start, escaped, prose } = &mut self.state else { return Ok(chunk) };
+        // Until it is judged, no further than to where the text would be long.
+        let room = if *prose {
+            chunk.len()
+        } else {
+            (*start + LONG).saturating_sub(self.skeleton.len()).max(1)
+        };
+        let window = &chunk[..chunk.len().min(room)];
+        for (at, byte) in window.iter().enumerate() {
+            if *escaped {
+                *escaped = false;
+            } else if *byte == b'\\' {
+                *escaped = true;
+            } else if *byte == b'"' {
+                self.skeleton.extend_from_slice(&window[..=at]);
+                self.state = State::Outside;
+                return Ok(&chunk[at + 1..]);
+            }
+        }
+        self.skeleton.extend_from_slice(window);
+        if !*prose && !*escaped && LONG <= self.skeleton.len() - *start {
+            match base64_of(&self.skeleton[*start..]) {
+                Some(base64) => {
+                    // The opening quote goes too: a handle is an object.
+                    self.skeleton.truncate(*start - 1);
+                    let mut lifting = Lifting::default();
+                    lifting.bytes.reserve(self.expected / 4 * 3);
+                    self.expected = 0;
+                    lifting.push(&base64)?;
+                    self.state = State::Lifting(lifting);
+                }
+                None => *prose = true,
+            }
+        }
+        Ok(&chunk[window.len()..])
+    }
+
+    fn lifting<'a>(&mut self, chunk: &'a [u8]) -> Result<&'a [u8], String> {
+        let State::Lifting(lifting) = &mut self.state else { return Ok(chunk) };
+        if lifting.escaped {
+            // Some writers escape the slash; it is the only escape that base64 can have.
+            if chunk[0] != b'/' {
+                return Err("a picture in the answer is not base64".to_owned());
+            }
+            lifting.escaped = false;
+            lifting.push(b"/")?;
+            return Ok(&chunk[1..]);
+        }
+        let end = memchr2(b'"', b'\\', chunk);
+        lifting.push(&chunk[..end.unwrap_or(chunk.len())])?;
+        if self.limit < self.weight + lifting.bytes.len() as u64 {
+            return Err(format!("the pictures in the answer weigh more than {} bytes", self.limit));
+        }
+        let Some(end) = end else { return Ok(&[]) };
+        if chunk[end] == b'\\' {
+            lifting.escaped = true;
+        } else {
+            let mut lifting = std::mem::take(lifting);
+            lifting.end()?;
+            self.weight += lifting.bytes.len() as u64;
+            let handle = Payload::lifted(self.lifted.len()).to_string();
+            self.skeleton.extend_from_slice(handle.as_bytes());
+            self.lifted.push(lifting.bytes.into());
+            self.state = State::Outside;
+        }
+        Ok(&chunk[end + 1..])
+    }
+}
+
+impl Lifting {
+    fn push(&mut self, mut base64: &[u8]) -> Result<(), String> {
+        let ended = self.ended;
+        while let [rest @ .., b'='] = base64 {
+            (base64, self.ended) = (rest, true);
+        }
+        if ended && !base64.is_empty() {
+            return Err(BROKEN.to_owned());
+        }
+        if !self.carry.is_empty() {
+            let missing = (4 - self.carry.len()).min(base64.len());
+            self.carry.extend_from_slice(&base64[..missing]);
+            base64 = &base64[missing..];
+            if self.carry.len() == 4 {
+                let group = std::mem::take(&mut self.carry);
+                self.decode(&group)?;
+            }
+        }
+        let (whole, rest) = base64.split_at(base64.len() / 4 * 4);
+        self.decode(whole)?;
+        self.carry.extend_from_slice(rest);
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), String> {
+        let rest = std::mem::take(&mut self.carry);
+        self.decode(&rest)
+    }
+
+    fn decode(&mut self, base64: &[u8]) -> Result<(), String> {
+        STANDARD_NO_PAD.decode_append(base64, &mut self.bytes).map_err(|_| BROKEN.to_owned())
+    }
+}
+
+const BROKEN: &str = "a picture in the answer is not base64";
+
+/// The base64 at the start of a text, after the head of a data URI if there is one.
+fn base64_of(text: &[u8]) -> Option<Vec<u8>> {
+    let base64 = match text.strip_prefix(b"data:") {
+        Some(rest) => &rest[memchr::memchr(b',', rest)? + 1..],
+        None => text,
+    };
+    let mut plain = Vec::with_capacity(base64.len());
+    for (at, byte) in base64.iter().enumerate() {
+        match byte {
+            b'\\' if base64.get(at + 1) == Some(&b'/') => {}
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'/' | b'=' => plain.push(*byte),
+            _ => return None,
+        }
+    }
+    Some(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lift(answer: &str, step: usize) -> Result<(String, Vec<Bytes>), String> {
+        let mut lift = Lift::new(1 << 20, None);
+        for chunk in answer.as_bytes().chunks(step) {
+            lift.feed(chunk)?;
+        }
+        let (skeleton, lifted) = lift.finish()?;
+        Ok((String::from_utf8(skeleton).expect("text"), lifted))
+    }
+
+    fn picture(length: usize) -> Vec<u8> {
+        (0..length).map(|it| (it * 31 % 251) as u8).collect()
+    }
+
+    #[test]
+    fn pictures_are_lifted_at_every_length_and_step() {
+        for length in [760, 766, 767, 768, 769, 770, 771, 5000] {
+            let picture = picture(length);
+            let base64 = base64_simd::STANDARD.encode_to_string(&picture);
+            for text in [
+                base64.clone(),
+                base64.replace('/', "\\/"),
+                format!("data:image/png;base64,{base64}"),
+            ] {
+                let answer =
+                    format!(r#"{{"data":[{{"b64_json":"{text}","index":0}}],"id":"o\"1"}}"#);
+                for step in [1, 7, 1024, 100_000] {
+                    let (skeleton, lifted) = lift(&answer, step)
+                        .unwrap_or_else(|err| panic!("{err}: {length} by {step} {}", &text[..30]));
+                    if text.len() < LONG {
+                        assert_eq!(skeleton, answer);
+                        continue;
+                    }
+                    assert_eq!(lifted, [Bytes::from(picture.clone())]);
+                    assert!(skeleton.ends_with(r#","index":0}],"id":"o\"1"}"#), "{skeleton}");
+                    serde_json::from_str::<serde_json::Value>(&skeleton)
+                        .expect("the skeleton is JSON");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn prose_stays() {
+        let answer = format!(r#"{{"message":"{}"}}"#, "no such thing. ".repeat(500));
+        assert_eq!(lift(&answer, 100), Ok((answer.clone(), vec![])));
+    }
+
+    #[test]
+    fn what_is_cut_or_broken_is_an_error() {
+        let base64 = base64_simd::STANDARD.encode_to_string(picture(3000));
+        assert!(lift(&format!(r#"{{"b64_json":"{base64}"#), 64).is_err());
+        assert!(lift(&format!(r#"{{"b64_json":"{base64}\n"}}"#), 64).is_err());
+        assert!(lift(&format!(r#"{{"b64_json":"{base64}!"}}"#), 64).is_err());
+    }
+
+    #[test]
+    fn what_is_huge_is_an_error() {
+        let prose = "no such thing. ".repeat(400_000);
+        assert!(lift(&format!(r#"{{"message":"{prose}"}}"#), 65_536).is_err());
+        let base64 = "AAAA".repeat(400_000);
+        assert!(lift(&format!(r#"{{"b64_json":"{base64}"}}"#), 65_536).is_err());
+    }
+}

@@ -1,0 +1,69 @@
+//! When a failed call is made again: one budget for a whole job, full jitter, the provider's word first.
+
+use std::time::Duration;
+
+use repaint_core::Phase;
+
+/// What is left to try again within one job.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    orders: u32,
+    failures: u32,
+}
+
+/// An order that was surely not taken is sent at most this often again.
+const ORDERS: u32 = 4;
+/// The first pause is up to this long, the next up to twice, and so on.
+const FIRST: Duration = Duration::from_millis(500);
+/// No pause of our own is longer.
+const LONGEST: Duration = Duration::from_secs(10);
+
+impl Budget {
+    pub(crate) fn new() -> Self {
+        Self { orders: ORDERS, failures: 0 }
+    }
+
+    /// How long to wait before the same call again; `None` if it is not to be made again.
+    ///
+    /// Polls and downloads buy nothing, so only the deadline of the job ends them.
+    pub(crate) fn again(&mut self, phase: Phase, told: Option<Duration>) -> Option<Duration> {
+        if matches!(phase, Phase::Connect | Phase::Submit) {
+            self.orders = self.orders.checked_sub(1)?;
+        }
+        let most = LONGEST.min(FIRST * 2_u32.pow(self.failures.min(10)));
+        self.failures += 1;
+        Some(told.unwrap_or_else(|| most.mul_f64(fastrand::f64())))
+    }
+
+    /// A call went well: the next failure is a first one.
+    pub(crate) fn went_well(&mut self) {
+        self.failures = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn orders_are_bounded_and_polls_are_not() {
+        let mut budget = Budget::new();
+        assert_eq!((0..20).filter_map(|_| budget.again(Phase::Submit, None)).count(), 4);
+        assert_eq!((0..20).filter_map(|_| budget.again(Phase::Poll, None)).count(), 20);
+    }
+
+    #[test]
+    fn the_word_of_the_provider_counts() {
+        let told = Some(Duration::from_secs(7));
+        assert_eq!(Budget::new().again(Phase::Submit, told), told);
+    }
+
+    #[test]
+    fn pauses_grow_and_stay_bounded() {
+        let mut budget = Budget::new();
+        for failure in 0..12 {
+            let pause = budget.again(Phase::Poll, None).expect("polls go on");
+            assert!(pause <= LONGEST.min(FIRST * 2_u32.pow(failure)), "{failure}: {pause:?}");
+        }
+    }
+}

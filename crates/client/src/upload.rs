@@ -1,0 +1,127 @@
+//! A body that streams: images are read and encoded on a thread of their own, a piece at a time.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use base64_simd::{Out, STANDARD};
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use repaint_core::{Body, ImageInput, ImageSource, Segment};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+
+use crate::exchange::{Sent, Watch};
+
+/// So much of an image is encoded at once: a multiple of 3, so that the pieces join without padding.
+const PIECE: usize = 96 * 1024;
+/// So many encoded pieces may wait for the network.
+const WAITING: usize = 2;
+
+/// A body on its way.
+pub(crate) struct Upload {
+    pieces: Receiver<io::Result<Bytes>>,
+    total: u64,
+    left: u64,
+    sent: Sent,
+    watch: Watch,
+}
+
+impl Upload {
+    /// Begins to read and encode; the thread ends with the upload.
+    pub(crate) fn new(body: &Body, sent: Sent, watch: Watch) -> Self {
+        let (sender, pieces) = channel(WAITING);
+        let segments = body.segments().to_vec();
+        tokio::task::spawn_blocking(move || produce(segments, &sender));
+        Self { pieces, total: body.length(), left: body.length(), sent, watch }
+    }
+}
+
+impl http_body::Body for Upload {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let piece = match self.pieces.poll_recv(context) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(None) if self.left == 0 => return Poll::Ready(None),
+            Poll::Ready(None) => {
+                return Poll::Ready(Some(Err(io::Error::other("the body ended too soon"))));
+            }
+            Poll::Ready(Some(Err(err))) => return Poll::Ready(Some(Err(err))),
+            Poll::Ready(Some(Ok(piece))) => piece,
+        };
+        let Some(left) = self.left.checked_sub(piece.len() as u64) else {
+            return Poll::Ready(Some(Err(io::Error::other("the body is longer than declared"))));
+        };
+        self.left = left;
+        if left == 0 {
+            self.sent.complete();
+        }
+        (self.watch)(self.total - left);
+        Poll::Ready(Some(Ok(Frame::data(piece))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left)
+    }
+}
+
+/// Sends all pieces; ends early when nobody takes them any more.
+fn produce(segments: Vec<Segment>, sender: &Sender<io::Result<Bytes>>) {
+    for segment in segments {
+        let done = match segment {
+            Segment::Text(text) => sender.blocking_send(Ok(text)).map_err(|_| None),
+            Segment::Image(image) => encode(&image, sender),
+        };
+        match done {
+            Ok(()) => {}
+            Err(Some(err)) => drop(sender.blocking_send(Err(err))),
+            Err(None) => return,
+        }
+    }
+}
+
+/// Encodes one image; `Err(None)` when nobody takes its pieces.
+fn encode(image: &ImageInput, sender: &Sender<io::Result<Bytes>>) -> Result<(), Option<io::Error>> {
+    let send = |raw: &[u8]| {
+        let mut encoded = vec![0; raw.len().div_ceil(3) * 4];
+        let _ = STANDARD.encode(raw, Out::from_slice(&mut encoded));
+        sender.blocking_send(Ok(encoded.into())).map_err(|_| None)
+    };
+    match image.source() {
+        ImageSource::Bytes(bytes) => bytes.chunks(PIECE).try_for_each(send),
+        ImageSource::File(path) => {
+            let declared = image.facts().map_or(0, |it| it.bytes);
+            let name = path.display();
+            let mut file = File::open(path)
+                .map_err(|err| Some(io::Error::new(err.kind(), format!("{name}: {err}"))))?;
+            let mut piece = vec![0; PIECE];
+            let mut left = declared;
+            while 0 < left {
+                let wanted = usize::try_from(left).map_or(PIECE, |it| it.min(PIECE));
+                let piece = &mut piece[..wanted];
+                file.read_exact(piece).map_err(|_| Some(changed(&name.to_string())))?;
+                send(piece)?;
+                left -= wanted as u64;
+            }
+            // One more byte would mean that the file has grown since it was inspected.
+            match file.read(&mut [0]) {
+                Ok(0) => Ok(()),
+                _ => Err(Some(changed(&name.to_string()))),
+            }
+        }
+        ImageSource::Base64(_) | ImageSource::Url(_) => Ok(()),
+    }
+}
+
+fn changed(name: &str) -> io::Error {
+    io::Error::other(format!("{name} changed while it was sent"))
+}

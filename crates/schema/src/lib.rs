@@ -1,0 +1,1 @@
+//! JSON Schemas, the catalogue and the pages, all from the registry.
