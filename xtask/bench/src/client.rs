@@ -1,0 +1,52 @@
+//! An edit through our client: files in, a picture out.
+
+use std::path::{Path, PathBuf};
+
+use repaint_client::Client;
+use repaint_core::{ImageInput, ImageRequest, Job, Registry};
+use serde_json::Value;
+use tokio::runtime;
+use url::Url;
+
+use crate::Result;
+use crate::meter::Meter;
+
+/// What the picture of the answer weighs, decoded.
+pub(crate) const ANSWER_BYTES: usize = 6_000_000;
+const IMAGES: usize = 8;
+
+/// The input images.
+pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
+    (0..IMAGES).map(|it| folder.join(format!("{it}.jpg"))).collect()
+}
+
+pub(crate) fn run(base: &str, folder: &Path, times: &str) -> Result<Value> {
+    // What the program uses.
+    let runtime = if std::env::var_os("BENCH_CURRENT").is_some() {
+        runtime::Builder::new_current_thread().enable_all().build()?
+    } else {
+        runtime::Builder::new_multi_thread().enable_all().build()?
+    };
+    let registry = Registry::linked()?;
+    let client = Client::builder()
+        .without_environment()
+        .key("together", "none")
+        .base("together", Url::parse(base)?)
+        .build()?;
+    let mut meter = Meter::default();
+    for _ in 0..times.parse::<usize>()? {
+        let begun = Meter::begin();
+        let request = ImageRequest {
+            images: files(folder).into_iter().map(ImageInput::file).collect(),
+            options: [("response_format".to_owned(), Value::from("base64"))].into_iter().collect(),
+            ..ImageRequest::new("p")
+        };
+        let job = Job { select: vec!["together/flux2-dev".to_owned()], ..Job::new(request) };
+        let outcome = runtime.block_on(client.run(&registry, job))?;
+        if outcome.images.first().map(|it| it.bytes.len()) != Some(ANSWER_BYTES) {
+            return Err("not the whole picture".into());
+        }
+        meter.end(&begun);
+    }
+    Ok(meter.line())
+}

@@ -1,0 +1,37 @@
+//! What `cargo xtask bench` measures, each in a process of its own: it prints one line of JSON.
+
+mod client;
+mod decide;
+mod floor;
+mod meter;
+mod watercolor;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use repaint_adapters as _;
+
+/// A failure ends the program; nobody takes it apart.
+type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    let result = match words.as_slice() {
+        ["floor", base, folder, times] => floor::run(base, folder.as_ref(), times),
+        ["client", base, folder, times] => client::run(base, folder.as_ref(), times),
+        ["decide"] => decide::run(),
+        ["watercolor", picture, folder] => watercolor::run(picture.as_ref(), folder.as_ref()),
+        _ => Err("`cargo xtask bench` runs this".into()),
+    };
+    match result {
+        Ok(line) => {
+            println!("{line}");
+            ExitCode::SUCCESS
+        }
+        Err(err) => {
+            eprintln!("{err}");
+            ExitCode::FAILURE
+        }
+    }
+}
