@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use base64_simd::{Out, STANDARD};
+use base64_simd::STANDARD;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use repaint_core::{Body, ImageInput, ImageSource, Segment};
@@ -92,8 +92,7 @@ fn produce(segments: Vec<Segment>, sender: &Sender<io::Result<Bytes>>) {
 /// Encodes one image; `Err(None)` when nobody takes its pieces.
 fn encode(image: &ImageInput, sender: &Sender<io::Result<Bytes>>) -> Result<(), Option<io::Error>> {
     let send = |raw: &[u8]| {
-        let mut encoded = vec![0; raw.len().div_ceil(3) * 4];
-        let _ = STANDARD.encode(raw, Out::from_slice(&mut encoded));
+        let encoded: Vec<u8> = STANDARD.encode_type(raw);
         sender.blocking_send(Ok(encoded.into())).map_err(|_| None)
     };
     match image.source() {

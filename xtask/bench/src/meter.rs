@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 /// The figures of repeated work.
 #[derive(Debug, Default)]
 pub(crate) struct Meter {
+    /// What the process had used when the first piece was done: its start and all.
+    first: Option<f64>,
     cpu: Vec<f64>,
     wall: Vec<f64>,
 }
@@ -26,11 +28,13 @@ impl Meter {
     pub(crate) fn end(&mut self, begun: &Begun) {
         self.cpu.push(milliseconds(cpu() - begun.cpu));
         self.wall.push(milliseconds(begun.wall.elapsed()));
+        self.first.get_or_insert_with(|| milliseconds(cpu()));
     }
 
     /// What the programs of the peers print too.
     pub(crate) fn line(&self) -> Value {
-        json!({ "cpu_ms": self.cpu, "wall_ms": self.wall, "peak_mb": peak() })
+        let Self { first, cpu, wall } = self;
+        json!({ "first_ms": first, "cpu_ms": cpu, "wall_ms": wall, "peak_mb": peak() })
     }
 }
 

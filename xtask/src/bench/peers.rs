@@ -26,38 +26,38 @@ pub(super) const PEERS: [Peer; 4] = [
     Peer {
         name: "Python together 3.1.1",
         kind: Kind::Python,
-        script: "together.py",
+        script: "with_together.py",
         packages: &["together==3.1.1"],
     },
     Peer {
         name: "Python openai 3.54.0",
         kind: Kind::Python,
-        script: "openai.py",
+        script: "with_openai.py",
         packages: &["openai==3.54.0"],
     },
     Peer {
         name: "Node together-ai 0.52.0",
         kind: Kind::Node,
-        script: "together-ai.mjs",
+        script: "with_together_ai.mjs",
         packages: &["together-ai@0.52.0"],
     },
     // Version 7 of `ai` wants a newer Node than Debian stable has.
     Peer {
         name: "Node ai 6.0.324 + togetherai 2.0.82",
         kind: Kind::Node,
-        script: "ai.mjs",
+        script: "with_ai.mjs",
         packages: &["ai@6.0.324", "@ai-sdk/togetherai@2.0.82"],
     },
 ];
 
 /// Copied beside the libraries, since Node looks for them upwards from the script.
 const SCRIPTS: [(&str, &str); 6] = [
-    ("ai.mjs", include_str!("peers/ai.mjs")),
     ("edit.mjs", include_str!("peers/edit.mjs")),
     ("edit.py", include_str!("peers/edit.py")),
-    ("openai.py", include_str!("peers/openai.py")),
-    ("together-ai.mjs", include_str!("peers/together-ai.mjs")),
-    ("together.py", include_str!("peers/together.py")),
+    ("with_ai.mjs", include_str!("peers/with_ai.mjs")),
+    ("with_openai.py", include_str!("peers/with_openai.py")),
+    ("with_together.py", include_str!("peers/with_together.py")),
+    ("with_together_ai.mjs", include_str!("peers/with_together_ai.mjs")),
 ];
 
 impl Peer {

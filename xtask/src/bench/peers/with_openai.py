@@ -1,14 +1,10 @@
 """The same edit with the Python library `openai`, pointed at Together as Together documents it."""
 
 import base64
-import sys
 
-# A script's folder comes first; this file must not stand in for the library of its name.
-FOLDER = sys.path.pop(0)
-from openai import OpenAI  # noqa: E402
+from openai import OpenAI
 
-sys.path.append(FOLDER)
-from edit import ANSWER_BYTES, KEY, base, images, measure  # noqa: E402
+from edit import ANSWER_BYTES, KEY, base, images, measure
 
 client = OpenAI(api_key=KEY, base_url=base() + "/v1", max_retries=0)
 
