@@ -157,7 +157,10 @@ fn narrow_field(field: &mut Map<String, Value>, owner: Owner, offer: &Offer) -> 
         },
         Owner::Ratio => match &ratios.value {
             Ratios::None => return false,
-            Ratios::Listed(listed) => set("enum", json!(listed)),
+            Ratios::Listed(listed) => {
+                field.shift_remove("pattern");
+                field.insert("enum".to_owned(), json!(listed));
+            }
             Ratios::Between { .. } => set("pattern", json!(RATIO_PATTERN)),
         },
         Owner::Count => {
