@@ -124,7 +124,8 @@ impl Drive<'_> {
             };
             self.run.tell(Progress::Calling { phase: call.phase });
             let began = Instant::now();
-            let result = self.guard(self.run.client.shared.exchange.send(order)).await;
+            let exchange = self.run.client.shared.exchange()?;
+            let result = self.guard(exchange.send(order)).await;
             let failure = match &result {
                 Ok(Ok(answer)) => {
                     self.note(call.phase, began, Some(answer.reply.status), None);
@@ -259,7 +260,7 @@ impl Drive<'_> {
                 std::sync::Arc::new(move |bytes| run.tell(Progress::Received { bytes }));
             let (began, shared) = (Instant::now(), &self.run.client.shared);
             let fetched =
-                self.guard(shared.exchange.fetch(&url, shared.picture_limit, &seen)).await;
+                self.guard(shared.exchange()?.fetch(&url, shared.picture_limit, &seen)).await;
             let why = match fetched {
                 Err(why) => return Err(self.interrupted(Phase::Download, true, why)),
                 Ok(Ok(fetched)) => {

@@ -242,18 +242,17 @@ impl<'a> Desk<'a, '_> {
             format!("does not find {} in the prompt", strange.missing.join(" and "))
         } else {
             let words: Vec<String> = strange.words.iter().map(|it| format!("`{it}`")).collect();
-            format!("understands a closed vocabulary only, and not {}", words.join(", "))
+            format!(
+                "understands only words that it knows, in their order, and not {}",
+                words.join(", ")
+            )
         };
-        let understood: Vec<String> = vocabulary
-            .slots
-            .iter()
-            .map(|slot| {
-                let words: Vec<&str> = slot.words.iter().map(|it| it.0).collect();
-                format!("{}: {}", slot.name, words.join(" "))
-            })
-            .collect();
         let examples: Vec<String> = examples.iter().map(|it| format!("\"{it}\"")).collect();
-        let fix = format!("say for example {} ({})", examples.join(" or "), understood.join("; "));
+        let fix = format!(
+            "say for example {}; the words are {}",
+            examples.join(" or "),
+            vocabulary.words().join(" ")
+        );
         self.refuse(refusal.saying(message, fix));
     }
 

@@ -135,13 +135,10 @@ impl Plan {
     }
 
     fn nobody(&self) -> Error {
-        // Who has only these reasons could do it.
-        let idle = |it: &&Refusal| matches!(it.code, RefusalCode::NotAsked | RefusalCode::NoKey);
         let not_asked =
             |it: &&OfferRefusals| it.reasons.iter().any(|it| it.code == RefusalCode::NotAsked);
-        let could = |it: &&OfferRefusals| it.reasons.iter().all(|it| idle(&it));
         let against: Vec<&OfferRefusals> =
-            self.refusals.iter().filter(|it| !not_asked(it) && !could(it)).collect();
+            self.refusals.iter().filter(|it| !not_asked(it) && !it.could()).collect();
         let mut message = match against.as_slice() {
             [OfferRefusals { offer, reasons }] => format!("{offer} {}", said(reasons)),
             [] => "no model can take this request as things are".to_owned(),
@@ -150,16 +147,7 @@ impl Plan {
                 format!("no model can take this request{}", lines.collect::<String>())
             }
         };
-        let mut enable: Vec<(String, Vec<&str>)> = Vec::new();
-        for OfferRefusals { offer, reasons } in self.refusals.iter().filter(could) {
-            let key = reasons.iter().find(|it| it.code == RefusalCode::NoKey);
-            let how = key.map_or_else(|| "by name".to_owned(), |it| it.fix.clone());
-            match enable.iter_mut().find(|(it, _)| *it == how) {
-                Some((_, offers)) => offers.push(offer),
-                None => enable.push((how, vec![offer])),
-            }
-        }
-        for (how, offers) in enable {
+        for (how, offers) in self.could() {
             message.push_str(&format!("\n{how} to use {}", offers.join(", ")));
         }
         let refusals = against.iter().flat_map(|it| it.reasons.clone()).collect();
@@ -169,6 +157,28 @@ impl Plan {
                 it.offer = Some(only.offer.clone());
             }
         })
+    }
+
+    /// Who could take the job and is not asked, by what it would need: a key, or to be named.
+    pub fn could(&self) -> Vec<(String, Vec<&str>)> {
+        let mut ways: Vec<(String, Vec<&str>)> = Vec::new();
+        for OfferRefusals { offer, reasons } in self.refusals.iter().filter(|it| it.could()) {
+            let key = reasons.iter().find(|it| it.code == RefusalCode::NoKey);
+            let way = key.map_or_else(|| "name it with --model".to_owned(), |it| it.fix.clone());
+            match ways.iter_mut().find(|(it, _)| *it == way) {
+                Some((_, offers)) => offers.push(offer),
+                None => ways.push((way, vec![offer])),
+            }
+        }
+        ways
+    }
+}
+
+impl OfferRefusals {
+    /// Whether nothing in the request itself speaks against it.
+    pub fn could(&self) -> bool {
+        let idle = |it: &Refusal| matches!(it.code, RefusalCode::NotAsked | RefusalCode::NoKey);
+        self.reasons.iter().all(idle)
     }
 }
 
