@@ -1,6 +1,7 @@
-//! Chores that cargo cannot express: `cargo xtask codegen [--check]`, `cargo xtask test`.
+//! Chores that cargo cannot express; `cargo xtask` lists them.
 
 mod codegen;
+mod licences;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -13,6 +14,7 @@ usage: cargo xtask CHORE
 
   codegen           writes schemas/, docs/models.md and the table in the README from the registry
   codegen --check   fails if one of them is not what it would write
+  licences          fails if a dependency has a licence that is not on the list
   test              runs every test of the workspace";
 
 fn main() -> ExitCode {
@@ -21,6 +23,7 @@ fn main() -> ExitCode {
     let result = match words.as_slice() {
         ["codegen"] => codegen::run(codegen::Mode::Write),
         ["codegen", "--check"] => codegen::run(codegen::Mode::Check),
+        ["licences"] => licences::run(),
         ["test", rest @ ..] => cargo(&[&["test", "--workspace"], rest].concat()),
         _ => Err(USAGE.to_owned()),
     };
