@@ -31,7 +31,7 @@ pub(crate) async fn run(ask: &Ask) -> Result<Ended> {
     let watch = Watch::new();
     let teller = watch.clone();
     let run = client.watched(&job, move |progress| teller.tell(&progress));
-    let listener = tokio::spawn(interrupted(run.canceller()));
+    let listener = tokio::spawn(interrupted(run.canceller(), output.reserved()));
     let outcome = run.run(&registry, job).await;
     listener.abort();
     watch.done();
@@ -79,15 +79,35 @@ pub(crate) async fn run(ask: &Ask) -> Result<Ended> {
     Ok(if receipt.failures.is_empty() { Ended::Done } else { Ended::Partly })
 }
 
-/// Ctrl-C asks the job to stop and report its handle; a second one stops at once.
-async fn interrupted(cancel: CancellationToken) {
-    if tokio::signal::ctrl_c().await.is_ok() {
-        cancel.cancel();
-        show::note("stopping; once more to stop at once");
+/// Ctrl-C asks the job to stop and report its handle; a second one stops at once, and leaves no file
+/// behind either.
+async fn interrupted(cancel: CancellationToken, reserved: Option<PathBuf>) {
+    if !signal().await {
+        return;
     }
-    if tokio::signal::ctrl_c().await.is_ok() {
+    cancel.cancel();
+    show::note("stopping; once more to stop at once");
+    if signal().await {
+        if let Some(reserved) = reserved {
+            let _ = std::fs::remove_file(reserved);
+        }
         std::process::exit(INTERRUPTED.into());
     }
+}
+
+/// Waits to be asked to stop; `false` if that cannot be heard.
+async fn signal() -> bool {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let Ok(mut terminated) = signal(SignalKind::terminate()) else { return false };
+        tokio::select! {
+            heard = tokio::signal::ctrl_c() => heard.is_ok(),
+            heard = terminated.recv() => heard.is_some(),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await.is_ok()
 }
 
 /// The exit code of a program that was interrupted.

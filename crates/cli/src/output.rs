@@ -72,6 +72,14 @@ impl Output {
         Ok(Self::Files { path, force: force && wanted.is_some(), reserved })
     }
 
+    /// The file that holds the place, to be removed where no destructor runs.
+    pub(crate) fn reserved(&self) -> Option<PathBuf> {
+        match self {
+            Self::Stdout => None,
+            Self::Files { reserved, .. } => Some(reserved.path().to_path_buf()),
+        }
+    }
+
     /// Writes all pictures, each whole or not at all, and says where they are.
     ///
     /// A paid picture is saved whatever happens: if its place is gone, in the folder for temporary
