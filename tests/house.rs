@@ -12,12 +12,22 @@ fn manifest(folder: &str) -> String {
 }
 
 fn depends(folder: &str, on: &str) -> bool {
-    manifest(folder).lines().any(|it| it.starts_with(&format!("{on}.")) || it.starts_with(&format!("{on} ")))
+    manifest(folder)
+        .lines()
+        .any(|it| it.starts_with(&format!("{on}.")) || it.starts_with(&format!("{on} ")))
 }
 
 #[test]
 fn what_decides_does_no_input_or_output() {
-    for pure in ["crates/core", "crates/providers", "crates/schema", "adapters/kontext", "adapters/flux2", "adapters/gemini", "adapters/local"] {
+    for pure in [
+        "crates/core",
+        "crates/providers",
+        "crates/schema",
+        "adapters/kontext",
+        "adapters/flux2",
+        "adapters/gemini",
+        "adapters/local",
+    ] {
         for io in ["reqwest", "tokio", "repaint-client"] {
             assert!(!depends(pure, io), "{pure} depends on {io}");
         }

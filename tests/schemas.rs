@@ -39,7 +39,10 @@ fn schemas_hold_only_what_generators_of_other_languages_read() {
         walk(&schema, &mut |keyword, value| {
             assert!(!keyword.starts_with("x-"), "{path}: {keyword}");
             assert_ne!(keyword, "format", "{path}: {value}");
-            assert!(!["allOf", "not", "if", "prefixItems", "dependentSchemas"].contains(&keyword), "{path}: {keyword}");
+            assert!(
+                !["allOf", "not", "if", "prefixItems", "dependentSchemas"].contains(&keyword),
+                "{path}: {keyword}"
+            );
             assert!(value != "null" && *value != Value::Null, "{path}: {keyword} may be null");
         });
         for (name, definition) in schema["$defs"].as_object().into_iter().flatten() {
@@ -53,13 +56,30 @@ fn a_title_names_one_thing_in_the_whole_set() {
     let mut seen: BTreeMap<String, Value> = BTreeMap::new();
     for (path, schema) in schemas() {
         let definitions = schema["$defs"].as_object().cloned().unwrap_or_default();
-        let whole = (schema["title"].as_str().expect("a title").to_owned(), Value::Null);
+        let mut whole = schema.as_object().cloned().expect("an object");
+        for key in ["$schema", "$id", "$defs"] {
+            whole.remove(key);
+        }
+        let whole = (schema["title"].as_str().expect("a title").to_owned(), Value::Object(whole));
         for (title, shape) in definitions.into_iter().chain([whole]) {
             if let Some(other) = seen.insert(title.clone(), shape.clone()) {
                 assert_eq!(other, shape, "{path}: {title} is two things");
             }
         }
     }
+}
+
+#[test]
+fn the_catalogue_fits_its_schema() {
+    let files = repaint_schema::files(&registry());
+    let catalogue: Value = serde_json::from_str(&files["schemas/catalog.json"]).expect("JSON");
+    let schema = &schemas()["schemas/catalog.schema.json"];
+    let faults: Vec<String> = jsonschema::validator_for(schema)
+        .expect("a schema")
+        .iter_errors(&catalogue)
+        .map(|it| format!("{}: {it}", it.instance_path()))
+        .collect();
+    assert_eq!(faults, [""; 0]);
 }
 
 /// Calls `see` for every keyword of a schema; the names of properties are none.
@@ -100,9 +120,43 @@ fn strange() -> impl Strategy<Value = Value> {
     prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
-        prop_oneof![Just(0), Just(1), Just(-1), Just(8), Just(255), Just(256), Just(257), Just(1024), Just(1440), Just(1536), Just(1544), Just(1920), Just(2048), Just(2_147_483_647), Just(2_147_483_648_i64), Just(4_294_967_296)].prop_map(Value::from),
-        prop_oneof![Just(0.5), Just(1.5), Just(10.0), Just(10.5), Just(1024.0)].prop_map(Value::from),
-        prop_oneof![Just(""), Just("x"), Just("16:9"), Just("0:1"), Just("16:09"), Just("99999:1"), Just("100000:1"), Just("png"), Just("jpeg"), Just("webp"), Just("url"), Just("base64"), Just("black-forest-labs/FLUX.2-pro")].prop_map(Value::from),
+        prop_oneof![
+            Just(0),
+            Just(1),
+            Just(-1),
+            Just(8),
+            Just(255),
+            Just(256),
+            Just(257),
+            Just(1024),
+            Just(1440),
+            Just(1536),
+            Just(1544),
+            Just(1920),
+            Just(2048),
+            Just(2_147_483_647),
+            Just(2_147_483_648_i64),
+            Just(4_294_967_296)
+        ]
+        .prop_map(Value::from),
+        prop_oneof![Just(0.5), Just(1.5), Just(10.0), Just(10.5), Just(1024.0)]
+            .prop_map(Value::from),
+        prop_oneof![
+            Just(""),
+            Just("x"),
+            Just("16:9"),
+            Just("0:1"),
+            Just("16:09"),
+            Just("99999:1"),
+            Just("100000:1"),
+            Just("png"),
+            Just("jpeg"),
+            Just("webp"),
+            Just("url"),
+            Just("base64"),
+            Just("black-forest-labs/FLUX.2-pro")
+        ]
+        .prop_map(Value::from),
         Just(json!([])),
         Just(json!(["https://example.com/a.png"])),
         Just(json!(["https://example.com/a.png", 1])),

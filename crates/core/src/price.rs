@@ -32,6 +32,7 @@ pub enum Price {
         /// For one megapixel.
         each: Usd,
         /// More steps than these cost more, in proportion; fewer do not cost less.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         steps: Option<u32>,
     },
     /// The first megapixel, then by the megapixel of pictures and input images.

@@ -24,7 +24,12 @@ fn documents() -> Vec<(&'static str, &'static str, Schema, &'static str)> {
         ("error", "Error", sent::<ErrorData>(), "what went wrong, by what a caller can do"),
         ("handle", "Handle", sent::<Handle>(), "how to pick up a job that was started"),
         ("job", "Job", received::<Job>(), "a request, who may take it, and the rules"),
-        ("overlay", "Overlay", received::<Overlay>(), "facts that replace those of a release"),
+        (
+            "overlay",
+            "Overlay",
+            prefixed(received::<Overlay>(), "Overlay"),
+            "facts that replace those of a release",
+        ),
         ("plan", "Plan", sent::<Plan>(), "who would take a job, and why others would not"),
         ("receipt", "Receipt", sent::<Receipt>(), "what was done for a job"),
     ]
@@ -99,6 +104,23 @@ fn received<T: JsonSchema>() -> Schema {
     let mut schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>();
     house::tidy(&mut schema);
     schema
+}
+
+/// Names the parts of a closed document apart from those of open ones, which they look like.
+fn prefixed(mut schema: Schema, prefix: &str) -> Schema {
+    let Some(Value::Object(definitions)) = schema.remove("$defs") else { return schema };
+    let mut text = schema.to_value().to_string();
+    let mut parts = Value::Object(definitions.clone()).to_string();
+    for name in definitions.keys() {
+        let (from, to) = (format!("\"#/$defs/{name}\""), format!("\"#/$defs/{prefix}{name}\""));
+        text = text.replace(&from, &to);
+        parts = parts.replace(&from, &to);
+    }
+    let mut whole: Value = serde_json::from_str(&text).unwrap_or_default();
+    let parts: Map<String, Value> = serde_json::from_str(&parts).unwrap_or_default();
+    let parts = parts.into_iter().map(|(name, it)| (format!("{prefix}{name}"), it));
+    whole["$defs"] = Value::Object(parts.collect());
+    Schema::try_from(whole).unwrap_or_default()
 }
 
 /// What we write: open.
