@@ -31,7 +31,10 @@ fn advance(call: &Call, reply: &Reply) -> Result<Step> {
     if !(200..=299).contains(&reply.status) {
         return Err(failure(call, reply));
     }
-    let Answer { id, data } = reply.read()?;
+    let Answer { id, data } = reply.read().map_err(|err| {
+        // The order was taken; whether a picture was made is not to be read from this.
+        err.with(|it| it.code = ErrorKind::OutcomeUnknown)
+    })?;
     let pictures: Vec<Picture> = data.into_iter().filter_map(Item::picture).collect();
     if pictures.is_empty() {
         let message = "the answer has no picture in it; it may have been charged";
