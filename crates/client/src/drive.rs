@@ -168,7 +168,10 @@ impl Drive<'_> {
             }
             None if order => {
                 let message = format!("{}: {message}; nothing was bought", self.provider.name);
-                Err(Error::new(ErrorKind::Unavailable, message))
+                // What fails again whenever it is tried lies with the request.
+                let kind =
+                    if transient { ErrorKind::Unavailable } else { ErrorKind::InvalidRequest };
+                Err(Error::new(kind, message))
             }
             None if transient => Err(self.interrupted(phase, false, Interrupted::Late)),
             None => Err(Error::new(ErrorKind::Unexpected, message)),
