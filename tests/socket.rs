@@ -3,9 +3,9 @@
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
-use repaint_client::{Client, Progress};
+use repaint_client::{CancellationToken, Client, Progress};
 use repaint_core::{
     Error, ErrorKind, ImageInput, ImageRequest, Job, Outcome, Phase, Policy, Result,
 };
@@ -213,8 +213,8 @@ async fn cancelling_while_polling_reports_the_job() {
     let server = server.play(answers.map(Act::Answer).into_iter().chain([Act::Silence]));
     let err = cancelled_at(client("bfl", &server.url), "bfl/flux2-pro", |progress| {
         matches!(progress, Progress::Status { .. })
-    });
-    let err = err.await;
+    })
+    .await;
     assert_eq!(err.kind(), ErrorKind::OutcomeUnknown, "{err}");
     assert!(err.message().contains("cancelled"), "{err}");
     assert_eq!(err.data().resume.as_ref().expect("a handle").id, "job-1");
@@ -226,8 +226,8 @@ async fn cancelling_before_the_order_is_sent_buys_nothing() {
     let server = Server::bind().await.play([Act::Answer(picture())]);
     let err = cancelled_at(client("together", &server.url), "together/flux2-pro", |progress| {
         matches!(progress, Progress::Started { .. })
-    });
-    let err = err.await;
+    })
+    .await;
     assert_eq!(err.kind(), ErrorKind::Unavailable, "{err}");
     assert!(err.message().contains("nothing was bought"), "{err}");
     assert!(server.received().iter().all(|it| it.body.is_empty()), "no order came");
@@ -262,23 +262,15 @@ async fn cancelled_at(
     now: impl Fn(&Progress) -> bool + Send + Sync + 'static,
 ) -> Error {
     let job = job(offer, edits(2));
-    let (sender, mut moment) = tokio::sync::mpsc::unbounded_channel();
+    let canceller: Arc<OnceLock<CancellationToken>> = Arc::default();
+    let cancel = Arc::clone(&canceller);
     let run = client.watched(&job, move |progress| {
         if now(&progress) {
-            sender.send(()).expect("the trial waits");
+            cancel.get().expect("it runs").cancel();
         }
     });
-    let canceller = run.canceller();
-    let registry = linked();
-    let running = run.run(&registry, job);
-    tokio::pin!(running);
-    loop {
-        tokio::select! {
-            biased;
-            Some(()) = moment.recv() => canceller.cancel(),
-            made = &mut running => return made.expect_err("it was cancelled"),
-        }
-    }
+    canceller.set(run.canceller()).expect("it is set once");
+    run.run(&linked(), job).await.expect_err("it was cancelled")
 }
 
 /// An answer with a picture in it.
