@@ -1,6 +1,8 @@
 //! `repaint explain`: who would take a request, what would be sent, and why all others would not.
 
-use repaint::{Candidate, Client, Date, Error, ErrorKind, OfferRefusals, Preview, Result, Terms};
+use repaint::{
+    Candidate, Client, Date, Error, ErrorKind, OfferRefusals, Preview, RefusalCode, Result, Terms,
+};
 use serde_json::{Value, json};
 
 use crate::args::Ask;
@@ -103,7 +105,10 @@ fn refusals(refused: &[&OfferRefusals]) -> String {
     let rows: Vec<Vec<String>> = refused
         .iter()
         .map(|OfferRefusals { offer, reasons }| {
-            let reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
+            // Whether it was asked matters less than what in the request speaks against it.
+            let idle = [RefusalCode::NotAsked, RefusalCode::NoKey];
+            let about = reasons.iter().filter(|it| !idle.contains(&it.code));
+            let reasons: Vec<String> = about.map(ToString::to_string).collect();
             vec![offer.clone(), reasons.join("; it ")]
         })
         .collect();

@@ -1,6 +1,6 @@
 //! `repaint models`: what can be asked, and what it takes.
 
-use repaint::{Error, ErrorKind, ImageModel, Pixels, Ratios, Registry, Result, Sure};
+use repaint::{Error, ErrorKind, ImageModel, Pixels, Price, Ratios, Registry, Result, Sure};
 use repaint_schema::{Entry, catalogue};
 use serde_json::{Value, json};
 
@@ -37,12 +37,17 @@ pub(crate) fn run(args: &Models) -> Result<()> {
         .iter()
         .filter_map(|entry| registry.get(&entry.id).map(|model| row(model, entry)))
         .collect();
-    show::result(&show::table(&rows, &["offer", "images", "size", "price", "key"]));
-    show::note(
-        "* an assumed limit. `repaint explain` says who takes a request; docs/models.md has all facts.",
-    );
+    // A narrow terminal goes without the sizes.
+    let head = ["offer", "images", "price", "key", "size"];
+    let columns = if show::line_width() < WIDE { 4 } else { 5 };
+    let rows: Vec<Vec<String>> = rows.into_iter().map(|it| it[..columns].to_vec()).collect();
+    show::result(&show::table(&rows, &head[..columns]));
+    show::note("* an assumed limit; `repaint explain` says who takes a request");
     Ok(())
 }
+
+/// All columns fit into so many characters.
+const WIDE: usize = 96;
 
 fn row(model: &dyn ImageModel, entry: &Entry) -> Vec<String> {
     let accepts = model.capabilities();
@@ -61,18 +66,23 @@ fn row(model: &dyn ImageModel, entry: &Entry) -> Vec<String> {
         (Pixels::Range { side, .. }, true) => format!("{}-{} or ratio", side.min, side.max),
     };
     let key = match (&entry.key, has_key(entry)) {
-        (None, _) => "none needed".to_owned(),
+        (None, _) => "needs none".to_owned(),
         (Some(_), true) => "found".to_owned(),
         (Some(env), false) => format!("set {env}"),
     };
-    vec![entry.id.clone(), images, size, short(&entry.price.value.to_string()), key]
+    vec![entry.id.clone(), images, short(&entry.price.value), key, size]
 }
 
-/// A table has room for the first part of a price.
-fn short(price: &str) -> String {
-    match price.split_once(',') {
-        Some((first, _)) => format!("from {first}"),
-        None => price.to_owned(),
+/// A table has room for what the first picture costs.
+fn short(price: &Price) -> String {
+    match price {
+        Price::Free => "free".to_owned(),
+        Price::Each(each) => each.to_string(),
+        Price::BySize(rows) => {
+            rows.first().map_or_else(String::new, |it| format!("from {}", it.each))
+        }
+        Price::Megapixel { each, .. } => format!("{each}/MP"),
+        Price::FirstMegapixel { first, .. } => format!("from {first}"),
     }
 }
 
