@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::shape::{RATIO_PATTERN, Shape};
-use crate::{Capabilities, Offer, Owner, Pixels, Ratios};
+use crate::{Capabilities, Offer, Owner, Pixels, Ratios, WireImage};
 
 /// What one offer's body may be.
 #[derive(Debug)]
@@ -53,6 +53,9 @@ impl Narrowed {
     /// What is wrong with one field given as an option; `None` if the offer has no such field.
     pub fn check_field(&self, field: &str, value: &Value) -> Option<Vec<String>> {
         let shape = self.shape.field(field)?;
+        if WireImage::is_within(value) {
+            return Some(vec![format!("/{field} has an object in it that stands for an image")]);
+        }
         let mut wrong = Vec::new();
         shape.check(value, &format!("/{field}"), &mut wrong);
         Some(wrong)
