@@ -54,7 +54,12 @@ impl Drive<'_> {
         let mut call = first;
         loop {
             let Answer { reply, lifted } = self.answer(&call).await?;
-            match (self.endpoint.advance)(&call, &reply) {
+            let step = (self.endpoint.advance)(&call, &reply);
+            if step.is_ok() {
+                // An error status is an answer too, but after it the pauses must grow.
+                self.budget.went_well();
+            }
+            match step {
                 Ok(Step::Done(done)) => return self.finish(done, lifted).await,
                 Ok(Step::Accepted { handle, charge, next, after }) => {
                     self.made.cost = charge.cost;
@@ -139,10 +144,7 @@ impl Drive<'_> {
                 self.note(call.phase, began, None, Some(failure));
             }
             match result {
-                Ok(Ok(answer)) => {
-                    self.budget.went_well();
-                    return Ok(answer);
-                }
+                Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(fault)) => self.wait_after_fault(call.phase, &sent, fault).await?,
                 Err(why) => return Err(self.interrupted(call.phase, sent.may_be_taken(), why)),
             }
