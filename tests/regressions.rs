@@ -9,6 +9,7 @@
 //! | 18, 32 | `socket.rs` |
 //! | 19 | here for orders and polls; the size of the pauses in `crates/client/src/retry.rs` |
 //! | 33 | `socket.rs` for the length and the wholeness of bodies |
+//! | 5, 6, 16, 23, 26–28, 31 | with what they are about: router, gateway, Google, program |
 
 use std::fs;
 use std::sync::Arc;
