@@ -1,16 +1,34 @@
-//! Chores that cargo cannot express.
+//! Chores that cargo cannot express; `cargo xtask` lists them.
 
 mod bench;
+mod codegen;
+mod licences;
 
-use std::process::ExitCode;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
 
+// Everything that is generated is about all adapters.
 use repaint_adapters as _;
+
+const USAGE: &str = "\
+usage: cargo xtask CHORE
+
+  bench             measures speed against goals and peers: [client|decide|start|watercolor] [--json]
+  codegen           writes schemas/, docs/models.md and the table in the README from the registry
+  codegen --check   fails if one of them is not what it would write
+  licences          fails if a dependency has a licence that is not on the list
+  test              runs every test of the workspace";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let result = match args.split_first() {
-        Some((chore, rest)) if chore == "bench" => bench::run(rest),
-        _ => Err("usage: cargo xtask bench".to_owned()),
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    let result = match words.as_slice() {
+        ["bench", ..] => bench::run(&args[1..]),
+        ["codegen"] => codegen::run(codegen::Mode::Write),
+        ["codegen", "--check"] => codegen::run(codegen::Mode::Check),
+        ["licences"] => licences::run(),
+        ["test", rest @ ..] => cargo(&[&["test", "--workspace"], rest].concat()),
+        _ => Err(USAGE.to_owned()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -18,5 +36,20 @@ fn main() -> ExitCode {
             eprintln!("{message}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// The root of the repository.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn cargo(args: &[&str]) -> Result<(), String> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status = Command::new(cargo).args(args).current_dir(root()).status();
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("cargo {} ended with {status}", args.join(" "))),
+        Err(err) => Err(format!("cargo could not be run: {err}")),
     }
 }

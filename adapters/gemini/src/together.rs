@@ -16,7 +16,7 @@ inventory::submit! { Listing::new::<GeminiAtTogether>("gemini", &TOGETHER, &[
         PRO,
         documented(Price::BySize(List(&[
             SizePrice { area: 5_000_000, each: Usd(134_000) },
-            SizePrice { area: u64::MAX, each: Usd(240_000) },
+            SizePrice { area: 18_000_000, each: Usd(240_000) },
         ])), MODELS),
     ),
     Offer::new(

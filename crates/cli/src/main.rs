@@ -1,3 +1,91 @@
-//! The `repaint` program.
+//! The `repaint` program: results on standard output, all else on standard error.
 
-fn main() {}
+mod args;
+mod ask;
+mod edit;
+mod explain;
+mod models;
+mod output;
+mod show;
+mod watch;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use repaint::{Error, ErrorKind, Result};
+use serde_json::json;
+
+use crate::args::{Command, Line};
+use crate::edit::Ended;
+
+fn main() -> ExitCode {
+    let line = Line::parse();
+    let json = match &line.command {
+        Command::Edit(ask) | Command::Explain(ask) => ask.json,
+        Command::Models(models) => models.json,
+        Command::Schema { .. } => false,
+    };
+    let result = match &line.command {
+        Command::Edit(ask) => with_runtime(edit::run(ask)),
+        Command::Explain(ask) => with_runtime(explain::run(ask)).map(|()| Ended::Done),
+        Command::Models(args) => models::run(args).map(|()| Ended::Done),
+        Command::Schema { name } => schema(name).map(|()| Ended::Done),
+    };
+    match result {
+        Ok(Ended::Done) => ExitCode::SUCCESS,
+        Ok(Ended::Partly) => ExitCode::FAILURE,
+        Err(err) => {
+            if json {
+                show::json(&json!({ "error": err }));
+            }
+            show::error(&err);
+            let interrupted = edit::was_interrupted(&err);
+            ExitCode::from(if interrupted {
+                edit::INTERRUPTED
+            } else {
+                show::exit_code(err.kind())
+            })
+        }
+    }
+}
+
+fn with_runtime<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime =
+        runtime.map_err(|err| Error::new(ErrorKind::Unexpected, format!("no runtime: {err}")))?;
+    let result = runtime.block_on(work);
+    // Work that was given up is not waited for.
+    runtime.shutdown_background();
+    result
+}
+
+fn schema(name: &str) -> Result<()> {
+    if let Some(schema) = repaint_schema::named(name) {
+        show::json(&schema);
+        return Ok(());
+    }
+    let registry = repaint::registry()?;
+    let models = registry.resolve(name)?;
+    let schemas: Vec<_> = models
+        .iter()
+        .filter_map(|it| repaint_schema::request_schema(*it).map(|schema| (it.id(), schema)))
+        .collect();
+    match schemas.as_slice() {
+        [(_, schema)] => show::json(schema),
+        [] => {
+            let message = format!(
+                "{name} runs in this process and has no body of its own; `repaint schema job` is what \
+                 describes a request for it"
+            );
+            return Err(Error::new(ErrorKind::InvalidRequest, message));
+        }
+        many => {
+            let ids: Vec<&str> = many.iter().map(|it| it.0).collect();
+            let message =
+                format!("{name} has a body for each provider; name one: {}", ids.join(", "));
+            return Err(Error::new(ErrorKind::InvalidRequest, message));
+        }
+    }
+    Ok(())
+}

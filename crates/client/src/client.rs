@@ -1,7 +1,7 @@
 //! The client: keys, addresses and limits, and the running of one job.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -30,8 +30,20 @@ pub struct Client {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) keys: Keys,
-    pub(crate) exchange: Arc<dyn Exchange>,
     pub(crate) picture_limit: u64,
+    exchange: OnceLock<Arc<dyn Exchange>>,
+}
+
+impl Shared {
+    /// The way to the network; made when it is first needed, since reading the system's certificates
+    /// takes longer than most commands.
+    pub(crate) fn exchange(&self) -> Result<&Arc<dyn Exchange>> {
+        if let Some(exchange) = self.exchange.get() {
+            return Ok(exchange);
+        }
+        let http: Arc<dyn Exchange> = Arc::new(Http::new(self.picture_limit)?);
+        Ok(self.exchange.get_or_init(|| http))
+    }
 }
 
 /// Makes a [`Client`].
@@ -159,11 +171,8 @@ impl Builder {
     /// The client.
     pub fn build(self) -> Result<Client> {
         let Self { keys, exchange, answer_limit } = self;
-        let exchange = match exchange {
-            Some(exchange) => exchange,
-            None => Arc::new(Http::new(answer_limit)?),
-        };
-        Ok(Client { shared: Arc::new(Shared { keys, exchange, picture_limit: answer_limit }) })
+        let exchange = exchange.map_or_else(OnceLock::new, OnceLock::from);
+        Ok(Client { shared: Arc::new(Shared { keys, picture_limit: answer_limit, exchange }) })
     }
 }
 

@@ -54,7 +54,12 @@ impl Drive<'_> {
         let mut call = first;
         loop {
             let Answer { reply, lifted } = self.answer(&call).await?;
-            match (self.endpoint.advance)(&call, &reply) {
+            let step = (self.endpoint.advance)(&call, &reply);
+            if step.is_ok() {
+                // An error status is an answer too, but after it the pauses must grow.
+                self.budget.went_well();
+            }
+            match step {
                 Ok(Step::Done(done)) => return self.finish(done, lifted).await,
                 Ok(Step::Accepted { handle, charge, next, after }) => {
                     self.made.cost = charge.cost;
@@ -124,7 +129,8 @@ impl Drive<'_> {
             };
             self.run.tell(Progress::Calling { phase: call.phase });
             let began = Instant::now();
-            let result = self.guard(self.run.client.shared.exchange.send(order)).await;
+            let exchange = self.run.client.shared.exchange()?;
+            let result = self.guard(exchange.send(order)).await;
             let failure = match &result {
                 Ok(Ok(answer)) => {
                     self.note(call.phase, began, Some(answer.reply.status), None);
@@ -138,10 +144,7 @@ impl Drive<'_> {
                 self.note(call.phase, began, None, Some(failure));
             }
             match result {
-                Ok(Ok(answer)) => {
-                    self.budget.went_well();
-                    return Ok(answer);
-                }
+                Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(fault)) => self.wait_after_fault(call.phase, &sent, fault).await?,
                 Err(why) => return Err(self.interrupted(call.phase, sent.may_be_taken(), why)),
             }
@@ -167,7 +170,10 @@ impl Drive<'_> {
             }
             None if order => {
                 let message = format!("{}: {message}; nothing was bought", self.provider.name);
-                Err(Error::new(ErrorKind::Unavailable, message))
+                // What fails again whenever it is tried lies with the request.
+                let kind =
+                    if transient { ErrorKind::Unavailable } else { ErrorKind::InvalidRequest };
+                Err(Error::new(kind, message))
             }
             None if transient => Err(self.interrupted(phase, false, Interrupted::Late)),
             None => Err(Error::new(ErrorKind::Unexpected, message)),
@@ -259,7 +265,7 @@ impl Drive<'_> {
                 std::sync::Arc::new(move |bytes| run.tell(Progress::Received { bytes }));
             let (began, shared) = (Instant::now(), &self.run.client.shared);
             let fetched =
-                self.guard(shared.exchange.fetch(&url, shared.picture_limit, &seen)).await;
+                self.guard(shared.exchange()?.fetch(&url, shared.picture_limit, &seen)).await;
             let why = match fetched {
                 Err(why) => return Err(self.interrupted(Phase::Download, true, why)),
                 Ok(Ok(fetched)) => {

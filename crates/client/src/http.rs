@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::exchange::{Answer, Exchange, Fault, Fetched, Order, Watch};
 use crate::lift::Lift;
-use crate::upload::Upload;
+use crate::upload::{Changed, Upload};
 
 /// Single calls through reqwest.
 #[derive(Debug)]
@@ -120,7 +120,12 @@ fn without(body: Vec<u8>, secret: Option<&str>) -> Vec<u8> {
 
 fn fault(err: &reqwest::Error) -> Fault {
     let message = told(err);
-    if err.is_builder() { Fault::lasting(message) } else { Fault::transient(message) }
+    let reasons = std::iter::successors(Some(err as &dyn std::error::Error), |it| it.source());
+    if err.is_builder() || reasons.into_iter().any(Changed::is) {
+        Fault::lasting(message)
+    } else {
+        Fault::transient(message)
+    }
 }
 
 /// The innermost reason, without the address, which may be signed.

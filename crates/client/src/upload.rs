@@ -1,5 +1,7 @@
 //! A body that streams: images are read and encoded on a thread of their own, a piece at a time.
 
+use std::error::Error;
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::pin::Pin;
@@ -102,26 +104,50 @@ fn encode(image: &ImageInput, sender: &Sender<io::Result<Bytes>>) -> Result<(), 
             let declared = image.facts().map_or(0, |it| it.bytes);
             let name = path.display();
             let mut file = File::open(path)
-                .map_err(|err| Some(io::Error::new(err.kind(), format!("{name}: {err}"))))?;
+                .map_err(|err| Some(changed(format!("{name} cannot be read any more: {err}"))))?;
             let mut piece = vec![0; PIECE];
             let mut left = declared;
             while 0 < left {
                 let wanted = usize::try_from(left).map_or(PIECE, |it| it.min(PIECE));
                 let piece = &mut piece[..wanted];
-                file.read_exact(piece).map_err(|_| Some(changed(&name.to_string())))?;
+                file.read_exact(piece).map_err(|_| Some(changed_while(&name)))?;
                 send(piece)?;
                 left -= wanted as u64;
             }
             // One more byte would mean that the file has grown since it was inspected.
             match file.read(&mut [0]) {
                 Ok(0) => Ok(()),
-                _ => Err(Some(changed(&name.to_string()))),
+                _ => Err(Some(changed_while(&name))),
             }
         }
         ImageSource::Base64(_) | ImageSource::Url(_) => Ok(()),
     }
 }
 
-fn changed(name: &str) -> io::Error {
-    io::Error::other(format!("{name} changed while it was sent"))
+/// A file is not what it was when it was inspected: no later try can send it.
+#[derive(Debug)]
+pub(crate) struct Changed(String);
+
+impl Changed {
+    /// Whether this is why a call failed.
+    pub(crate) fn is(err: &(dyn Error + 'static)) -> bool {
+        let inner = err.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        inner.is_some_and(|it| it.is::<Self>())
+    }
+}
+
+impl fmt::Display for Changed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for Changed {}
+
+fn changed(message: String) -> io::Error {
+    io::Error::other(Changed(message))
+}
+
+fn changed_while(name: &impl fmt::Display) -> io::Error {
+    changed(format!("{name} changed while it was sent"))
 }

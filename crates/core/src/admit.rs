@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::model::not_generative;
 use crate::{
-    Adapt, Adaptation, Bounds, Capabilities, DropOrNearest, Fact, ImageInput, ImageModel,
+    Adapt, AdaptNumber, Adaptation, Bounds, Capabilities, Fact, ImageInput, ImageModel,
     ImageRequest, ImageSource, Instructions, Offer, Pixels, Ratios, Refusal, RefusalCode, Size,
     Terms, Warning, WarningCode, fit,
 };
@@ -86,7 +86,7 @@ pub(crate) fn admit<'a>(
         let fix = format!("ask for {}", nearest(*count, counts.value));
         desk.refuse(refusal.saying(message, fix));
     }
-    desk.number("seed", *seed, seeds, terms.adapt.seed.map(|_| DropOrNearest::Drop), |it, to| {
+    desk.number("seed", *seed, seeds, terms.adapt.seed.map(|_| AdaptNumber::Drop), |it, to| {
         it.seed = to
     });
     if negative_prompt.is_some() && !takes_negative.value {
@@ -242,18 +242,17 @@ impl<'a> Desk<'a, '_> {
             format!("does not find {} in the prompt", strange.missing.join(" and "))
         } else {
             let words: Vec<String> = strange.words.iter().map(|it| format!("`{it}`")).collect();
-            format!("understands a closed vocabulary only, and not {}", words.join(", "))
+            format!(
+                "understands only words that it knows, in their order, and not {}",
+                words.join(", ")
+            )
         };
-        let understood: Vec<String> = vocabulary
-            .slots
-            .iter()
-            .map(|slot| {
-                let words: Vec<&str> = slot.words.iter().map(|it| it.0).collect();
-                format!("{}: {}", slot.name, words.join(" "))
-            })
-            .collect();
         let examples: Vec<String> = examples.iter().map(|it| format!("\"{it}\"")).collect();
-        let fix = format!("say for example {} ({})", examples.join(" or "), understood.join("; "));
+        let fix = format!(
+            "say for example {}; the words are {}",
+            examples.join(" or "),
+            vocabulary.words().join(" ")
+        );
         self.refuse(refusal.saying(message, fix));
     }
 
@@ -474,7 +473,7 @@ impl<'a> Desk<'a, '_> {
         field: &str,
         value: Option<T>,
         limit: &Fact<Option<Bounds<T>>>,
-        method: Option<DropOrNearest>,
+        method: Option<AdaptNumber>,
         set: impl FnOnce(&mut ImageRequest, Option<T>),
     ) where
         T: Copy + PartialOrd + std::fmt::Display + serde::Serialize,
@@ -483,11 +482,11 @@ impl<'a> Desk<'a, '_> {
         let shown = |it: T| serde_json::to_value(it).unwrap_or_default();
         match (limit.value, method) {
             (Some(range), _) if range.contains(&got) => {}
-            (Some(range), Some(DropOrNearest::Nearest)) => {
+            (Some(range), Some(AdaptNumber::Nearest)) => {
                 let to = nearest(got, range);
                 self.change(field, "nearest", shown(got), shown(to), |it| set(it, Some(to)));
             }
-            (None, Some(DropOrNearest::Drop)) => {
+            (None, Some(AdaptNumber::Drop)) => {
                 self.change(field, "drop", shown(got), Value::Null, |it| set(it, None));
             }
             (Some(range), _) => {

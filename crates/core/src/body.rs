@@ -26,10 +26,20 @@ pub enum Segment {
 impl Body {
     /// Writes the JSON around the images. `inputs` are those of the request, the mask last.
     pub(crate) fn new(value: &Value, inputs: &[&ImageInput]) -> Result<Self> {
-        let mut writer = Writer { inputs, segments: Vec::new(), text: String::new() };
+        let written = vec![0; inputs.len()];
+        let mut writer = Writer { inputs, written, segments: Vec::new(), text: String::new() };
         writer.value(value)?;
         writer.flush();
-        let segments = writer.segments;
+        let Writer { inputs: _, written, segments, text: _ } = writer;
+        // Whatever an adapter or an overlay says: no image is lost, and none is sent twice.
+        if let Some(index) = written.iter().position(|it| *it != 1) {
+            let message = format!(
+                "input image {} would be sent {} times: the body has no field of its own for it",
+                index + 1,
+                written[index]
+            );
+            return Err(Error::new(ErrorKind::Unexpected, message));
+        }
         let length = segments.iter().map(Segment::length).sum();
         Ok(Self { segments, length, preview: preview(value, inputs) })
     }
@@ -61,6 +71,8 @@ impl Segment {
 
 struct Writer<'a> {
     inputs: &'a [&'a ImageInput],
+    /// How often each input has been written.
+    written: Vec<u32>,
     segments: Vec<Segment>,
     text: String,
 }
@@ -107,6 +119,7 @@ impl Writer<'_> {
                 format!("the adapter wrote input image {index}, which is not there"),
             )
         })?;
+        self.written[index] += 1;
         if let ImageSource::Url(url) = image.source() {
             self.text.push_str(&Value::from(url.as_ref()).to_string());
             return Ok(());

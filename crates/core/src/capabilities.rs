@@ -240,6 +240,10 @@ impl fmt::Display for Pixels {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::None => f.write_str("no pixels"),
+            Self::Listed(sizes) if 6 < sizes.len() => {
+                write!(f, "{} sizes such as ", sizes.len())?;
+                list(f, &sizes[..3])
+            }
             Self::Listed(sizes) => list(f, sizes),
             Self::Range { side, step, area } => {
                 write!(f, "sides of {side} pixels")?;

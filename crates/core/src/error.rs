@@ -12,7 +12,8 @@ use crate::{Handle, Refusal, Usd};
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What went wrong, where, and what to do. Holds no key and no image.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, PartialEq, thiserror::Error)]
+#[error("{}", .0.told())]
 pub struct Error(Box<ErrorData>);
 
 /// The content of an [`Error`]; what its JSON is.
@@ -161,13 +162,13 @@ impl ErrorKind {
     }
 }
 
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.message)?;
-        if let Some(words) = &self.0.provider_message {
-            write!(f, " (the provider says: {words})")?;
+impl ErrorData {
+    /// The message, with the provider's own words.
+    fn told(&self) -> String {
+        match &self.provider_message {
+            Some(words) => format!("{} (the provider says: {words})", self.message),
+            None => self.message.clone(),
         }
-        Ok(())
     }
 }
 
@@ -176,8 +177,6 @@ impl fmt::Debug for Error {
         self.0.fmt(f)
     }
 }
-
-impl std::error::Error for Error {}
 
 impl Serialize for Error {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

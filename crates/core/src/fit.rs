@@ -6,13 +6,14 @@ use crate::{Bounds, Dimensions, Pixels, Ratio, Ratios};
 /// A picture without a size of its own has about so many pixels.
 const MEGAPIXEL: u64 = 1 << 20;
 
-/// Pixels of exactly this shape, of all that can be asked for those closest to a megapixel.
+/// Pixels of exactly this shape: of all that can be asked for the most that are no more than a
+/// megapixel, since more cost more, and else the fewest.
 pub(crate) fn exact(ratio: Ratio, pixels: &Pixels) -> Option<Dimensions> {
     match pixels {
         Pixels::None => None,
         Pixels::Listed(sizes) => {
             let same = sizes.iter().filter(|it| it.is(ratio));
-            same.copied().min_by_key(|it| it.area().abs_diff(MEGAPIXEL))
+            same.copied().min_by_key(about_a_megapixel)
         }
         Pixels::Range { side, step, .. } => {
             let (width, height) = (u32::from(ratio.width), u32::from(ratio.height));
@@ -24,9 +25,13 @@ pub(crate) fn exact(ratio: Ratio, pixels: &Pixels) -> Option<Dimensions> {
             let most = side.max / unit.checked_mul(width.max(height))?;
             let sizes = (1..=most)
                 .map(|it| Dimensions { width: width * unit * it, height: height * unit * it });
-            sizes.filter(|it| pixels.contains(*it)).min_by_key(|it| it.area().abs_diff(MEGAPIXEL))
+            sizes.filter(|it| pixels.contains(*it)).min_by_key(about_a_megapixel)
         }
     }
+}
+
+fn about_a_megapixel(size: &Dimensions) -> (bool, u64) {
+    (MEGAPIXEL < size.area(), size.area().abs_diff(MEGAPIXEL))
 }
 
 /// The closest in shape, and among those in area.

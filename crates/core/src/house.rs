@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 /// Optional means absent, integers are plain, definitions are titled.
 pub fn tidy(schema: &mut Schema) {
+    RecursiveTransform(first_paragraph).transform(schema);
     RecursiveTransform(strip_null).transform(schema);
     RecursiveTransform(plain_numbers).transform(schema);
     RecursiveTransform(strip_null_default).transform(schema);
@@ -16,6 +17,14 @@ pub fn tidy(schema: &mut Schema) {
                 fields.entry("title").or_insert_with(|| json!(name));
             }
         }
+    }
+}
+
+/// The first paragraph of a doc comment is for everybody, the rest for those who write Rust.
+fn first_paragraph(schema: &mut Schema) {
+    if let Some(Value::String(text)) = schema.get_mut("description") {
+        let paragraph = text.split("\n\n").next().unwrap_or_default();
+        *text = paragraph.replace('\n', " ");
     }
 }
 
@@ -73,4 +82,16 @@ fn plain_numbers(schema: &mut Schema) {
         fields.entry("minimum").or_insert(json!(least));
         fields.entry("maximum").or_insert(json!(most));
     }
+}
+
+/// What we send may grow: readers must not refuse a field that they do not know.
+pub fn open(schema: &mut Schema) {
+    let mut reopen = RecursiveTransform(|schema: &mut Schema| {
+        if let Some(fields) = schema.as_object_mut()
+            && fields.get("additionalProperties") == Some(&Value::Bool(false))
+        {
+            fields.shift_remove("additionalProperties");
+        }
+    });
+    reopen.transform(schema);
 }

@@ -45,29 +45,29 @@ pub struct Policy {
 pub struct Adapt {
     /// `nearest`: the closest size or shape that the model makes.
     #[serde(default, deserialize_with = "non_null", skip_serializing_if = "Option::is_none")]
-    pub size: Option<Nearest>,
+    pub size: Option<AdaptSize>,
     /// `drop`: go without where the model takes none.
     #[serde(default, deserialize_with = "non_null", skip_serializing_if = "Option::is_none")]
-    pub seed: Option<Drop>,
+    pub seed: Option<AdaptDrop>,
     /// `drop`: go without where the model takes none.
     #[serde(default, deserialize_with = "non_null", skip_serializing_if = "Option::is_none")]
-    pub negative_prompt: Option<Drop>,
+    pub negative_prompt: Option<AdaptDrop>,
     /// `drop`: go without where the model takes none; `nearest`: into its range.
     #[serde(default, deserialize_with = "non_null", skip_serializing_if = "Option::is_none")]
-    pub steps: Option<DropOrNearest>,
+    pub steps: Option<AdaptNumber>,
     /// `drop`: go without where the model takes none; `nearest`: into its range.
     #[serde(default, deserialize_with = "non_null", skip_serializing_if = "Option::is_none")]
-    pub guidance: Option<DropOrNearest>,
+    pub guidance: Option<AdaptNumber>,
     /// `drop`: take the file format that the model likes.
     #[serde(default, deserialize_with = "non_null", skip_serializing_if = "Option::is_none")]
-    pub output_format: Option<Drop>,
+    pub output_format: Option<AdaptDrop>,
 }
 
 /// Take the closest that there is.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[expect(missing_docs, reason = "the type says it")]
-pub enum Nearest {
+pub enum AdaptSize {
     Nearest,
 }
 
@@ -75,7 +75,7 @@ pub enum Nearest {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[expect(missing_docs, reason = "the type says it")]
-pub enum Drop {
+pub enum AdaptDrop {
     Drop,
 }
 
@@ -83,7 +83,7 @@ pub enum Drop {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[expect(missing_docs, reason = "the type says it")]
-pub enum DropOrNearest {
+pub enum AdaptNumber {
     Drop,
     Nearest,
 }
@@ -118,14 +118,14 @@ impl Adapt {
     /// Sets one field from `FIELD=METHOD`, such as `size=nearest`; the error lists what there is.
     pub fn set(&mut self, text: &str) -> Result<(), String> {
         match text {
-            "size=nearest" => self.size = Some(Nearest::Nearest),
-            "seed=drop" => self.seed = Some(Drop::Drop),
-            "negative_prompt=drop" => self.negative_prompt = Some(Drop::Drop),
-            "steps=drop" => self.steps = Some(DropOrNearest::Drop),
-            "steps=nearest" => self.steps = Some(DropOrNearest::Nearest),
-            "guidance=drop" => self.guidance = Some(DropOrNearest::Drop),
-            "guidance=nearest" => self.guidance = Some(DropOrNearest::Nearest),
-            "output_format=drop" => self.output_format = Some(Drop::Drop),
+            "size=nearest" => self.size = Some(AdaptSize::Nearest),
+            "seed=drop" => self.seed = Some(AdaptDrop::Drop),
+            "negative_prompt=drop" => self.negative_prompt = Some(AdaptDrop::Drop),
+            "steps=drop" => self.steps = Some(AdaptNumber::Drop),
+            "steps=nearest" => self.steps = Some(AdaptNumber::Nearest),
+            "guidance=drop" => self.guidance = Some(AdaptNumber::Drop),
+            "guidance=nearest" => self.guidance = Some(AdaptNumber::Nearest),
+            "output_format=drop" => self.output_format = Some(AdaptDrop::Drop),
             _ => {
                 return Err(format!(
                     "`{text}` is no adaptation; there are size=nearest, seed=drop, \

@@ -50,7 +50,7 @@ pub use error::{Error, ErrorData, ErrorKind, Result, Stage, quotable};
 pub use facts::{ImageFacts, MediaType};
 pub use fixed::{List, Text};
 pub use input::{ImageInput, ImageSource};
-pub use job::{Adapt, Drop, DropOrNearest, Job, Nearest, Policy, Terms};
+pub use job::{Adapt, AdaptDrop, AdaptNumber, AdaptSize, Job, Policy, Terms};
 pub use listing::Listing;
 pub use model::{Admitted, ImageModel, Preview, Transport, Witness, Work};
 pub use narrow::Narrowed;

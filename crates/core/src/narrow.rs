@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::shape::{RATIO_PATTERN, Shape};
-use crate::{Capabilities, Offer, Owner, Pixels, Ratios};
+use crate::{Capabilities, Offer, Owner, Pixels, Ratios, WireImage};
 
 /// What one offer's body may be.
 #[derive(Debug)]
@@ -53,6 +53,9 @@ impl Narrowed {
     /// What is wrong with one field given as an option; `None` if the offer has no such field.
     pub fn check_field(&self, field: &str, value: &Value) -> Option<Vec<String>> {
         let shape = self.shape.field(field)?;
+        if WireImage::is_within(value) {
+            return Some(vec![format!("/{field} has an object in it that stands for an image")]);
+        }
         let mut wrong = Vec::new();
         shape.check(value, &format!("/{field}"), &mut wrong);
         Some(wrong)
@@ -157,7 +160,10 @@ fn narrow_field(field: &mut Map<String, Value>, owner: Owner, offer: &Offer) -> 
         },
         Owner::Ratio => match &ratios.value {
             Ratios::None => return false,
-            Ratios::Listed(listed) => set("enum", json!(listed)),
+            Ratios::Listed(listed) => {
+                field.shift_remove("pattern");
+                field.insert("enum".to_owned(), json!(listed));
+            }
             Ratios::Between { .. } => set("pattern", json!(RATIO_PATTERN)),
         },
         Owner::Count => {

@@ -54,6 +54,10 @@ impl Registry {
         has_key: &dyn Fn(&Provider) -> bool,
         today: Date,
     ) -> Result<Plan> {
+        if job.request.prompt.trim().is_empty() {
+            let message = "the prompt is empty: say what to draw or to change";
+            return Err(Error::new(ErrorKind::InvalidRequest, message));
+        }
         let mut selected = Vec::new();
         for name in &job.select {
             selected.extend(self.resolve(name)?.into_iter().map(ImageModel::id));
@@ -68,7 +72,7 @@ impl Registry {
                 let refusal = Refusal::by_rule(RefusalCode::NotAsked, "select");
                 reasons.push(refusal.saying("was not asked for", format!("select {}", model.id())));
             }
-            if job.select.is_empty() && !keyed {
+            if !named && !keyed {
                 reasons.push(no_key(model));
             }
             if job.select.is_empty() && !is_hosted(model) && any_key {
@@ -133,18 +137,55 @@ impl Plan {
     fn nobody(&self) -> Error {
         let not_asked =
             |it: &&OfferRefusals| it.reasons.iter().any(|it| it.code == RefusalCode::NotAsked);
-        let asked: Vec<&OfferRefusals> = self.refusals.iter().filter(|it| !not_asked(it)).collect();
-        if let [only] = asked.as_slice() {
-            return Error::refused(&only.offer, only.reasons.clone());
+        let against: Vec<&OfferRefusals> =
+            self.refusals.iter().filter(|it| !not_asked(it) && !it.could()).collect();
+        let mut message = match against.as_slice() {
+            [OfferRefusals { offer, reasons }] => format!("{offer} {}", said(reasons)),
+            [] => "no model can take this request as things are".to_owned(),
+            many => {
+                let lines = many.iter().map(|it| format!("\n  {} {}", it.offer, said(&it.reasons)));
+                format!("no model can take this request{}", lines.collect::<String>())
+            }
+        };
+        for (how, offers) in self.could() {
+            message.push_str(&format!("\n{how} to use {}", offers.join(", ")));
         }
-        let mut message = "no model can take this request".to_owned();
-        for OfferRefusals { offer, reasons } in &asked {
-            let reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
-            message.push_str(&format!("\n  {offer} {}", reasons.join("; it ")));
-        }
-        let refusals = asked.iter().flat_map(|it| it.reasons.clone()).collect();
-        Error::new(ErrorKind::Refused, message).with(|it| it.refusals = refusals)
+        let refusals = against.iter().flat_map(|it| it.reasons.clone()).collect();
+        Error::new(ErrorKind::Refused, message).with(|it| {
+            it.refusals = refusals;
+            if let [only] = against.as_slice() {
+                it.offer = Some(only.offer.clone());
+            }
+        })
     }
+
+    /// Who could take the job and is not asked, by what it would need: a key, or to be named.
+    pub fn could(&self) -> Vec<(String, Vec<&str>)> {
+        let mut ways: Vec<(String, Vec<&str>)> = Vec::new();
+        for OfferRefusals { offer, reasons } in self.refusals.iter().filter(|it| it.could()) {
+            let key = reasons.iter().find(|it| it.code == RefusalCode::NoKey);
+            let way = key.map_or_else(|| "name it with --model".to_owned(), |it| it.fix.clone());
+            match ways.iter_mut().find(|(it, _)| *it == way) {
+                Some((_, offers)) => offers.push(offer),
+                None => ways.push((way, vec![offer])),
+            }
+        }
+        ways
+    }
+}
+
+impl OfferRefusals {
+    /// Whether nothing in the request itself speaks against it.
+    pub fn could(&self) -> bool {
+        let idle = |it: &Refusal| matches!(it.code, RefusalCode::NotAsked | RefusalCode::NoKey);
+        self.reasons.iter().all(idle)
+    }
+}
+
+/// The reasons that are about the request itself.
+fn said(reasons: &[Refusal]) -> String {
+    let reasons = reasons.iter().filter(|it| it.code != RefusalCode::NoKey);
+    reasons.map(ToString::to_string).collect::<Vec<_>>().join("; it ")
 }
 
 fn candidate(admitted: &Admitted<'_>, keyed: bool) -> Candidate {

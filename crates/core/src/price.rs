@@ -32,6 +32,7 @@ pub enum Price {
         /// For one megapixel.
         each: Usd,
         /// More steps than these cost more, in proportion; fewer do not cost less.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         steps: Option<u32>,
     },
     /// The first megapixel, then by the megapixel of pictures and input images.
@@ -72,7 +73,8 @@ impl Price {
         let area = || match request.size {
             Size::Pixels(size) => (size.area(), size.area()),
             Size::Auto | Size::Ratio(_) => match accepts.pixels.value.areas() {
-                Some(areas) => (areas.min, areas.max),
+                // Left to itself, a model makes about a megapixel or more.
+                Some(areas) => (MEGAPIXEL.clamp(areas.min, areas.max), areas.max),
                 None => (MEGAPIXEL, MEGAPIXEL),
             },
         };
@@ -115,6 +117,36 @@ impl Price {
         };
         let count = u64::from(request.count);
         Estimate { low: Usd(low.saturating_mul(count)), high: Usd(high.saturating_mul(count)) }
+    }
+}
+
+impl fmt::Display for Price {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Free => f.write_str("free"),
+            Self::Each(each) => each.fmt(f),
+            Self::BySize(rows) => {
+                for (index, SizePrice { area, each }) in rows.iter().enumerate() {
+                    let or = if index == 0 { "" } else { ", " };
+                    if index + 1 == rows.len() {
+                        write!(f, "{or}else {each}")?;
+                    } else {
+                        write!(f, "{or}{each} up to {} megapixels", *area as f64 / 1e6)?;
+                    }
+                }
+                Ok(())
+            }
+            Self::Megapixel { each, steps: None } => write!(f, "{each} a megapixel"),
+            Self::Megapixel { each, steps: Some(steps) } => {
+                write!(f, "{each} a megapixel, more beyond {steps} steps")
+            }
+            Self::FirstMegapixel { first, further, input } if further == input => {
+                write!(f, "{first}, and {further} a further or input megapixel")
+            }
+            Self::FirstMegapixel { first, further, input } => {
+                write!(f, "{first}, and {further} a further, {input} an input megapixel")
+            }
+        }
     }
 }
 

@@ -120,3 +120,14 @@ impl Registry {
         Error::new(ErrorKind::InvalidRequest, format!("no model is called `{name}`; {hint}"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_without_adapters_is_told_how_to_link_them() {
+        let err = Registry::linked().expect_err("nothing is linked here");
+        assert!(err.message().contains("use repaint_adapters as _;"), "{err}");
+    }
+}

@@ -146,7 +146,7 @@ impl Shape {
                 None if WireImage::token(value).is_some() => {}
                 None => fault(format!("must be a text, not {}", shown(value))),
             },
-            Self::OneOf(values) if values.contains(value) => {}
+            Self::OneOf(values) if values.iter().any(|it| same(it, value)) => {}
             Self::OneOf(values) => {
                 let values: Vec<String> = values.iter().map(ToString::to_string).collect();
                 fault(format!("must be {}, not {}", values.join(" or "), shown(value)));
@@ -195,6 +195,14 @@ impl Shape {
             }
             Self::Strange(what) => fault(format!("cannot be checked: {what}")),
         }
+    }
+}
+
+/// JSON Schema knows one kind of number: `1024.0` is `1024`.
+fn same(a: &Value, b: &Value) -> bool {
+    match (a.as_f64(), b.as_f64()) {
+        (Some(a), Some(b)) => a == b,
+        _ => a == b,
     }
 }
 

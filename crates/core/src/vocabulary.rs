@@ -29,6 +29,15 @@ pub struct Slot {
 }
 
 impl Vocabulary {
+    /// Every word, once, in alphabetical order.
+    pub fn words(&self) -> Vec<&'static str> {
+        let mut words: Vec<&str> =
+            self.slots.iter().flat_map(|it| it.words.iter()).map(|it| it.0).collect();
+        words.sort_unstable();
+        words.dedup();
+        words
+    }
+
     /// The slot and the word for each word of the prompt, or what was not understood.
     pub fn read(&self, prompt: &str) -> Result<Vec<(&'static str, &'static str)>, NotUnderstood> {
         let mut read = Vec::new();
@@ -57,6 +66,12 @@ impl Vocabulary {
             .filter(|it| it.required && read.iter().all(|(name, _)| *name != it.name.0))
             .map(|it| it.name.to_string())
             .collect();
+        // A word that is known and out of place matters only where all others are known too.
+        let known =
+            |word: &String| self.slots.iter().any(|it| it.words.iter().any(|it| it.0 == word));
+        if !strange.iter().all(known) {
+            strange.retain(|it| !known(it));
+        }
         if strange.is_empty() && missing.is_empty() {
             Ok(read)
         } else {

@@ -123,9 +123,19 @@ impl WireImage {
         let form = if token % 2 == 0 { Form::DataUri } else { Form::Base64 };
         usize::try_from(token / 2).ok().map(|index| (index, form))
     }
+
+    /// Whether what a caller gave has a token of ours in it, at any depth.
+    pub(crate) fn is_within(value: &Value) -> bool {
+        Self::token(value).is_some()
+            || match value {
+                Value::Array(items) => items.iter().any(Self::is_within),
+                Value::Object(fields) => fields.values().any(Self::is_within),
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+            }
+    }
 }
 
-/// No wire field has objects with keys of a caller's, so this key can only be ours.
+/// Options are searched for it before they are taken, so in a body this key can only be ours.
 const TOKEN: &str = "\u{0}image";
 
 impl Serialize for WireImage {

@@ -35,7 +35,12 @@ const POLL_EVERY: Duration = Duration::from_millis(500);
 
 fn advance(call: &Call, reply: &Reply) -> Result<Step> {
     if !(200..=299).contains(&reply.status) {
-        return Err(reply.failure(call.phase));
+        // A failed poll may say in its body what became of the job; its status only says "no".
+        let word = reply.read::<Poll>().ok().and_then(|it| judge(&it.status, reply));
+        return Err(match word.filter(|_| call.phase == Phase::Poll) {
+            Some(Err(err)) => err,
+            Some(Ok(())) | None => reply.failure(call.phase),
+        });
     }
     match call.phase {
         Phase::Connect | Phase::Submit => accepted(reply),

@@ -1,1 +1,21 @@
-//! JSON Schemas, the catalogue and the pages, all from the registry.
+//! JSON Schemas, the catalogue and the pages, all from the registry: nothing here is written by hand
+//! for a model.
+
+mod catalogue;
+mod pages;
+mod schemas;
+
+use std::collections::BTreeMap;
+
+use repaint_core::Registry;
+
+pub use catalogue::{Catalogue, Entry, ImageField, catalogue};
+pub use pages::{models_page, models_table};
+pub use schemas::{BASE, VERSION, named, request_schema};
+
+/// Every generated file, by its path from the root of the repository. The same on every machine.
+pub fn files(registry: &Registry) -> BTreeMap<String, String> {
+    let mut files = schemas::files(registry);
+    files.insert("docs/models.md".to_owned(), models_page(registry));
+    files
+}

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use libtest_mimic::{Failed, Trial};
 use repaint_core::{
-    Adapt, Body, ImageInput, ImageModel, ImageRequest, ImageSource, Preview, RefusalCode, Registry,
+    Adapt, Body, ImageInput, ImageModel, ImageRequest, ImageSource, Owner, Preview, RefusalCode,
+    Registry, Size,
 };
 use serde_json::{Value, json};
 
@@ -101,10 +102,60 @@ fn sends(model: &dyn ImageModel, request: &ImageRequest, field: &str) -> Result<
     }
     whole_and_in_order(&text, request)?;
     owned(model, &value, &least, field)?;
+    says_what_was_asked(model, &value, request)?;
     valid(model, &value)
 }
 
-/// Every prompt and image is in the body exactly once, and images are in the order given.
+/// A field says the very thing that its owner in the request says: no width as height, no image as
+/// mask. How a shape or a file format is spelled is the provider's affair.
+fn says_what_was_asked(
+    model: &dyn ImageModel,
+    body: &Value,
+    request: &ImageRequest,
+) -> Result<(), String> {
+    let pixels = match request.size {
+        Size::Pixels(size) => Some(size),
+        Size::Auto | Size::Ratio(_) => None,
+    };
+    for (name, owner) in model.wire().map_or(&[][..], |it| it.owned) {
+        let Some(got) = body.get(name) else { continue };
+        let asked = match owner {
+            Owner::Model => json!(model.offer().name),
+            Owner::Prompt => json!(request.prompt),
+            Owner::Width => json!(pixels.map(|it| it.width)),
+            Owner::Height => json!(pixels.map(|it| it.height)),
+            Owner::Count => json!(request.count),
+            Owner::Seed => json!(request.seed),
+            Owner::NegativePrompt => json!(request.negative_prompt),
+            Owner::Steps => json!(request.steps),
+            Owner::Guidance => json!(request.guidance),
+            Owner::Image(_) | Owner::Mask => {
+                let image = match owner {
+                    Owner::Image(index) => request.images.get(*index as usize),
+                    _ => request.mask.as_ref(),
+                };
+                let payload = image.map(payload).unwrap_or_default();
+                if !got.to_string().contains(&payload) || payload.is_empty() {
+                    return Err(format!("`{name}` has another image than the one for it"));
+                }
+                continue;
+            }
+            Owner::Images | Owner::Ratio | Owner::OutputFormat => continue,
+        };
+        let same = match (got.as_f64(), asked.as_f64()) {
+            (Some(got), Some(asked)) => got == asked,
+            _ => *got == asked,
+        };
+        // A field that nobody asked to fill may have the provider's default.
+        if !same && !asked.is_null() {
+            return Err(format!("`{name}` is {got}, but {asked} was asked for"));
+        }
+    }
+    Ok(())
+}
+
+/// Every prompt and image is in the body exactly once, and images are in the order given; the field of
+/// a mask may stand anywhere.
 fn whole_and_in_order(text: &str, request: &ImageRequest) -> Result<(), String> {
     let prompt = Value::from(request.prompt.as_str()).to_string();
     if !text.contains(&prompt) {
@@ -121,7 +172,7 @@ fn whole_and_in_order(text: &str, request: &ImageRequest) -> Result<(), String> 
                     request.images.len()
                 ));
             }
-            [at] if *at < end => {
+            [at] if *at < end && index < request.images.len() => {
                 return Err(format!("input image {} stands before the one before it", index + 1));
             }
             [at] => end = at + payload.len(),
@@ -246,8 +297,45 @@ fn holds_options(model: &dyn ImageModel) -> Result<(), String> {
         if !wire.known.iter().any(|it| it == name.0) {
             return Err(format!("the option `{name}` is declared, but the wire has no such field"));
         }
+        for nonsense in beyond(name, &field_schema(&wire.schema, name))? {
+            if judge(name, nonsense.clone()) != [RefusalCode::Invalid] {
+                return Err(format!("the option `{name}` takes {nonsense}, beyond its bounds"));
+            }
+        }
     }
     Ok(())
+}
+
+/// The schema of a field, wherever an offer's schema has it.
+fn field_schema(schema: &Value, name: &str) -> Value {
+    let arms = schema["$defs"].as_object().into_iter().flatten().map(|it| it.1);
+    let mut objects = [schema].into_iter().chain(arms);
+    let field = objects.find_map(|it| it["properties"].get(name)).cloned().unwrap_or_default();
+    match field["$ref"].as_str().and_then(|it| it.strip_prefix("#/$defs/")) {
+        Some(target) => schema["$defs"][target].clone(),
+        None => field,
+    }
+}
+
+/// Values just beyond the bounds of an option; an error if it has none but those of its Rust type.
+fn beyond(name: &str, field: &Value) -> Result<Vec<Value>, String> {
+    let of_type = [u64::from(u8::MAX), u64::from(u16::MAX), u64::from(u32::MAX), (1 << 53) - 1];
+    match field["type"].as_str() {
+        Some("integer" | "number") => {
+            match (field["minimum"].as_f64(), field["maximum"].as_f64()) {
+                (Some(least), Some(most)) if of_type.iter().all(|it| *it as f64 != most) => {
+                    Ok(vec![json!(least - 1.0), json!(most + 1.0)])
+                }
+                _ => {
+                    Err(format!("the option `{name}` takes any number; add #[schemars(range(…))]"))
+                }
+            }
+        }
+        Some("array") if field["maxItems"].is_null() => {
+            Err(format!("the option `{name}` takes any number of entries; add length(max = …)"))
+        }
+        _ => Ok(Vec::new()),
+    }
 }
 
 /// No stranger gets in, nothing is `null`, and every field is described.

@@ -15,17 +15,23 @@ use crate::meter::Meter;
 pub(crate) const ANSWER_BYTES: usize = 6_000_000;
 const IMAGES: usize = 8;
 
+/// Of the async runtime; files are read on one more either way.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Threads {
+    /// As tokio has it by default.
+    Many,
+    One,
+}
+
 /// The input images.
 pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
     (0..IMAGES).map(|it| folder.join(format!("{it}.jpg"))).collect()
 }
 
-pub(crate) fn run(base: &str, folder: &Path, times: &str) -> Result<Value> {
-    // What the program uses.
-    let runtime = if std::env::var_os("BENCH_CURRENT").is_some() {
-        runtime::Builder::new_current_thread().enable_all().build()?
-    } else {
-        runtime::Builder::new_multi_thread().enable_all().build()?
+pub(crate) fn run(threads: Threads, base: &str, folder: &Path, times: &str) -> Result<Value> {
+    let runtime = match threads {
+        Threads::Many => runtime::Builder::new_multi_thread().enable_all().build()?,
+        Threads::One => runtime::Builder::new_current_thread().enable_all().build()?,
     };
     let registry = Registry::linked()?;
     let client = Client::builder()

@@ -11,6 +11,8 @@ use std::process::ExitCode;
 
 use repaint_adapters as _;
 
+use crate::client::Threads;
+
 /// A failure ends the program; nobody takes it apart.
 type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
 
@@ -19,7 +21,10 @@ fn main() -> ExitCode {
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     let result = match words.as_slice() {
         ["floor", base, folder, times] => floor::run(base, folder.as_ref(), times),
-        ["client", base, folder, times] => client::run(base, folder.as_ref(), times),
+        ["client", base, folder, times] => client::run(Threads::Many, base, folder.as_ref(), times),
+        ["lone-client", base, folder, times] => {
+            client::run(Threads::One, base, folder.as_ref(), times)
+        }
         ["decide"] => decide::run(),
         ["watercolor", picture, folder] => watercolor::run(picture.as_ref(), folder.as_ref()),
         _ => Err("`cargo xtask bench` runs this".into()),

@@ -44,7 +44,11 @@ pub(super) fn run(place: &Place) -> Result<Report, String> {
         command.arg(word);
         command
     };
-    let mut clients = vec![("floor", ours("floor")), ("repaint", ours("client"))];
+    let mut clients = vec![
+        ("floor", ours("floor")),
+        ("repaint", ours("client")),
+        ("repaint, async on one thread", ours("lone-client")),
+    ];
     let mut not_run = Vec::new();
     for peer in &PEERS {
         match peer.install(place) {

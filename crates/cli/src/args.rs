@@ -1,0 +1,192 @@
+//! What can be said on the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use repaint::{Adapt, OutputFormat, Ratio, Usd};
+use serde_json::Value;
+
+/// One request, any image-editing model.
+#[derive(Debug, Parser)]
+#[command(name = "repaint", version, arg_required_else_help = true, after_help = AFTER)]
+pub(crate) struct Line {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Edit images by a prompt, or draw from a prompt alone
+    #[command(after_help = EDIT, visible_alias = "draw")]
+    Edit(Ask),
+    /// Say who would take a request, what would be sent, and why all others would not; sends nothing
+    #[command(after_help = EXPLAIN)]
+    Explain(Ask),
+    /// List what can be asked, and what it takes
+    #[command(after_help = MODELS)]
+    Models(Models),
+    /// Print the JSON Schema of an offer's body, or of one of our own documents
+    #[command(after_help = SCHEMA)]
+    Schema {
+        /// An offer (`together/flux2-pro`), a model at one provider, or job, receipt, plan, error,
+        /// capabilities, catalog, overlay, handle
+        name: String,
+    },
+}
+
+/// A request. `edit` and `explain` take the same.
+#[derive(Args, Debug)]
+pub(crate) struct Ask {
+    /// Input images in order: paths, http(s) addresses, data URIs, or `-` for standard input
+    #[arg(value_name = "IMAGE")]
+    pub(crate) images: Vec<String>,
+    /// What to draw, or how to change the images
+    #[arg(short, long, value_name = "TEXT")]
+    pub(crate) prompt: String,
+    /// Who may take it: a model, an offer or a family; more than once for a choice [default: any]
+    #[arg(short, long, value_name = "ID")]
+    pub(crate) model: Vec<String>,
+    /// Where to save the picture; its extension follows the bytes [default: after the first image]
+    #[arg(short, long, value_name = "PATH")]
+    pub(crate) output: Option<PathBuf>,
+    /// Overwrite the output
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Width and height of the picture
+    #[arg(long, value_name = "WxH", conflicts_with = "ratio")]
+    pub(crate) size: Option<repaint::Dimensions>,
+    /// Shape of the picture
+    #[arg(long, value_name = "W:H")]
+    pub(crate) ratio: Option<Ratio>,
+    /// How many pictures
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 1)]
+    pub(crate) count: u32,
+    /// Equal seeds give like pictures, where the model can
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Which part of the first image to change
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) mask: Option<String>,
+    /// File format of the picture [default: the model's own choice]
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: Option<Format>,
+    /// What not to draw
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) negative_prompt: Option<String>,
+    /// How many denoising steps
+    #[arg(long, value_name = "N")]
+    pub(crate) steps: Option<u32>,
+    /// How closely to follow the prompt
+    #[arg(long, value_name = "X", value_parser = finite)]
+    pub(crate) guidance: Option<f64>,
+    /// A field of the provider's own body that no option above covers
+    #[arg(long, value_name = "KEY=JSON", value_parser = option)]
+    pub(crate) option: Vec<(String, Value)>,
+    /// What may be changed to make the request fit, such as size=nearest or seed=drop
+    #[arg(long, value_name = "FIELD=METHOD", value_parser = adaptation)]
+    pub(crate) adapt: Vec<String>,
+    /// The most that it may cost, in US dollars
+    #[arg(long, value_name = "USD")]
+    pub(crate) max_cost: Option<Usd>,
+    /// Seconds until it is given up [default: 300]
+    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) timeout: Option<u32>,
+    /// A JSON file of facts that replace those of this release
+    #[arg(long, value_name = "FILE")]
+    pub(crate) capabilities: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Models {
+    /// Only those that take so many input images
+    #[arg(long, value_name = "N")]
+    pub(crate) images: Option<u32>,
+    /// Only those at this provider
+    #[arg(long, value_name = "P")]
+    pub(crate) provider: Option<String>,
+    /// A JSON file of facts that replace those of this release
+    #[arg(long, value_name = "FILE")]
+    pub(crate) capabilities: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Format {
+    Png,
+    Jpeg,
+    Webp,
+}
+
+impl From<Format> for OutputFormat {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Png => Self::Png,
+            Format::Jpeg => Self::Jpeg,
+            Format::Webp => Self::Webp,
+        }
+    }
+}
+
+fn option(text: &str) -> Result<(String, Value), String> {
+    let (key, value) = text.split_once('=').ok_or("an option is written KEY=JSON")?;
+    let value = serde_json::from_str(value).map_err(|_| {
+        format!("`{value}` is not JSON; a text is written with quotes: '{key}=\"{value}\"'")
+    })?;
+    Ok((key.to_owned(), value))
+}
+
+fn adaptation(text: &str) -> Result<String, String> {
+    Adapt::default().set(text).map(|()| text.to_owned())
+}
+
+fn finite(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|it: &f64| it.is_finite());
+    number.ok_or_else(|| format!("`{text}` is no number such as 3.5"))
+}
+
+const AFTER: &str = "\
+Keys come from the environment: TOGETHER_API_KEY, BFL_API_KEY. TOGETHER_BASE_URL and BFL_BASE_URL
+replace the addresses, with or without /v1.
+
+Exit codes:
+  0  done                        6  moderated
+  1  the picture was not saved   7  exhausted: wait, or pay
+  2  the command line is wrong   8  unavailable: try again later; nothing was bought
+  3  refused, nothing was sent   9  outcome unknown: look before you try again
+  4  the request is invalid     10  expired
+  5  denied: see the key        11  unexpected: report it
+                               130  interrupted
+
+Start without a key:
+  repaint edit cat.png --prompt \"Transform this into a watercolor painting\" --model local/watercolor";
+
+const EDIT: &str = "\
+Examples:
+  repaint edit cat.png -p \"Transform this into a watercolor painting\" -m local/watercolor
+  repaint edit car.jpg -p \"Replace the color of the car to blue\" -m flux2-pro --max-cost 0.10
+  repaint edit person.jpg cat.jpg -p \"The person from image 1 is petting the cat from image 2\"
+  repaint edit photo.jpg -p \"make it night\" -m kontext-pro --ratio 16:9 --seed 7 --json
+  repaint draw -p \"A red fox in snow\" -m flux2-dev --size 1024x768 -n 2 -o fox.jpg
+
+The cheapest hosted offer that takes all of the request and has a key is asked; without any key, a
+local one. `repaint explain` with the same arguments says which, and why.";
+
+const EXPLAIN: &str = "\
+Examples:
+  repaint explain cat.png dog.png -p \"both on a sofa\"
+  repaint explain cat.png -p \"make it night\" -m together/flux2-dev --ratio 16:9 --json";
+
+const MODELS: &str = "\
+Examples:
+  repaint models --images 2
+  repaint models --provider together --json";
+
+const SCHEMA: &str = "\
+Examples:
+  repaint schema together/flux2-pro
+  repaint schema job";

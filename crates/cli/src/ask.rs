@@ -1,0 +1,88 @@
+//! From the command line to a job and the models that may take it.
+
+use std::io::{self, IsTerminal, Read};
+use std::path::Path;
+
+use repaint::{
+    Adapt, Error, ErrorKind, ImageInput, ImageRequest, Job, Overlay, Policy, Registry, Result, Size,
+};
+
+use crate::args::Ask;
+
+/// More than this is read from standard input by mistake only.
+const STDIN_LIMIT: u64 = 100_000_000;
+
+/// The job that the arguments describe.
+pub(crate) fn job(ask: &Ask) -> Result<Job> {
+    let stdin = ask.images.iter().chain(&ask.mask).filter(|it| *it == "-").count();
+    if 1 < stdin {
+        return Err(invalid("`-` stands for standard input, which can be read only once"));
+    }
+    let mut request = ImageRequest::new(&ask.prompt);
+    request.images = ask.images.iter().map(|it| image(it)).collect::<Result<_>>()?;
+    request.mask = ask.mask.as_deref().map(image).transpose()?;
+    request.size = match (ask.size, ask.ratio) {
+        (Some(size), _) => Size::Pixels(size),
+        (None, Some(ratio)) => Size::Ratio(ratio),
+        (None, None) => Size::Auto,
+    };
+    request.count = ask.count;
+    request.seed = ask.seed;
+    request.negative_prompt.clone_from(&ask.negative_prompt);
+    request.steps = ask.steps;
+    request.guidance = ask.guidance;
+    request.output_format = ask.format.map(Into::into);
+    for (key, value) in &ask.option {
+        if request.options.insert(key.clone(), value.clone()).is_some() {
+            return Err(invalid(format!("the option `{key}` is given twice")));
+        }
+    }
+    let mut adapt = Adapt::default();
+    for text in &ask.adapt {
+        adapt.set(text).map_err(invalid)?;
+    }
+    let policy = Policy { adapt, max_cost: ask.max_cost, timeout_seconds: ask.timeout };
+    Ok(Job { select: ask.model.clone(), request, policy })
+}
+
+/// The models of this program, with the facts of an overlay.
+pub(crate) fn registry(overlay: Option<&Path>) -> Result<Registry> {
+    let registry = repaint::registry()?;
+    let Some(path) = overlay else { return Ok(registry) };
+    let name = path.display();
+    let text = std::fs::read_to_string(path)
+        .map_err(|err| invalid(format!("{name} cannot be read: {err}")))?;
+    let overlay: Overlay = serde_json::from_str(&text)
+        .map_err(|err| invalid(format!("{name} is no overlay of capabilities: {err}")))?;
+    registry.with_overlay(&overlay).map_err(|err| invalid(format!("{name}: {}", err.message())))
+}
+
+fn image(text: &str) -> Result<ImageInput> {
+    match text {
+        "" => Err(invalid("an image is named by an empty text")),
+        "-" => stdin(),
+        it if it.starts_with("http://") || it.starts_with("https://") => ImageInput::url(it),
+        it if it.starts_with("data:") => ImageInput::data_uri(it),
+        path => Ok(ImageInput::file(path)),
+    }
+}
+
+fn stdin() -> Result<ImageInput> {
+    let stdin = io::stdin();
+    if stdin.is_terminal() {
+        return Err(invalid(
+            "`-` reads a picture from standard input, which is a terminal; pipe one in",
+        ));
+    }
+    let mut bytes = Vec::new();
+    let read = stdin.lock().take(STDIN_LIMIT + 1).read_to_end(&mut bytes);
+    read.map_err(|err| invalid(format!("standard input cannot be read: {err}")))?;
+    if STDIN_LIMIT < bytes.len() as u64 {
+        return Err(invalid(format!("standard input has more than {STDIN_LIMIT} bytes")));
+    }
+    ImageInput::bytes(bytes).map_err(|err| invalid(format!("standard input: {}", err.message())))
+}
+
+fn invalid(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::InvalidRequest, message)
+}

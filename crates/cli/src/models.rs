@@ -1,0 +1,102 @@
+//! `repaint models`: what can be asked, and what it takes.
+
+use repaint::{Error, ErrorKind, ImageModel, Pixels, Price, Ratios, Registry, Result, Sure};
+use repaint_schema::{Entry, catalogue};
+use serde_json::{Value, json};
+
+use crate::args::Models;
+use crate::{ask, show};
+
+pub(crate) fn run(args: &Models) -> Result<()> {
+    let registry = ask::registry(args.capabilities.as_deref())?;
+    if let Some(provider) = &args.provider {
+        known(&registry, provider)?;
+    }
+    let wanted = |it: &Entry| {
+        args.provider.as_ref().is_none_or(|provider| it.provider == *provider)
+            && args.images.is_none_or(|images| it.accepts.images.value.contains(&images))
+    };
+    let entries: Vec<Entry> = catalogue(&registry).models.into_iter().filter(wanted).collect();
+    if args.json {
+        let models: Vec<Value> = entries
+            .iter()
+            .map(|it| {
+                let mut value = serde_json::to_value(it).unwrap_or_default();
+                value["has_key"] = json!(has_key(it));
+                value
+            })
+            .collect();
+        show::json(&json!({ "models": models }));
+        return Ok(());
+    }
+    if entries.is_empty() {
+        show::note("no model takes that; `repaint models` lists all");
+        return Ok(());
+    }
+    let rows: Vec<Vec<String>> = entries
+        .iter()
+        .filter_map(|entry| registry.get(&entry.id).map(|model| row(model, entry)))
+        .collect();
+    // A narrow terminal goes without the sizes.
+    let head = ["offer", "images", "price", "key", "size"];
+    let columns = if show::line_width() < WIDE { 4 } else { 5 };
+    let rows: Vec<Vec<String>> = rows.into_iter().map(|it| it[..columns].to_vec()).collect();
+    show::result(&show::table(&rows, &head[..columns]));
+    show::note("* an assumed limit; `repaint explain` says who takes a request");
+    Ok(())
+}
+
+/// All columns fit into so many characters.
+const WIDE: usize = 96;
+
+fn row(model: &dyn ImageModel, entry: &Entry) -> Vec<String> {
+    let accepts = model.capabilities();
+    let images = accepts.images.value;
+    let star = if accepts.images.sure == Sure::Assumed { "*" } else { "" };
+    let images = if images.min == images.max {
+        format!("{}{star}", images.max)
+    } else {
+        format!("{}-{}{star}", images.min, images.max)
+    };
+    let size = match (&accepts.pixels.value, accepts.ratios.value != Ratios::None) {
+        (Pixels::None, false) => "its own".to_owned(),
+        (Pixels::None, true) => "ratio".to_owned(),
+        (Pixels::Listed(sizes), _) => format!("{} listed", sizes.len()),
+        (Pixels::Range { side, .. }, false) => format!("{}-{}", side.min, side.max),
+        (Pixels::Range { side, .. }, true) => format!("{}-{} or ratio", side.min, side.max),
+    };
+    let key = match (&entry.key, has_key(entry)) {
+        (None, _) => "needs none".to_owned(),
+        (Some(_), true) => "found".to_owned(),
+        (Some(env), false) => format!("set {env}"),
+    };
+    vec![entry.id.clone(), images, short(&entry.price.value), key, size]
+}
+
+/// A table has room for what the first picture costs.
+fn short(price: &Price) -> String {
+    match price {
+        Price::Free => "free".to_owned(),
+        Price::Each(each) => each.to_string(),
+        Price::BySize(rows) => {
+            rows.first().map_or_else(String::new, |it| format!("from {}", it.each))
+        }
+        Price::Megapixel { each, .. } => format!("{each}/MP"),
+        Price::FirstMegapixel { first, .. } => format!("from {first}"),
+    }
+}
+
+fn has_key(entry: &Entry) -> bool {
+    let env = entry.key.as_deref();
+    env.is_none_or(|it| std::env::var(it).is_ok_and(|it| !it.trim().is_empty()))
+}
+
+fn known(registry: &Registry, provider: &str) -> Result<()> {
+    let mut providers: Vec<&str> = registry.models().map(|it| it.provider().id).collect();
+    providers.dedup();
+    if providers.contains(&provider) {
+        return Ok(());
+    }
+    let message = format!("no provider is called `{provider}`; there are {}", providers.join(", "));
+    Err(Error::new(ErrorKind::InvalidRequest, message))
+}

@@ -1,0 +1,272 @@
+//! Where pictures go: a place that is found and reserved before anything is sent, and filled whole.
+
+use std::fs;
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use repaint::{Error, ErrorKind, Image, ImageInput, ImageSource, Result};
+use tempfile::NamedTempFile;
+
+/// A reserved place for the pictures of a job.
+///
+/// It holds a file in the very folder, so that what can fail fails before a picture is bought; dropping
+/// it unused leaves nothing behind.
+#[derive(Debug)]
+pub(crate) enum Output {
+    /// Standard output.
+    Stdout,
+    /// Files in a folder.
+    Files { path: PathBuf, force: bool, reserved: NamedTempFile },
+}
+
+/// What a picture is called when nothing else names it.
+const NAME: &str = "repaint";
+
+impl Output {
+    /// Finds and reserves the place. `wanted` is what the caller named; else the name follows the first
+    /// image.
+    pub(crate) fn reserve(
+        wanted: Option<&Path>,
+        force: bool,
+        count: u32,
+        first: Option<&ImageInput>,
+    ) -> Result<Self> {
+        if wanted == Some(Path::new("-")) {
+            if io::stdout().is_terminal() {
+                return Err(invalid(
+                    "a picture is not printed to a terminal: redirect standard output",
+                ));
+            }
+            if count != 1 {
+                return Err(invalid("standard output takes one picture; name a file for more"));
+            }
+            return Ok(Self::Stdout);
+        }
+        let path = wanted.map_or_else(|| named_after(first), Path::to_path_buf);
+        let name = path.display();
+        if path.is_dir() {
+            return Err(invalid(format!(
+                "{name} is a folder; name a file in it, such as {}",
+                path.join("picture.png").display()
+            )));
+        }
+        if path.file_name().is_none() {
+            return Err(invalid(format!("{name} names no file")));
+        }
+        if wanted.is_some() && !force && path.symlink_metadata().is_ok() {
+            return Err(invalid(format!(
+                "{name} is there already: name another file, or allow --force"
+            )));
+        }
+        let folder = folder(&path);
+        if !folder.is_dir() {
+            return Err(invalid(format!("there is no folder {}: make it first", folder.display())));
+        }
+        let reserved = tempfile::Builder::new()
+            .prefix(".repaint-")
+            .suffix(".part")
+            .tempfile_in(folder)
+            .map_err(|err| {
+                invalid(format!("nothing can be written to {}: {err}", folder.display()))
+            })?;
+        Ok(Self::Files { path, force: force && wanted.is_some(), reserved })
+    }
+
+    /// The file that holds the place, to be removed where no destructor runs.
+    pub(crate) fn reserved(&self) -> Option<PathBuf> {
+        match self {
+            Self::Stdout => None,
+            Self::Files { reserved, .. } => Some(reserved.path().to_path_buf()),
+        }
+    }
+
+    /// Writes all pictures, each whole or not at all, and says where they are.
+    ///
+    /// A paid picture is saved whatever happens: if its place is gone, in the folder for temporary
+    /// files.
+    pub(crate) fn save(self, images: &[Image]) -> io::Result<Vec<Option<PathBuf>>> {
+        let Self::Files { path, force, reserved } = self else {
+            let mut out = io::stdout().lock();
+            for image in images {
+                out.write_all(&image.bytes)?;
+            }
+            out.flush()?;
+            return Ok(vec![None; images.len()]);
+        };
+        let mut reserved = Some(reserved);
+        let mut saved = Vec::new();
+        for (index, image) in images.iter().enumerate() {
+            let wanted = numbered(&with_extension(&path, image), index);
+            let file = match reserved.take() {
+                Some(file) => Ok(file),
+                None => tempfile::Builder::new()
+                    .prefix(".repaint-")
+                    .suffix(".part")
+                    .tempfile_in(folder(&path)),
+            };
+            let written = file.and_then(|file| write(file, image, &wanted, force));
+            let place = match written {
+                Ok(place) => place,
+                Err(_) => rescue(image, &wanted)?,
+            };
+            saved.push(Some(place));
+        }
+        Ok(saved)
+    }
+}
+
+/// Fills the file and gives it its name; a name that was taken meanwhile gets a number.
+fn write(
+    mut file: NamedTempFile,
+    image: &Image,
+    wanted: &Path,
+    force: bool,
+) -> io::Result<PathBuf> {
+    file.write_all(&image.bytes)?;
+    file.as_file().sync_all()?;
+    readable(file.path());
+    if force {
+        file.persist(wanted).map_err(|err| err.error)?;
+        return Ok(wanted.to_path_buf());
+    }
+    for number in 0.. {
+        let place = numbered(wanted, number);
+        match file.persist_noclobber(&place) {
+            Ok(_) => return Ok(place),
+            Err(err) if err.error.kind() == io::ErrorKind::AlreadyExists => file = err.file,
+            Err(err) => return Err(err.error),
+        }
+    }
+    Err(io::Error::other("no name is free"))
+}
+
+/// A temporary file is for its owner only; a picture has the rights of any new file.
+fn readable(path: &Path) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let _ = fs::set_permissions(path, fs::Permissions::from_mode(0o644));
+    }
+    let _ = path;
+}
+
+fn rescue(image: &Image, wanted: &Path) -> io::Result<PathBuf> {
+    let name = wanted.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let mut file = tempfile::Builder::new().prefix("repaint-").suffix(&name).tempfile()?;
+    file.write_all(&image.bytes)?;
+    let (_, path) = file.keep().map_err(|err| err.error)?;
+    Ok(path)
+}
+
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// The extension follows the bytes: `x.png` with JPEG in it is an `x.jpg`.
+fn with_extension(path: &Path, image: &Image) -> PathBuf {
+    let Some(kind) = image.media_type else { return path.to_path_buf() };
+    let extension = path.extension().map(|it| it.to_string_lossy().to_lowercase());
+    match extension.as_deref() {
+        Some(it) if it == kind.extension() => path.to_path_buf(),
+        Some("jpeg" | "jpe") if kind.extension() == "jpg" => path.to_path_buf(),
+        Some("tif") if kind.extension() == "tiff" => path.to_path_buf(),
+        Some(
+            "png" | "jpg" | "jpeg" | "webp" | "gif" | "bmp" | "tif" | "tiff" | "avif" | "heic",
+        )
+        | None => path.with_extension(kind.extension()),
+        // `portrait.v2` has no extension that means a kind of picture.
+        Some(_) => {
+            let mut name = path.as_os_str().to_owned();
+            name.push(format!(".{}", kind.extension()));
+            name.into()
+        }
+    }
+}
+
+/// The first keeps the name, the next are `-2`, `-3` and so on.
+fn numbered(path: &Path, index: usize) -> PathBuf {
+    if index == 0 {
+        return path.to_path_buf();
+    }
+    let mut name = path.file_stem().unwrap_or_default().to_owned();
+    name.push(format!("-{}", index + 1));
+    if let Some(extension) = path.extension() {
+        name.push(".");
+        name.push(extension);
+    }
+    path.with_file_name(name)
+}
+
+/// `cat.png` becomes `cat-repainted` in the folder where one is.
+fn named_after(first: Option<&ImageInput>) -> PathBuf {
+    let stem = match first.map(ImageInput::source) {
+        Some(ImageSource::File(path)) => {
+            path.file_stem().map(|it| it.to_string_lossy().into_owned())
+        }
+        _ => None,
+    };
+    stem.map_or_else(|| PathBuf::from(NAME), |it| PathBuf::from(format!("{it}-repainted.png")))
+}
+
+fn invalid(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::InvalidRequest, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
+
+    #[test]
+    fn the_extension_follows_the_bytes() {
+        let image = Image::new(PNG.into());
+        for (wanted, got) in [
+            ("a.png", "a.png"),
+            ("a.jpg", "a.png"),
+            ("a", "a.png"),
+            ("a.v2", "a.v2.png"),
+            ("a.PNG", "a.PNG"),
+        ] {
+            assert_eq!(with_extension(Path::new(wanted), &image), Path::new(got));
+        }
+    }
+
+    #[test]
+    fn nothing_is_left_of_a_place_that_is_not_used() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Output::reserve(Some(&folder.path().join("a.png")), false, 1, None).unwrap();
+        assert_eq!(folder.path().read_dir().unwrap().count(), 1);
+        drop(place);
+        assert_eq!(folder.path().read_dir().unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_name_that_was_taken_meanwhile_gets_a_number() {
+        let folder = tempfile::tempdir().unwrap();
+        let wanted = folder.path().join("a.png");
+        let place = Output::reserve(Some(&wanted), false, 1, None).unwrap();
+        fs::write(&wanted, "somebody else's").unwrap();
+        let image = Image::new(PNG.into());
+        let saved = place.save(&[image.clone(), image]).unwrap();
+        let names = ["a-2.png", "a-2-2.png"].map(|it| Some(folder.path().join(it)));
+        assert_eq!(saved, names);
+        assert_eq!(fs::read(&wanted).unwrap(), b"somebody else's");
+    }
+
+    #[test]
+    fn a_picture_whose_folder_is_gone_is_saved_elsewhere() {
+        let folder = tempfile::tempdir().unwrap();
+        let gone = folder.path().join("gone");
+        fs::create_dir(&gone).unwrap();
+        let place = Output::reserve(Some(&gone.join("a.png")), false, 1, None).unwrap();
+        fs::remove_dir_all(&gone).unwrap();
+        let saved = place.save(&[Image::new(PNG.into())]).unwrap();
+        let saved = saved[0].as_ref().unwrap();
+        assert_eq!(fs::read(saved).unwrap(), PNG);
+        fs::remove_file(saved).unwrap();
+    }
+}

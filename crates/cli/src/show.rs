@@ -1,0 +1,134 @@
+//! What goes to the terminal: results to standard output, all else to standard error.
+
+use std::io::{self, IsTerminal, Write};
+
+use anstyle::{AnsiColor, Style};
+use repaint::{Error, ErrorKind, Warning};
+use serde::Serialize;
+
+pub(crate) const BOLD: Style = Style::new().bold();
+pub(crate) const DIM: Style = Style::new().dimmed();
+const RED: Style = AnsiColor::Red.on_default().bold();
+const YELLOW: Style = AnsiColor::Yellow.on_default().bold();
+
+/// A result. Colours are left out where they are not wanted; a reader that has gone away is no error.
+pub(crate) fn result(text: &str) {
+    let mut out = anstream::stdout().lock();
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    if let Err(err) = written
+        && err.kind() != io::ErrorKind::BrokenPipe
+    {
+        note(&format!("standard output: {err}"));
+    }
+}
+
+/// A result as JSON.
+pub(crate) fn json(value: &impl Serialize) {
+    match serde_json::to_string_pretty(value) {
+        Ok(text) => result(&format!("{text}\n")),
+        Err(err) => note(&format!("the result has no JSON: {err}")),
+    }
+}
+
+/// A line beside the result.
+pub(crate) fn note(text: &str) {
+    // Nobody is left to tell when standard error is closed.
+    let _ = writeln!(anstream::stderr(), "{text}");
+}
+
+pub(crate) fn warning(warning: &Warning) {
+    note(&format!("{YELLOW}warning:{YELLOW:#} {}", warning.message));
+}
+
+pub(crate) fn error(err: &Error) {
+    let lines = err.to_string();
+    let lines = lines.lines().map(|it| wrapped(it, line_width()).join("\n"));
+    note(&format!("{RED}error:{RED:#} {}", lines.collect::<Vec<_>>().join("\n")));
+    let data = err.data();
+    if let Some(handle) = &data.resume {
+        note(&format!("the job is {} at {}", handle.id, handle.provider));
+        if let Some(poll) = &handle.poll {
+            note(&format!("ask for it at {poll}"));
+        }
+        for picture in &handle.pictures {
+            note(&format!("its picture is at {picture} (usually for minutes only)"));
+        }
+    }
+    if let Some(cost) = data.cost {
+        note(&format!("the provider says that it charged {cost}"));
+    }
+    if let Some(id) = &data.request_id
+        && data.resume.is_none()
+    {
+        note(&format!("the provider's id of the request is {id}"));
+    }
+}
+
+/// The exit code of a kind of error; documented in the help.
+pub(crate) fn exit_code(kind: ErrorKind) -> u8 {
+    match kind {
+        ErrorKind::Refused => 3,
+        ErrorKind::InvalidRequest => 4,
+        ErrorKind::Denied => 5,
+        ErrorKind::Moderated => 6,
+        ErrorKind::Exhausted => 7,
+        ErrorKind::Unavailable => 8,
+        ErrorKind::OutcomeUnknown => 9,
+        ErrorKind::Expired => 10,
+        ErrorKind::Unexpected => 11,
+    }
+}
+
+/// How wide a line may be: that of the terminal; where there is none, nothing is broken.
+pub(crate) fn line_width() -> usize {
+    let terminal = if io::stdout().is_terminal() { terminal_size::terminal_size() } else { None };
+    terminal.map_or(usize::MAX, |(width, _)| usize::from(width.0))
+}
+
+/// Breaks a text at blanks so that no line is longer than `width`, the first included.
+pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last_mut().map_or(0, |it| it.chars().count());
+        let longer = line.saturating_add(1 + word.chars().count());
+        if line != 0 && width < longer {
+            lines.push(word.to_owned());
+        } else if let Some(last) = lines.last_mut() {
+            if line != 0 {
+                last.push(' ');
+            }
+            last.push_str(word);
+        }
+    }
+    lines
+}
+
+/// Columns side by side; the last is broken so that the table fits the terminal.
+pub(crate) fn table(rows: &[Vec<String>], head: &[&str]) -> String {
+    let columns = head.len();
+    let long = |column: usize| {
+        let cells = rows.iter().filter_map(|it| it.get(column)).map(|it| it.chars().count());
+        cells.chain([head[column].chars().count()]).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns).map(long).collect();
+    let before: usize = widths[..columns - 1].iter().map(|it| it + 2).sum();
+    let last = line_width().saturating_sub(before).max(24);
+    let mut table = String::new();
+    let mut line = |cells: &[String], style: Style| {
+        for (index, part) in wrapped(&cells[columns - 1], last).iter().enumerate() {
+            let mut text = String::new();
+            for (cell, width) in cells[..columns - 1].iter().zip(&widths) {
+                let cell = if index == 0 { cell.as_str() } else { "" };
+                text.push_str(&format!("{cell:<width$}  "));
+            }
+            text.push_str(part);
+            table.push_str(&format!("{style}{}{style:#}\n", text.trim_end()));
+        }
+    };
+    let head: Vec<String> = head.iter().map(|it| (*it).to_owned()).collect();
+    line(&head, BOLD);
+    for row in rows {
+        line(row, Style::new());
+    }
+    table
+}
