@@ -27,7 +27,7 @@ fn a_claim_is_made_of_every_capability() {
     for capability in [
         "2 by url",
         "2 by data",
-        "2 by bytes",
+        "2 by file",
         "a mask",
         "64x128",
         "count 4",
@@ -64,7 +64,7 @@ fn an_image_sent_twice_is_caught() {
 
 #[test]
 fn images_in_reverse_are_caught() {
-    caught::<Reverses>("takes 2 by bytes", "input image 2 stands before the one before it");
+    caught::<Reverses>("takes 2 by file", "input image 2 stands before the one before it");
 }
 
 #[test]

@@ -239,6 +239,10 @@ impl Transport for Run {
             () = self.cancel.cancelled() => {
                 Err(Error::new(ErrorKind::Unavailable, "cancelled before the picture was made"))
             }
+            () = tokio::time::sleep_until(self.deadline) => {
+                let message = format!("given up after {} s", self.timeout.as_secs());
+                Err(Error::new(ErrorKind::Unavailable, message))
+            }
         }
     }
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use repaint_core::{
-    Attempt, Call, Done, Endpoint, Error, ErrorKind, Handle, Image, Made, Payload, Phase, Picture,
-    Provider, Result, Step, Warning, WarningCode,
+    Attempt, Call, Done, Endpoint, Error, ErrorKind, Handle, Image, ImageFacts, Made, Payload,
+    Phase, Picture, Provider, Result, Step, Warning, WarningCode, quotable,
 };
 use tokio::time::Instant;
 use url::Url;
@@ -71,7 +71,7 @@ impl Drive<'_> {
                     call = next;
                 }
                 Ok(Step::Call { call: next, after, status }) => {
-                    self.run.tell(Progress::Status { status });
+                    self.run.tell(Progress::Status { status: quotable(&status) });
                     self.pause(next.phase, after).await?;
                     call = next;
                 }
@@ -141,7 +141,10 @@ impl Drive<'_> {
                 Err(Interrupted::Late) => Some("out of time".to_owned()),
             };
             if let Some(failure) = failure {
-                self.note(call.phase, began, None, Some(failure));
+                // What was not sent whole bought nothing, and counts as connecting.
+                let order = call.phase == Phase::Submit;
+                let phase = if order && !sent.may_be_taken() { Phase::Connect } else { call.phase };
+                self.note(phase, began, None, Some(failure));
             }
             match result {
                 Ok(Ok(answer)) => return Ok(answer),
@@ -203,7 +206,7 @@ impl Drive<'_> {
         self.made.evidence.extend(charge.evidence);
         let addresses = pictures.iter().filter_map(|it| match it {
             Picture::Url(url) => Some(url.clone()),
-            Picture::Payload(_) => None,
+            Picture::Payload(_) | Picture::Missing => None,
         });
         let addresses: Vec<String> = addresses.collect();
         if !addresses.is_empty() {
@@ -221,6 +224,10 @@ impl Drive<'_> {
             let image = match picture {
                 Picture::Payload(payload) => unpack(payload, &lifted),
                 Picture::Url(url) => self.download(&url).await,
+                Picture::Missing => Err(Error::new(
+                    ErrorKind::Unexpected,
+                    "the answer has a place for a picture, and no picture in it",
+                )),
             };
             match image {
                 Ok(image) => self.keep(image),
@@ -236,8 +243,8 @@ impl Drive<'_> {
 
     /// A picture was paid for: what it is does not matter.
     fn keep(&mut self, image: Image) {
-        if image.media_type.is_none() {
-            let message = "what came back is no picture that can be recognised; its bytes are kept";
+        if let Err(why) = ImageFacts::of(&image.bytes) {
+            let message = format!("the picture that came back {why}; its bytes are kept");
             self.made.warnings.push(Warning::new(WarningCode::Provider, None, message));
         }
         self.made.images.push(image);
@@ -379,15 +386,14 @@ fn unpack(payload: Payload, lifted: &[Bytes]) -> Result<Image> {
     let unexpected = |message: &str| Error::new(ErrorKind::Unexpected, message);
     match payload {
         Payload::Lifted(index) => {
-            let bytes = lifted.get(index).cloned();
+            let bytes = lifted.get(index).filter(|it| !it.is_empty()).cloned();
             bytes
                 .map(Image::new)
-                .ok_or_else(|| unexpected("the answer names a picture that it lacks"))
+                .ok_or_else(|| unexpected("a picture in the answer is empty or not base64"))
         }
         Payload::Inline(text) => {
             let base64 = text.split_once(";base64,").map_or(text.as_str(), |it| it.1);
-            let bytes = base64_simd::STANDARD
-                .decode_to_vec(base64)
+            let bytes = base64_simd::forgiving_decode_to_vec(base64.as_bytes())
                 .map_err(|_| unexpected("a picture in the answer is not base64"))?;
             if bytes.is_empty() {
                 return Err(unexpected("a picture in the answer is empty"));

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -50,32 +50,53 @@ impl Debug for Order {
 ///
 /// A provider cannot take an order whose body it does not have whole: until the last byte is handed
 /// to the connection, nothing can have been bought.
-#[derive(Clone, Debug, Default)]
-pub struct Sent(Arc<AtomicU8>);
+///
+/// An [`Exchange`] that says nothing is taken to have sent all at once: calling
+/// [`not_yet`](Self::not_yet) first and [`complete`](Self::complete) with the last byte is what lets an
+/// order be made again.
+#[derive(Clone, Debug)]
+pub struct Sent(Arc<AtomicBool>);
+
+impl Default for Sent {
+    fn default() -> Self {
+        Self(Arc::new(AtomicBool::new(true)))
+    }
+}
 
 impl Sent {
-    /// The last byte is handed to the connection.
+    /// Not all bytes have been handed to the connection.
+    pub fn not_yet(&self) {
+        self.0.store(false, Ordering::Release);
+    }
+
+    /// The last byte is about to be handed to the connection.
     pub fn complete(&self) {
-        self.0.store(1, Ordering::Release);
+        self.0.store(true, Ordering::Release);
     }
 
     /// Whether the provider may have the whole order.
     pub fn may_be_taken(&self) -> bool {
-        self.0.load(Ordering::Acquire) == 1
+        self.0.load(Ordering::Acquire)
     }
 }
 
 /// An answer whose pictures have been lifted out of it.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Answer {
     /// What the provider's pure reader gets.
     pub reply: Reply,
-    /// The lifted texts, decoded.
+    /// The lifted texts, decoded; one that was no base64 is empty.
     pub lifted: Vec<Bytes>,
 }
 
+impl Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Answer(status {}, {} pictures)", self.reply.status, self.lifted.len())
+    }
+}
+
 /// A fetched file, or what there was in its place.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Fetched {
     /// The HTTP status.
     pub status: u16,
@@ -83,6 +104,12 @@ pub struct Fetched {
     pub location: Option<String>,
     /// The bytes; of an error, its first ones.
     pub bytes: Bytes,
+}
+
+impl Debug for Fetched {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Fetched(status {}, {} bytes)", self.status, self.bytes.len())
+    }
 }
 
 /// Why there is no answer, in words and without any secret.

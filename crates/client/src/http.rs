@@ -46,6 +46,7 @@ impl Http {
 impl Exchange for Http {
     async fn send(&self, order: Order) -> Result<Answer, Fault> {
         let Order { url, auth, body, sent, uploaded, received } = order;
+        sent.not_yet();
         let mut request = match &body {
             Some(body) => {
                 let upload = Upload::new(body, sent.clone(), uploaded);
@@ -81,7 +82,9 @@ impl Exchange for Http {
             received(bytes);
         }
         let (skeleton, lifted) = lift.finish().map_err(Fault::lasting)?;
-        reply.body = without(skeleton, secret.as_deref());
+        // Only the words of a failure are ever quoted; an answer is read as it came.
+        let failed = !response.status().is_success();
+        reply.body = without(skeleton, secret.as_deref().filter(|_| failed));
         Ok(Answer { reply, lifted })
     }
 

@@ -60,13 +60,16 @@ impl Keys {
 /// want the host and some the host with `/v1`, under one variable.
 fn with_suffix(base: &str, endpoint: &Endpoint) -> Result<Url> {
     let whole = |it: &str| {
-        Url::parse(it).ok().filter(|it| matches!(it.scheme(), "http" | "https") && it.has_host())
+        let url = Url::parse(it).ok()?;
+        let plain = matches!(url.scheme(), "http" | "https") && url.has_host();
+        // Who is let in is said by the key; an address with a password would be shown.
+        Some(url).filter(|it| plain && it.username().is_empty() && it.password().is_none())
     };
     let plain = base.trim_end_matches('/');
     let plain = plain.strip_suffix(endpoint.base_suffix).unwrap_or(plain);
     let url = whole(plain).and_then(|_| whole(&format!("{plain}{}", endpoint.base_suffix)));
     url.ok_or_else(|| {
-        let message = format!("{} is no http or https address", endpoint.base_env);
+        let message = format!("{} is no plain http or https address", endpoint.base_env);
         Error::new(ErrorKind::InvalidRequest, message)
     })
 }
@@ -89,7 +92,6 @@ mod tests {
             path: "/images",
             auth: Auth { header: "x-key", prefix: "", env: "EXAMPLE_API_KEY" },
             trusts: &[],
-            poll_every: std::time::Duration::ZERO,
             advance,
         };
         for base in ["http://gw:8080", "http://gw:8080/", "http://gw:8080/v1", "http://gw:8080/v1/"]
@@ -99,7 +101,7 @@ mod tests {
                 Ok("http://gw:8080/v1".into())
             );
         }
-        for base in ["", "gw:8080", "file:///etc", "https://"] {
+        for base in ["", "gw:8080", "file:///etc", "https://", "http://user:secret@gw"] {
             assert!(with_suffix(base, &endpoint).is_err(), "{base}");
         }
     }

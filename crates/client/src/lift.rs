@@ -1,7 +1,7 @@
 //! Reads a JSON answer as it comes: long base64 texts are decoded on the way and leave a handle, so
 //! that the rest, the skeleton, stays small whatever the pictures weigh.
 
-use base64_simd::STANDARD_NO_PAD;
+use base64_simd::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use memchr::memchr2;
 use repaint_core::Payload;
@@ -44,6 +44,10 @@ struct Lifting {
     carry: Vec<u8>,
     ended: bool,
     escaped: bool,
+    /// With `-` and `_` in the place of `+` and `/`.
+    url_safe: bool,
+    /// Not base64 after all: the picture is lost, and no other with it.
+    broken: bool,
 }
 
 impl Lift {
@@ -115,10 +119,11 @@ impl Lift {
                 Some(base64) => {
                     // The opening quote goes too: a handle is an object.
                     self.skeleton.truncate(*start - 1);
-                    let mut lifting = Lifting::default();
+                    let url_safe = base64.iter().any(|it| matches!(it, b'-' | b'_'));
+                    let mut lifting = Lifting { url_safe, ..Lifting::default() };
                     lifting.bytes.reserve(self.expected / 4 * 3);
                     self.expected = 0;
-                    lifting.push(&base64)?;
+                    lifting.push(&base64);
                     self.state = State::Lifting(lifting);
                 }
                 None => *prose = true,
@@ -130,16 +135,17 @@ impl Lift {
     fn lifting<'a>(&mut self, chunk: &'a [u8]) -> Result<&'a [u8], String> {
         let State::Lifting(lifting) = &mut self.state else { return Ok(chunk) };
         if lifting.escaped {
-            // Some writers escape the slash; it is the only escape that base64 can have.
-            if chunk[0] != b'/' {
-                return Err("a picture in the answer is not base64".to_owned());
+            // Some writers escape the slash, some break lines; base64 has no other escape.
+            match chunk[0] {
+                b'/' => lifting.push(b"/"),
+                b'n' | b'r' => {}
+                _ => lifting.broken = true,
             }
             lifting.escaped = false;
-            lifting.push(b"/")?;
             return Ok(&chunk[1..]);
         }
         let end = memchr2(b'"', b'\\', chunk);
-        lifting.push(&chunk[..end.unwrap_or(chunk.len())])?;
+        lifting.push(&chunk[..end.unwrap_or(chunk.len())]);
         if self.limit < self.weight + lifting.bytes.len() as u64 {
             return Err(format!("the pictures in the answer weigh more than {} bytes", self.limit));
         }
@@ -147,12 +153,11 @@ impl Lift {
         if chunk[end] == b'\\' {
             lifting.escaped = true;
         } else {
-            let mut lifting = std::mem::take(lifting);
-            lifting.end()?;
-            self.weight += lifting.bytes.len() as u64;
+            let bytes = std::mem::take(lifting).end();
+            self.weight += bytes.len() as u64;
             let handle = Payload::lifted(self.lifted.len()).to_string();
             self.skeleton.extend_from_slice(handle.as_bytes());
-            self.lifted.push(lifting.bytes.into());
+            self.lifted.push(bytes);
             self.state = State::Outside;
         }
         Ok(&chunk[end + 1..])
@@ -160,40 +165,41 @@ impl Lift {
 }
 
 impl Lifting {
-    fn push(&mut self, mut base64: &[u8]) -> Result<(), String> {
+    fn push(&mut self, mut base64: &[u8]) {
         let ended = self.ended;
         while let [rest @ .., b'='] = base64 {
             (base64, self.ended) = (rest, true);
         }
-        if ended && !base64.is_empty() {
-            return Err(BROKEN.to_owned());
-        }
+        self.broken |= ended && !base64.is_empty();
         if !self.carry.is_empty() {
             let missing = (4 - self.carry.len()).min(base64.len());
             self.carry.extend_from_slice(&base64[..missing]);
             base64 = &base64[missing..];
             if self.carry.len() == 4 {
                 let group = std::mem::take(&mut self.carry);
-                self.decode(&group)?;
+                self.decode(&group);
             }
         }
         let (whole, rest) = base64.split_at(base64.len() / 4 * 4);
-        self.decode(whole)?;
+        self.decode(whole);
         self.carry.extend_from_slice(rest);
-        Ok(())
     }
 
-    fn end(&mut self) -> Result<(), String> {
+    /// The picture; empty if it was broken.
+    fn end(mut self) -> Bytes {
         let rest = std::mem::take(&mut self.carry);
-        self.decode(&rest)
+        self.decode(&rest);
+        self.bytes.into()
     }
 
-    fn decode(&mut self, base64: &[u8]) -> Result<(), String> {
-        STANDARD_NO_PAD.decode_append(base64, &mut self.bytes).map_err(|_| BROKEN.to_owned())
+    fn decode(&mut self, base64: &[u8]) {
+        let alphabet = if self.url_safe { URL_SAFE_NO_PAD } else { STANDARD_NO_PAD };
+        self.broken |= alphabet.decode_append(base64, &mut self.bytes).is_err();
+        if self.broken {
+            self.bytes = Vec::new();
+        }
     }
 }
-
-const BROKEN: &str = "a picture in the answer is not base64";
 
 /// The base64 at the start of a text, after the head of a data URI if there is one.
 fn base64_of(text: &[u8]) -> Option<Vec<u8>> {
@@ -204,8 +210,11 @@ fn base64_of(text: &[u8]) -> Option<Vec<u8>> {
     let mut plain = Vec::with_capacity(base64.len());
     for (at, byte) in base64.iter().enumerate() {
         match byte {
-            b'\\' if base64.get(at + 1) == Some(&b'/') => {}
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'/' | b'=' => plain.push(*byte),
+            b'\\' if matches!(base64.get(at + 1), Some(b'/' | b'n' | b'r')) => {}
+            b'n' | b'r' if at != 0 && base64[at - 1] == b'\\' => {}
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'/' | b'-' | b'_' | b'=' => {
+                plain.push(*byte);
+            }
             _ => return None,
         }
     }
@@ -264,11 +273,37 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_or_broken_is_an_error() {
+    fn what_is_cut_is_an_error() {
         let base64 = base64_simd::STANDARD.encode_to_string(picture(3000));
         assert!(lift(&format!(r#"{{"b64_json":"{base64}"#), 64).is_err());
-        assert!(lift(&format!(r#"{{"b64_json":"{base64}\n"}}"#), 64).is_err());
-        assert!(lift(&format!(r#"{{"b64_json":"{base64}!"}}"#), 64).is_err());
+    }
+
+    #[test]
+    fn a_broken_picture_is_lost_alone() {
+        let base64 = base64_simd::STANDARD.encode_to_string(picture(3000));
+        for broken in [
+            format!("{base64}!"),
+            format!("{base64}\\t"),
+            format!("={base64}="),
+            base64.replace('A', "-"),
+        ] {
+            let answer =
+                format!(r#"[{{"b64_json":"{base64}"}},{{"b64_json":"{base64}{broken}"}}]"#);
+            let (_, lifted) = lift(&answer, 64).expect("an answer");
+            assert_eq!(lifted, [Bytes::from(picture(3000)), Bytes::new()], "{broken}");
+        }
+    }
+
+    #[test]
+    fn lines_and_other_alphabets_are_read() {
+        let plain = base64_simd::STANDARD.encode_to_string(picture(3000));
+        let lines: Vec<&str> =
+            plain.as_bytes().chunks(76).map(|it| std::str::from_utf8(it).expect("text")).collect();
+        let url_safe = base64_simd::URL_SAFE_NO_PAD.encode_to_string(picture(3000));
+        for text in [lines.join("\\n"), lines.join("\\r\\n"), url_safe] {
+            let (_, lifted) = lift(&format!(r#"{{"b64_json":"{text}"}}"#), 64).expect("an answer");
+            assert_eq!(lifted, [Bytes::from(picture(3000))], "{text}");
+        }
     }
 
     #[test]

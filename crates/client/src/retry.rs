@@ -15,6 +15,8 @@ pub(crate) struct Budget {
 const ORDERS: u32 = 4;
 /// The first pause is up to this long, the next up to twice, and so on.
 const FIRST: Duration = Duration::from_millis(500);
+/// No pause is shorter.
+const LEAST: Duration = Duration::from_millis(50);
 /// No pause of our own is longer.
 const LONGEST: Duration = Duration::from_secs(10);
 
@@ -32,7 +34,9 @@ impl Budget {
         }
         let most = LONGEST.min(FIRST * 2_u32.pow(self.failures.min(10)));
         self.failures += 1;
-        Some(told.unwrap_or_else(|| most.mul_f64(fastrand::f64())))
+        // The provider's word is a least: "0" is no leave to ask without a pause.
+        let own = LEAST.max(most.mul_f64(fastrand::f64()));
+        Some(told.map_or(own, |it| it.max(own)))
     }
 
     /// A call went well: the next failure is a first one.

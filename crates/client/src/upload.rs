@@ -14,6 +14,7 @@ use repaint_core::{Body, ImageInput, ImageSource, Segment};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::exchange::{Sent, Watch};
+use crate::inspect::facts;
 
 /// So much of an image is encoded at once: a multiple of 3, so that the pieces join without padding.
 /// Each piece wakes the thread of the network: with half as much, an edit takes a tenth more CPU.
@@ -77,48 +78,54 @@ impl http_body::Body for Upload {
     }
 }
 
-/// Sends all pieces; ends early when nobody takes them any more.
+/// Why no more pieces are made.
+enum Stop {
+    /// Nobody takes them any more.
+    Unwanted,
+    Broken(io::Error),
+}
+
+/// Sends all pieces, or as many as are wanted and can be read.
 fn produce(segments: Vec<Segment>, sender: &Sender<io::Result<Bytes>>) {
     for segment in segments {
         let done = match segment {
-            Segment::Text(text) => sender.blocking_send(Ok(text)).map_err(|_| None),
+            Segment::Text(text) => sender.blocking_send(Ok(text)).map_err(|_| Stop::Unwanted),
             Segment::Image(image) => encode(&image, sender),
         };
         match done {
             Ok(()) => {}
-            Err(Some(err)) => drop(sender.blocking_send(Err(err))),
-            Err(None) => return,
+            Err(Stop::Unwanted) => return,
+            Err(Stop::Broken(err)) => return drop(sender.blocking_send(Err(err))),
         }
     }
 }
 
-/// Encodes one image; `Err(None)` when nobody takes its pieces.
-fn encode(image: &ImageInput, sender: &Sender<io::Result<Bytes>>) -> Result<(), Option<io::Error>> {
+fn encode(image: &ImageInput, sender: &Sender<io::Result<Bytes>>) -> Result<(), Stop> {
     let send = |raw: &[u8]| {
         let encoded: Vec<u8> = STANDARD.encode_type(raw);
-        sender.blocking_send(Ok(encoded.into())).map_err(|_| None)
+        sender.blocking_send(Ok(encoded.into())).map_err(|_| Stop::Unwanted)
     };
     match image.source() {
         ImageSource::Bytes(bytes) => bytes.chunks(PIECE).try_for_each(send),
         ImageSource::File(path) => {
-            let declared = image.facts().map_or(0, |it| it.bytes);
             let name = path.display();
-            let mut file = File::open(path)
-                .map_err(|err| Some(changed(format!("{name} cannot be read any more: {err}"))))?;
+            let changed = || Stop::Broken(changed(format!("{name} changed while it was sent")));
+            // What was admitted is what goes out: the facts are read again.
+            if facts(path).ok() != image.facts() {
+                return Err(changed());
+            }
+            let mut file = File::open(path).map_err(|_| changed())?;
             let mut piece = vec![0; PIECE];
-            let mut left = declared;
+            let mut left = image.facts().map_or(0, |it| it.bytes);
             while 0 < left {
                 let wanted = usize::try_from(left).map_or(PIECE, |it| it.min(PIECE));
                 let piece = &mut piece[..wanted];
-                file.read_exact(piece).map_err(|_| Some(changed_while(&name)))?;
+                file.read_exact(piece).map_err(|_| changed())?;
                 send(piece)?;
                 left -= wanted as u64;
             }
-            // One more byte would mean that the file has grown since it was inspected.
-            match file.read(&mut [0]) {
-                Ok(0) => Ok(()),
-                _ => Err(Some(changed_while(&name))),
-            }
+            // One more byte would mean that the file has grown.
+            if file.read(&mut [0]).is_ok_and(|it| it == 0) { Ok(()) } else { Err(changed()) }
         }
         ImageSource::Base64(_) | ImageSource::Url(_) => Ok(()),
     }
@@ -146,8 +153,4 @@ impl Error for Changed {}
 
 fn changed(message: String) -> io::Error {
     io::Error::other(Changed(message))
-}
-
-fn changed_while(name: &impl fmt::Display) -> io::Error {
-    changed(format!("{name} changed while it was sent"))
 }

@@ -8,7 +8,7 @@ use crate::model::not_generative;
 use crate::{
     Adapt, AdaptNumber, Adaptation, Bounds, Capabilities, Fact, ImageInput, ImageModel,
     ImageRequest, ImageSource, Instructions, Offer, Pixels, Ratios, Refusal, RefusalCode, Size,
-    Terms, Warning, WarningCode, fit,
+    Sure, Terms, Warning, WarningCode, fit,
 };
 
 /// A request that may be sent, with what was changed for it.
@@ -393,9 +393,12 @@ impl<'a> Desk<'a, '_> {
             .filter_map(|it| it.facts())
             .map(|it| it.dimensions.area().min(budget.input))
             .sum();
+        let first = images.first().and_then(ImageInput::facts).map(|it| it.dimensions.area());
         let of_picture = match self.verdict.request.size {
             Size::Pixels(size) => size.area(),
-            Size::Auto | Size::Ratio(_) => 1 << 20,
+            Size::Ratio(_) => fit::MEGAPIXEL,
+            // Left to itself, the picture is as large as the first input image.
+            Size::Auto => first.map_or(fit::MEGAPIXEL, |it| it.min(budget.input)),
         };
         let sum = of_inputs + of_picture;
         if budget.total < sum {
@@ -421,7 +424,9 @@ impl<'a> Desk<'a, '_> {
         if fits {
             return;
         }
-        if let Size::Ratio(ratio) = size
+        // Pixels that are only assumed to be taken do not stand in for a list of shapes that is known.
+        let sure = ratios.value == Ratios::None || pixels.sure != Sure::Assumed;
+        if let (Size::Ratio(ratio), true) = (size, sure)
             && let Some(dimensions) = fit::exact(ratio, &pixels.value)
         {
             // Nothing is lost: the shape is kept exactly, and no pixels were asked for.
@@ -436,10 +441,14 @@ impl<'a> Desk<'a, '_> {
             Size::Ratio(_) => ("ratio", ratios.value != Ratios::None),
             Size::Pixels(_) | Size::Auto => ("width and height", pixels.value != Pixels::None),
         };
-        let code = match (takes_kind, &pixels.value) {
+        let listed = match size {
+            Size::Ratio(_) => matches!(ratios.value, Ratios::Listed(_)),
+            Size::Auto | Size::Pixels(_) => matches!(pixels.value, Pixels::Listed(_)),
+        };
+        let code = match (takes_kind, listed) {
             (false, _) => RefusalCode::Unsupported,
-            (true, Pixels::Listed(_)) => RefusalCode::NotListed,
-            (true, _) => RefusalCode::OutOfRange,
+            (true, true) => RefusalCode::NotListed,
+            (true, false) => RefusalCode::OutOfRange,
         };
         let offered = match (&ratios.value, &pixels.value) {
             (Ratios::None, Pixels::None) => "decides the size itself".to_owned(),
@@ -571,7 +580,7 @@ fn neutral(name: &str) -> Option<&'static str> {
 fn nearest_size(size: Size, ratios: &Ratios, pixels: &Pixels) -> Option<Size> {
     let (quotient, area) = match size {
         Size::Auto => return None,
-        Size::Ratio(ratio) => (ratio.quotient(), 1 << 20),
+        Size::Ratio(ratio) => (ratio.quotient(), fit::MEGAPIXEL),
         Size::Pixels(dimensions) => {
             // The very shape, if it can be asked for and no pixels can.
             if *pixels == Pixels::None

@@ -163,6 +163,36 @@ impl Capabilities {
     };
 }
 
+impl Capabilities {
+    /// What is wrong with the facts themselves, whoever wrote them; facts from outside are not taken
+    /// before they pass.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let Self { images, image_pixels, pixels, count, seed, steps, guidance, .. } = self;
+        let mut ordered = vec![
+            ("images", images.value.min <= images.value.max),
+            ("image_pixels", image_pixels.value.min <= image_pixels.value.max),
+            ("count", 1 <= count.value.min && count.value.min <= count.value.max),
+            ("seed", seed.value.is_none_or(|it| it.min <= it.max)),
+            ("steps", steps.value.is_none_or(|it| it.min <= it.max)),
+            ("guidance", guidance.value.is_none_or(|it| it.min <= it.max)),
+        ];
+        if let Pixels::Range { side, step, area } = &pixels.value {
+            let sides = 1 <= side.min && side.min <= side.max && side.max <= LONGEST_SIDE;
+            let reached = pixels.value.areas().is_some_and(|it| it.min <= it.max);
+            ordered.push(("pixels", sides && 1 <= *step && area.min <= area.max && reached));
+        }
+        match ordered.iter().find(|(_, holds)| !holds) {
+            Some((name, _)) => {
+                Err(format!("the limits of `{name}` leave nothing that could be asked for"))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// No model makes sides beyond this; a greater one in a fact is a slip.
+const LONGEST_SIDE: u32 = 65_536;
+
 /// From `min` to `max`, both included.
 pub const fn between<T>(min: T, max: T) -> Bounds<T> {
     Bounds { min, max }

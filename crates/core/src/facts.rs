@@ -75,6 +75,17 @@ impl MediaType {
         }
     }
 
+    /// Whether the last part of a picture, as base64, has the mark that ends it.
+    pub(crate) fn ends(self, base64: &[u8]) -> bool {
+        let mark: &[u8] = match self {
+            Self::Png => b"IEND",
+            Self::Jpeg => &[0xff, 0xd9],
+            _ => return true,
+        };
+        let tail = base64_simd::STANDARD.decode_to_vec(base64).unwrap_or_default();
+        memchr::memmem::rfind(&tail, mark).is_some()
+    }
+
     /// The kind that these first bytes (32 are enough) begin.
     pub fn of(head: &[u8]) -> Option<Self> {
         use imagesize::{Compression, ImageType};
@@ -184,23 +195,27 @@ fn is_complete(
 
 /// Where the pixels of a JPEG begin; before that, thumbnails may hold end marks of their own.
 fn jpeg_scan(file: &mut (impl Read + Seek)) -> std::io::Result<Option<u64>> {
-    let mut at = file.seek(SeekFrom::Start(2))?;
-    loop {
+    /// A real file has dozens of segments; one of millions is made to waste time.
+    const SEGMENTS: usize = 4096;
+    file.seek(SeekFrom::Start(2))?;
+    let mut file = BufReader::new(file);
+    for _ in 0..SEGMENTS {
         let mut marker = [0; 4];
-        if read_up_to(file, &mut marker)? < 4 || marker[0] != 0xff {
+        if read_up_to(&mut file, &mut marker)? < 4 || marker[0] != 0xff {
             return Ok(None);
         }
         if marker[1] == 0xff {
-            // Fill bytes may stand before a marker.
-            at = file.seek(SeekFrom::Start(at + 1))?;
+            // A fill byte may stand before a marker.
+            file.seek_relative(-3)?;
             continue;
         }
-        at += 2 + u64::from(u16::from_be_bytes([marker[2], marker[3]]));
+        let length = i64::from(u16::from_be_bytes([marker[2], marker[3]]));
+        file.seek_relative(length - 2)?;
         if marker[1] == 0xda {
-            return Ok(Some(at));
+            return file.stream_position().map(Some);
         }
-        file.seek(SeekFrom::Start(at))?;
     }
+    Ok(None)
 }
 
 /// Looks for `mark` from the end back to `from`: a whole file is settled by its last block.

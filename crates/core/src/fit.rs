@@ -3,8 +3,8 @@
 use crate::size::{distance, gcd};
 use crate::{Bounds, Dimensions, Pixels, Ratio, Ratios};
 
-/// A picture without a size of its own has about so many pixels.
-const MEGAPIXEL: u64 = 1 << 20;
+/// A picture without a size of its own has about so many pixels: 1024 by 1024.
+pub(crate) const MEGAPIXEL: u64 = 1 << 20;
 
 /// Pixels of exactly this shape: of all that can be asked for the most that are no more than a
 /// megapixel, since more cost more, and else the fewest.

@@ -40,12 +40,12 @@ impl ImageInput {
     /// An image at an address: `http` or `https`, with a host.
     pub fn url(address: &str) -> Result<Self> {
         let url = Url::parse(address)
-            .map_err(|err| invalid(format!("`{}` is no address: {err}", shorten(address))))?;
+            .map_err(|err| invalid(format!("`{}` is no address: {err}", plain(address))))?;
         if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
             let message = format!(
                 "`{}` is not an http or https address; give a file to the library or the \
                  program, or inline it as a data: address",
-                shorten(address)
+                plain(address)
             );
             return Err(invalid(message));
         }
@@ -118,7 +118,7 @@ impl ImageInput {
     /// What to call it in a message: no bytes, and of an address no query, which may be secret.
     pub fn label(&self) -> String {
         match &self.source {
-            ImageSource::Url(url) => without_query(url).to_owned(),
+            ImageSource::Url(url) => plain(url),
             ImageSource::File(path) => path.display().to_string(),
             ImageSource::Bytes(_) | ImageSource::Base64(_) => match self.facts {
                 Some(facts) => format!("{} of {} bytes", facts.media_type.name(), facts.bytes),
@@ -128,7 +128,10 @@ impl ImageInput {
     }
 }
 
-/// Only as much is decoded as the head of the picture needs.
+/// So much of a text of base64 shows whether the picture has an end; a multiple of 4.
+const TAIL: usize = 64 * 1024;
+
+/// Only as much is decoded as the head of the picture needs, and its end.
 fn facts_of_base64(base64: &[u8]) -> Result<ImageFacts> {
     let padding = base64.iter().rev().take(2).filter(|it| **it == b'=').count();
     let bytes = (base64.len() / 4 * 3).saturating_sub(padding) as u64;
@@ -137,25 +140,29 @@ fn facts_of_base64(base64: &[u8]) -> Result<ImageFacts> {
         let decoded = base64_simd::STANDARD
             .decode_to_vec(head)
             .map_err(|_| invalid("the image is not standard base64 with padding"))?;
-        if let Some(facts) = ImageFacts::of_head(&decoded, bytes) {
-            return Ok(facts);
-        }
         if head.len() == base64.len() {
-            let why = ImageFacts::of(&decoded).err().unwrap_or_else(|| "is damaged".to_owned());
-            return Err(invalid(format!("the image {why}")));
+            return ImageFacts::of(&decoded).map_err(|why| invalid(format!("the image {why}")));
+        }
+        if let Some(facts) = ImageFacts::of_head(&decoded, bytes)
+            && facts.media_type.ends(&base64[base64.len() - TAIL..])
+        {
+            return Ok(facts);
         }
     }
     Err(invalid("the image is damaged"))
 }
 
-pub(crate) fn without_query(url: &str) -> &str {
-    url.split(['?', '#']).next().unwrap_or(url)
-}
-
-fn shorten(text: &str) -> String {
-    match text.char_indices().nth(80) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
+/// An address without what may be secret in it: user, password, query.
+fn plain(address: &str) -> String {
+    let address = address.split(['?', '#']).next().unwrap_or_default();
+    let (scheme, rest) = address.split_once("://").map_or(("", address), |(a, b)| (a, b));
+    let (host, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+    let host = host.rsplit('@').next().unwrap_or_default();
+    let colon = if scheme.is_empty() { "" } else { "://" };
+    let shown = format!("{scheme}{colon}{host}{path}");
+    match shown.char_indices().nth(120) {
+        Some((end, _)) => format!("{}…", &shown[..end]),
+        None => shown,
     }
 }
 
@@ -172,7 +179,7 @@ impl fmt::Debug for ImageInput {
 impl fmt::Debug for ImageSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Url(url) => write!(f, "Url({})", without_query(url)),
+            Self::Url(url) => write!(f, "Url({})", plain(url)),
             Self::Bytes(bytes) => write!(f, "Bytes({} bytes)", bytes.len()),
             Self::File(path) => write!(f, "File({})", path.display()),
             Self::Base64(base64) => write!(f, "Base64({} characters)", base64.len()),
@@ -233,8 +240,11 @@ mod tests {
 
     #[test]
     fn nothing_secret_is_shown() {
-        let url = ImageInput::url("https://a.example/b.png?signature=secret").expect("a url");
+        let url = ImageInput::url("https://secret:secret@a.example/b.png?s=secret").expect("a url");
         assert!(!format!("{url:?} {:?}", url.source()).contains("secret"));
+        assert_eq!(url.label(), "https://a.example/b.png");
+        let err = ImageInput::url("s3://b/x.png?s=secret").expect_err("s3");
+        assert!(!err.to_string().contains("secret"));
     }
 
     #[test]

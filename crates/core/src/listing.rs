@@ -74,14 +74,6 @@ impl Listing {
             Kind::InProcess(make) => make(self, *offer),
         })
     }
-
-    /// The JSON Schema of the wire type for the whole family, if there is one.
-    pub fn schema(&self) -> Option<Schema> {
-        match self.kind {
-            Kind::Hosted(wire) => Some((wire.schema)()),
-            Kind::InProcess(_) => None,
-        }
-    }
 }
 
 /// The request as the wire type has it, with tokens in the place of images.

@@ -149,6 +149,11 @@ impl<'a> Admitted<'a> {
         let generative = self.model.offer().generative;
         let mut all = self.warnings.clone();
         all.extend(warnings);
+        let (asked, came) = (self.request.count as usize, images.len() + failures.len());
+        if came < asked {
+            let message = format!("{asked} pictures were asked for, and {came} came");
+            all.push(Warning::new(WarningCode::Provider, Some("count"), message));
+        }
         let receipt = Receipt {
             offer: self.model.id().to_owned(),
             generative,

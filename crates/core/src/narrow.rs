@@ -38,6 +38,28 @@ impl Narrowed {
         Self::new(self.wide.clone(), self.owned, offer)
     }
 
+    /// A fact that declares what the body has no field for, so that it would be dropped.
+    pub(crate) fn unsendable(&self, accepts: &Capabilities) -> Option<&'static str> {
+        let has = |owner: Owner| self.owned.iter().any(|(_, it)| *it == owner);
+        let images = accepts.images.value.max;
+        let declared = [
+            ("images", has(Owner::Images) || (0..images.min(64)).all(|it| has(Owner::Image(it)))),
+            ("mask", !accepts.mask.value || has(Owner::Mask)),
+            ("ratios", accepts.ratios.value == Ratios::None || has(Owner::Ratio)),
+            (
+                "pixels",
+                accepts.pixels.value == Pixels::None || has(Owner::Width) && has(Owner::Height),
+            ),
+            ("count", accepts.count.value.max == 1 || has(Owner::Count)),
+            ("seed", accepts.seed.value.is_none() || has(Owner::Seed)),
+            ("negative_prompt", !accepts.negative_prompt.value || has(Owner::NegativePrompt)),
+            ("steps", accepts.steps.value.is_none() || has(Owner::Steps)),
+            ("guidance", accepts.guidance.value.is_none() || has(Owner::Guidance)),
+            ("output_formats", accepts.output_formats.value.is_empty() || has(Owner::OutputFormat)),
+        ];
+        declared.iter().find(|(_, sendable)| !sendable).map(|(name, _)| *name)
+    }
+
     /// Who owns a field of the body.
     pub fn owner(&self, field: &str) -> Option<Owner> {
         self.owned.iter().find(|(name, _)| *name == field).map(|(_, owner)| *owner)

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{Error, ErrorKind, Fact, List, Offer, Price, Result, Retirement, Text};
+use crate::{Capabilities, Error, ErrorKind, Fact, List, Offer, Price, Result, Retirement, Text};
 
 /// Facts by offer. Each is whole: value, how sure, source and date.
 ///
@@ -58,8 +58,14 @@ impl OfferOverlay {
             let word = |key: &str| fact[key].as_str().unwrap_or("nothing").to_owned();
             overlaid.push(format!("{name} ({}, {})", word("source"), word("date")));
         }
-        let accepts = serde_json::from_value(facts)
+        let accepts: Capabilities = serde_json::from_value(facts)
             .map_err(|err| invalid(format!("overlay of {id}: {err}")))?;
+        accepts.check().map_err(|why| invalid(format!("overlay of {id}: {why}")))?;
+        if let Some(Price::BySize(rows)) = price.as_ref().map(|it| &it.value)
+            && rows.is_empty()
+        {
+            return Err(invalid(format!("overlay of {id}: a price by size needs a row")));
+        }
         if let Some(price) = price {
             overlaid.push(format!("price ({}, {})", price.source, price.date));
         }

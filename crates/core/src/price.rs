@@ -74,7 +74,7 @@ impl Price {
             Size::Pixels(size) => (size.area(), size.area()),
             Size::Auto | Size::Ratio(_) => match accepts.pixels.value.areas() {
                 // Left to itself, a model makes about a megapixel or more.
-                Some(areas) => (MEGAPIXEL.clamp(areas.min, areas.max), areas.max),
+                Some(areas) => (MEGAPIXEL.min(areas.max).max(areas.min), areas.max),
                 None => (MEGAPIXEL, MEGAPIXEL),
             },
         };
@@ -93,12 +93,12 @@ impl Price {
                 let (least, most) = area();
                 let slower = |cost: u64| match (steps, request.steps) {
                     (Some(usual), Some(asked)) if *usual < asked => {
-                        (cost * u64::from(asked)).div_ceil(u64::from(*usual))
+                        cost.saturating_mul(u64::from(asked)).div_ceil(u64::from(*usual).max(1))
                     }
                     _ => cost,
                 };
-                let low = (least * each / MEGAPIXEL).min(*each);
-                let high = (most * each).div_ceil(MEGAPIXEL).max(*each);
+                let low = (least.saturating_mul(*each) / MEGAPIXEL).min(*each);
+                let high = most.saturating_mul(*each).div_ceil(MEGAPIXEL).max(*each);
                 (slower(low), slower(high))
             }
             Self::FirstMegapixel { first, further, input } => {
@@ -110,9 +110,13 @@ impl Price {
                     pixels.sum()
                 };
                 let beyond = |area: u64| area.saturating_sub(MEGAPIXEL);
-                let low = (beyond(least) * further.0 + of_input(0) * input.0) / MEGAPIXEL;
-                let high = beyond(most) * further.0 + of_input(SCALED_TO) * input.0;
-                (first.0 + low, first.0 + high.div_ceil(MEGAPIXEL))
+                let more = |area: u64, inputs: u64| {
+                    let further = beyond(area).saturating_mul(further.0);
+                    further.saturating_add(inputs.saturating_mul(input.0))
+                };
+                let low = more(least, of_input(0)) / MEGAPIXEL;
+                let high = more(most, of_input(SCALED_TO)).div_ceil(MEGAPIXEL);
+                (first.0.saturating_add(low), first.0.saturating_add(high))
             }
         };
         let count = u64::from(request.count);

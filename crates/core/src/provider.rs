@@ -1,6 +1,6 @@
 //! A place that hosts models: configuration and a pure state machine over its replies.
 
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -37,8 +37,6 @@ pub struct Endpoint {
     pub auth: Auth,
     /// Hosts, with their subdomains, that may see the key when a reply names them; over https only.
     pub trusts: &'static [&'static str],
-    /// How long to wait before the next poll.
-    pub poll_every: Duration,
     /// Reads the reply to a call and says what comes next. Pure: the client does the I/O.
     pub advance: fn(&Call, &Reply) -> Result<Step>,
 }
@@ -93,7 +91,7 @@ pub struct Reply {
 }
 
 /// A base64 text in a reply.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub enum Payload {
     /// Short enough to have stayed.
     Inline(String),
@@ -155,6 +153,8 @@ pub enum Picture {
     Url(String),
     /// In the answer.
     Payload(Payload),
+    /// Said to be there, and not there.
+    Missing,
 }
 
 /// How to pick up a job that was started; holds no key and no image.
@@ -180,17 +180,19 @@ impl Endpoint {
         if base.origin() == url.origin() {
             return true;
         }
-        // A replaced base trusts nothing else: the provider's hosts do not know its jobs.
-        let own = Url::parse(self.base).is_ok_and(|own| own.origin() == base.origin());
         let listed = |host: &str| {
             self.trusts
                 .iter()
                 .any(|it| host == *it || host.strip_suffix(it).is_some_and(|it| it.ends_with('.')))
         };
-        own && url.scheme() == "https"
-            && url.port_or_known_default() == Some(443)
-            && url.username().is_empty()
-            && url.host_str().is_some_and(listed)
+        let of_provider = |url: &Url| {
+            url.scheme() == "https"
+                && url.port_or_known_default() == Some(443)
+                && url.username().is_empty()
+                && url.host_str().is_some_and(listed)
+        };
+        // A base of somebody else's trusts nothing but itself: the provider does not know its jobs.
+        of_provider(base) && of_provider(url)
     }
 }
 
@@ -275,22 +277,32 @@ impl Reply {
 
     /// What a status that is no success means, where the provider documents nothing else.
     ///
-    /// On a submit, a 5xx may have bought a picture; only 503 says that nothing was begun.
+    /// On a submit, a 5xx may have bought a picture. After it, the job is paid for whatever a poll
+    /// meets, so no error says to order again.
     pub fn failure(&self, phase: Phase) -> Error {
         let status = self.status;
+        let later = matches!(phase, Phase::Poll | Phase::Download);
         match status {
             401 | 403 => {
                 self.error(ErrorKind::Denied, format!("the provider denies access ({status})"))
             }
             402 => self.error(ErrorKind::Exhausted, "the provider wants credit (402)"),
             429 => self.error(ErrorKind::Exhausted, "the provider's rate limit is reached (429)"),
-            408 if phase == Phase::Submit => self.unknown(),
+            404 | 410 if later => {
+                let message = format!("the provider no longer has the job ({status})");
+                self.error(ErrorKind::Expired, message)
+            }
+            408 if later => self.error(ErrorKind::Unavailable, "the poll took too long (408)"),
+            400..=499 if later => {
+                let message = format!("the provider does not say where the job stands ({status})");
+                self.error(ErrorKind::OutcomeUnknown, message)
+            }
+            408 => self.unknown(),
             400..=499 => self.error(
                 ErrorKind::InvalidRequest,
                 format!("the provider refuses the request ({status})"),
             ),
-            503 => self.error(ErrorKind::Unavailable, "the provider is overloaded (503)"),
-            500..=599 if phase == Phase::Submit => self.unknown(),
+            500..=599 if !later => self.unknown(),
             500..=599 => {
                 self.error(ErrorKind::Unavailable, format!("the provider failed ({status})"))
             }
@@ -318,6 +330,15 @@ impl Reply {
         };
         self.error(ErrorKind::Moderated, format!("moderation stopped {what}"))
             .with(|it| it.stage = Some(stage))
+    }
+}
+
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Inline(text) => write!(f, "Inline({} characters)", text.len()),
+            Self::Lifted(index) => write!(f, "Lifted({index})"),
+        }
     }
 }
 

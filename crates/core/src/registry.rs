@@ -64,6 +64,13 @@ impl Registry {
             })?;
             let offer = facts.apply(id, model.offer())?;
             let narrowed = model.wire().map(|it| it.for_offer(&offer));
+            if let Some(fact) = narrowed.as_ref().and_then(|it| it.unsendable(&offer.accepts)) {
+                let message = format!(
+                    "the overlay says that {id} takes `{fact}`, but its body has no field for that; it \
+                     would be dropped"
+                );
+                return Err(Error::new(ErrorKind::InvalidRequest, message));
+            }
             *model = Arc::new(Overlaid { inner: Arc::clone(model), offer, narrowed });
         }
         Ok(self)

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::wire::non_null;
-use crate::{ImageInput, MediaType, Size};
+use crate::{ImageInput, Size};
 
 /// What a caller wants, whichever model makes it.
 ///
@@ -106,15 +106,6 @@ impl OutputFormat {
             Self::Png => "png",
             Self::Jpeg => "jpeg",
             Self::Webp => "webp",
-        }
-    }
-
-    /// The media type of such a file.
-    pub const fn media_type(self) -> MediaType {
-        match self {
-            Self::Png => MediaType::Png,
-            Self::Jpeg => MediaType::Jpeg,
-            Self::Webp => MediaType::Webp,
         }
     }
 }

@@ -72,6 +72,7 @@ impl Vocabulary {
         if !strange.iter().all(known) {
             strange.retain(|it| !known(it));
         }
+        strange.truncate(STRANGE);
         if strange.is_empty() && missing.is_empty() {
             Ok(read)
         } else {
@@ -79,6 +80,9 @@ impl Vocabulary {
         }
     }
 }
+
+/// More words than these need not be named to a person.
+const STRANGE: usize = 10;
 
 /// Why a prompt is outside a [`Vocabulary`].
 #[derive(Clone, Debug, PartialEq)]

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use repaint_core::{
-    Auth, Call, Charge, Done, Endpoint, ErrorKind, Handle, Phase, Picture, Provider, Reply, Result,
-    Stage, Step, Usd,
+    Auth, Call, Charge, Done, Endpoint, Error, ErrorKind, Handle, Payload, Phase, Picture,
+    Provider, Reply, Result, Stage, Step, Usd,
 };
 use serde::Deserialize;
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 
 /// Black Forest Labs.
 ///
@@ -23,7 +23,6 @@ pub static BFL: Provider = Provider {
         auth: AUTH,
         // Polling addresses are on regional hosts of this domain, and must be used to the letter.
         trusts: &["bfl.ai"],
-        poll_every: POLL_EVERY,
         advance,
     }),
 };
@@ -55,16 +54,16 @@ fn accepted(reply: &Reply) -> Result<Step> {
     })?;
     let charge = ticket.charge();
     let Ticket { id, polling_url, status, .. } = ticket;
-    if let Some(status) = status {
-        judge(&status, reply).transpose()?;
+    let charged = |err: Error| err.with(|it| it.cost = charge.cost);
+    if let Some(status) = status.as_ref().and_then(Value::as_str) {
+        judge(status, reply).transpose().map_err(charged)?;
     }
     let handle =
         Handle { provider: BFL.id.to_owned(), id, poll: polling_url.clone(), pictures: Vec::new() };
     let Some(url) = polling_url else {
         let message =
             "the order was taken, but the answer does not say where to ask for the picture";
-        return Err(reply
-            .error(ErrorKind::OutcomeUnknown, message)
+        return Err(charged(reply.error(ErrorKind::OutcomeUnknown, message))
             .with(|it| it.resume = Some(handle)));
     };
     let next = Call { url, auth: Some(AUTH), body: None, phase: Phase::Poll };
@@ -72,16 +71,22 @@ fn accepted(reply: &Reply) -> Result<Step> {
 }
 
 fn polled(call: &Call, reply: &Reply) -> Result<Step> {
-    let Poll { id, status, result } = reply.read()?;
+    // A page in the way of an answer says nothing of the job, which goes on.
+    let Poll { id, status, result } =
+        reply.read().map_err(|err| err.with(|it| it.code = ErrorKind::Unavailable))?;
     if let Some(step) = judge(&status, reply) {
         step?;
-        let sample = result.and_then(|it| it.sample).ok_or_else(|| {
+        let sample = result.and_then(|it| serde_json::from_value(it).ok());
+        let sample = sample.and_then(|it: Sample| it.sample).ok_or_else(|| {
             reply.error(
                 ErrorKind::Unexpected,
                 "the picture is said to be ready, but no address is given",
             )
         })?;
-        let pictures = vec![Picture::Url(sample)];
+        let pictures = vec![match sample {
+            Payload::Inline(url) => Picture::Url(url),
+            lifted @ Payload::Lifted(_) => Picture::Payload(lifted),
+        }];
         return Ok(Step::Done(Done { pictures, request_id: id, charge: Charge::default() }));
     }
     Ok(Step::Call { call: call.clone(), after: POLL_EVERY, status })
@@ -110,21 +115,22 @@ fn judge(status: &str, reply: &Reply) -> Option<Result<()>> {
 struct Ticket {
     id: String,
     polling_url: Option<String>,
-    status: Option<String>,
-    /// Credits; one is a cent.
-    cost: Option<f64>,
-    input_mp: Option<Number>,
-    output_mp: Option<Number>,
+    status: Option<Value>,
+    /// Credits; one is a cent. What is odd about these numbers does not lose the job.
+    cost: Option<Value>,
+    input_mp: Option<Value>,
+    output_mp: Option<Value>,
 }
 
 impl Ticket {
     fn charge(&self) -> Charge {
         let Self { id: _, polling_url: _, status: _, cost, input_mp, output_mp } = self;
-        let cost = cost.filter(|it| it.is_finite() && 0.0 <= *it);
+        let credits = |it: &Value| it.as_f64().or_else(|| it.as_str()?.parse().ok());
+        let cost = cost.as_ref().and_then(credits).filter(|it| (0.0..1e9).contains(it));
         let mut evidence = Map::new();
         for (name, value) in [("input_mp", input_mp), ("output_mp", output_mp)] {
-            if let Some(value) = value {
-                evidence.insert(name.to_owned(), Value::Number(value.clone()));
+            if let Some(value) = value.as_ref().filter(|it| it.is_number() || it.is_string()) {
+                evidence.insert(name.to_owned(), value.clone());
             }
         }
         Charge { cost: cost.map(|it| Usd((it * 10_000.0).round() as u64)), evidence }
@@ -135,12 +141,13 @@ impl Ticket {
 struct Poll {
     id: Option<String>,
     status: String,
-    result: Option<Sample>,
+    /// Only of a ready job is it looked into.
+    result: Option<Value>,
 }
 
 #[derive(Deserialize)]
 struct Sample {
-    sample: Option<String>,
+    sample: Option<Payload>,
 }
 
 #[cfg(test)]
@@ -168,6 +175,10 @@ mod tests {
         assert_eq!(next, call(Phase::Poll));
         assert_eq!(handle.id, "1");
         assert_eq!(charge.cost, Some(Usd(45_000)));
+        let odd = r#"{"id":"1","polling_url":"https://eu.bfl.ai/1","cost":"4.5","input_mp":null}"#;
+        assert!(
+            matches!(after(Phase::Submit, odd), Ok(Step::Accepted { charge, .. }) if charge.cost == Some(Usd(45_000)))
+        );
         assert_eq!(Value::from(charge.evidence).to_string(), r#"{"input_mp":1.05,"output_mp":1}"#);
     }
 

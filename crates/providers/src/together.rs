@@ -1,7 +1,5 @@
 //! Together AI: one path for all models, the model in the body, the pictures in the answer.
 
-use std::time::Duration;
-
 use repaint_core::{
     Auth, Call, Done, Endpoint, Error, ErrorKind, Payload, Picture, Provider, Reply, Result, Stage,
     Step,
@@ -22,7 +20,6 @@ pub static TOGETHER: Provider = Provider {
         path: "/images/generations",
         auth: Auth { header: "authorization", prefix: "Bearer ", env: "TOGETHER_API_KEY" },
         trusts: &[],
-        poll_every: Duration::ZERO,
         advance,
     }),
 };
@@ -35,8 +32,8 @@ fn advance(call: &Call, reply: &Reply) -> Result<Step> {
         // The order was taken; whether a picture was made is not to be read from this.
         err.with(|it| it.code = ErrorKind::OutcomeUnknown)
     })?;
-    let pictures: Vec<Picture> = data.into_iter().filter_map(Item::picture).collect();
-    if pictures.is_empty() {
+    let pictures: Vec<Picture> = data.into_iter().map(Item::picture).collect();
+    if pictures.iter().all(|it| *it == Picture::Missing) {
         let message = "the answer has no picture in it; it may have been charged";
         return Err(reply.error(ErrorKind::Unexpected, message).with(|it| it.request_id = id));
     }
@@ -49,6 +46,8 @@ fn failure(call: &Call, reply: &Reply) -> Error {
     let code = error.and_then(|it| it.code).unwrap_or_default();
     let err = match (reply.status, code.as_str()) {
         (400, "content_policy_violation") => reply.moderated(Stage::Input),
+        // "Engine overloaded": the request was not begun.
+        (503, _) => reply.error(ErrorKind::Unavailable, "the provider is overloaded (503)"),
         // "Safety checker triggered": the documentation does not say on what.
         (422, _) => reply.moderated(Stage::Unstated),
         _ => reply.failure(call.phase),
@@ -66,16 +65,20 @@ struct Answer {
 
 #[derive(Deserialize)]
 struct Item {
-    url: Option<String>,
+    url: Option<Payload>,
     b64_json: Option<Payload>,
 }
 
 impl Item {
-    fn picture(self) -> Option<Picture> {
-        match self {
-            Self { b64_json: Some(payload), url: _ } => Some(Picture::Payload(payload)),
-            Self { b64_json: None, url: Some(url) } => Some(Picture::Url(url)),
-            Self { b64_json: None, url: None } => None,
+    fn picture(self) -> Picture {
+        let empty = Payload::Inline(String::new());
+        let Self { url, b64_json } = self;
+        match (b64_json.filter(|it| *it != empty), url.filter(|it| *it != empty)) {
+            (Some(payload), _) => Picture::Payload(payload),
+            (None, Some(Payload::Inline(url))) => Picture::Url(url),
+            // A data URI in the place of an address.
+            (None, Some(lifted @ Payload::Lifted(_))) => Picture::Payload(lifted),
+            (None, None) => Picture::Missing,
         }
     }
 }
@@ -127,6 +130,7 @@ mod tests {
                 &base64,
             ),
             (r#"{"data":[{"b64_json":"/9j/4AAQSkZJRgABAQA","url":null}]}"#, &base64),
+            (r#"{"data":[{"b64_json":"","url":"https://api.together.ai/shrt/abc"}]}"#, &url),
         ] {
             assert_eq!(pictures(body), std::slice::from_ref(wanted), "{body}");
         }

@@ -1,12 +1,13 @@
 //! Requests made from what an offer declares: those that it must take, and those just beyond.
 
 use repaint_core::{
-    Adapt, Capabilities, Dimensions, ImageModel, ImageRequest, Instructions, MediaType,
-    OutputFormat, Pixels, Ratio, Ratios, RefusalCode, Size,
+    Adapt, Capabilities, Dimensions, ImageFacts, ImageInput, ImageModel, ImageRequest,
+    Instructions, MediaType, OutputFormat, Pixels, Ratio, Ratios, RefusalCode, Size,
 };
 use serde_json::json;
 
 use crate::picture;
+use crate::pictures::KINDS;
 
 /// A request that the offer must take.
 #[derive(Clone, Debug)]
@@ -69,7 +70,7 @@ pub fn accepted(model: &dyn ImageModel) -> Vec<Accepted> {
             continue;
         }
         tried.push(many);
-        for kind in ["url", "data", "bytes"] {
+        for kind in KINDS {
             let travels = if kind == "url" { transports.value.url } else { transports.value.bytes };
             if travels {
                 let request = ImageRequest { images: pictures(model, kind, many), ..least.clone() };
@@ -223,25 +224,61 @@ pub fn refused(model: &dyn ImageModel) -> Vec<Refused> {
     if let Some((code, size)) = beyond {
         add("odd pixels", code, "size", ImageRequest { size: Size::Pixels(size), ..least.clone() });
     }
-    let code = match (&accepts.ratios.value, &accepts.pixels.value) {
-        (Ratios::None, _) => Unsupported,
-        (_, Pixels::Listed(_)) => RefusalCode::NotListed,
-        (_, _) => OutOfRange,
+    let code = match &accepts.ratios.value {
+        Ratios::None => Unsupported,
+        Ratios::Listed(_) => RefusalCode::NotListed,
+        Ratios::Between { .. } => OutOfRange,
     };
     let size = Size::Ratio(Ratio::new(997, 1));
     add("an odd ratio", code, "size", ImageRequest { size, ..least.clone() });
     if 0 < most && accepts.transports.value.bytes {
-        let allowed = accepts.media_types.value;
-        let heic = b"\0\0\0\x18ftypheic\0\0\0\0heicmif1\0\0\0\0";
-        let _ = (allowed, heic);
-        let bytes = accepts.image_side.value;
-        if 1 < bytes {
-            let small = picture("bytes", 1, bytes - 1, media_type(model));
-            let images = vec![small];
-            add("a small image", OutOfRange, "images/0", ImageRequest { images, ..least });
+        let whole = ImageFacts {
+            media_type: media_type(model),
+            dimensions: Dimensions::new(1024, 1024),
+            bytes: 1000,
+        };
+        let mut one = |name: &str, code: RefusalCode, facts: ImageFacts| {
+            let images = vec![said(facts); fewest.max(1) as usize];
+            add(name, code, "images/0", ImageRequest { images, ..least.clone() });
+        };
+        if !accepts.media_types.value.contains(&MediaType::Gif) {
+            one(
+                "another kind of image",
+                RefusalCode::NotListed,
+                ImageFacts { media_type: MediaType::Gif, ..whole },
+            );
+        }
+        let bytes = accepts.image_bytes.value + 1;
+        one("an image of too many bytes", RefusalCode::TooLarge, ImageFacts { bytes, ..whole });
+        let side = accepts.image_side.value;
+        if 1 < side {
+            let dimensions = Dimensions { width: side - 1, height: 1024 };
+            one("a small image", OutOfRange, ImageFacts { dimensions, ..whole });
+        }
+        let area = accepts.image_pixels.value.max;
+        if area < u64::from(u32::MAX) {
+            let dimensions = Dimensions { width: (area / 1024 + 1) as u32, height: 1024 };
+            one("an image of too many pixels", OutOfRange, ImageFacts { dimensions, ..whole });
+        }
+        let mut all = |name: &str, facts: ImageFacts| {
+            let images = vec![said(facts); most as usize];
+            add(name, RefusalCode::TooLarge, "images", ImageRequest { images, ..least.clone() });
+        };
+        let bytes = accepts.image_bytes.value;
+        if accepts.body_bytes.value < bytes.saturating_mul(most.into()) {
+            all("images of too many bytes together", ImageFacts { bytes, ..whole });
+        }
+        if let Some(budget) = accepts.pixel_budget.value {
+            let dimensions = Dimensions { width: (budget.input / 1024) as u32, height: 1024 };
+            all("images of too many pixels together", ImageFacts { dimensions, ..whole });
         }
     }
     cases
+}
+
+/// An image of which only the facts are there: nothing reads its bytes before it is refused.
+fn said(facts: ImageFacts) -> ImageInput {
+    ImageInput::file("an image of which only the facts are there").inspected(facts)
 }
 
 /// 0, 1, 2, most and one more images, by each way that they travel, in each size; with what the policy
@@ -256,7 +293,7 @@ pub fn grid(model: &dyn ImageModel) -> Vec<(String, ImageRequest, Adapt)> {
     nearest.set("size=nearest").unwrap_or_else(|err| panic!("{err}"));
     let mut cases = Vec::new();
     for count in counts {
-        for kind in ["url", "data", "bytes"] {
+        for kind in KINDS {
             if count == 0 && kind != "url" {
                 continue;
             }
@@ -280,7 +317,7 @@ pub fn grid(model: &dyn ImageModel) -> Vec<(String, ImageRequest, Adapt)> {
 
 fn least(model: &dyn ImageModel) -> ImageRequest {
     let accepts = model.capabilities();
-    let kind = if accepts.transports.value.bytes { "bytes" } else { "url" };
+    let kind = if accepts.transports.value.bytes { "file" } else { "url" };
     let images = pictures(model, kind, accepts.images.value.min);
     ImageRequest { images, ..ImageRequest::new(prompt(model)) }
 }
@@ -295,7 +332,7 @@ fn prompt(model: &dyn ImageModel) -> String {
     }
 }
 
-fn pictures(model: &dyn ImageModel, kind: &str, count: u32) -> Vec<repaint_core::ImageInput> {
+fn pictures(model: &dyn ImageModel, kind: &str, count: u32) -> Vec<ImageInput> {
     let side = model.capabilities().image_side.value.max(16);
     (1..=count as usize).map(|index| picture(kind, index, side, media_type(model))).collect()
 }

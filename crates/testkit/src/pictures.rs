@@ -1,11 +1,15 @@
 //! Input images for tests: small, and each unlike the others.
 
-use repaint_core::{ImageInput, MediaType};
+use std::path::Path;
+
+use repaint_core::{Error, ErrorKind, ImageFacts, ImageInput, MediaType};
 
 /// How an input image of a test travels.
-const KINDS: [&str; 3] = ["url", "data", "bytes"];
+pub(crate) const KINDS: [&str; 3] = ["url", "data", "file"];
 
-/// The `index`th input image of a test, as `url`, `data` or `bytes`; of the wanted size and kind.
+/// The `index`th input image of a test, as `url`, `data` or `file`; of the wanted size and kind.
+///
+/// A file is said to be one and is not written: its bytes are those of [`file_bytes`].
 pub fn picture(kind: &str, index: usize, side: u32, media_type: MediaType) -> ImageInput {
     let bytes = || match media_type {
         MediaType::Jpeg => jpeg(side, index),
@@ -17,10 +21,28 @@ pub fn picture(kind: &str, index: usize, side: u32, media_type: MediaType) -> Im
             let base64 = base64_simd::STANDARD.encode_to_string(bytes());
             ImageInput::data_uri(&format!("data:{};base64,{base64}", media_type.name()))
         }
-        "bytes" => ImageInput::bytes(bytes()),
+        "file" => ImageFacts::of(&bytes())
+            .map(|facts| {
+                ImageInput::file(format!("{index}-{side}.{}", facts.media_type.extension()))
+                    .inspected(facts)
+            })
+            .map_err(|why| Error::new(ErrorKind::InvalidRequest, why)),
         other => panic!("an image is one of {KINDS:?}, not {other}"),
     };
     made.unwrap_or_else(|err| panic!("the fixture is wrong: {err}"))
+}
+
+/// The bytes of a file that [`picture`] made up, from its name.
+pub(crate) fn file_bytes(path: &Path) -> Vec<u8> {
+    let stem = path.file_stem().and_then(|it| it.to_str()).unwrap_or_default();
+    let (index, side) = stem.split_once('-').unwrap_or_default();
+    let (Ok(index), Ok(side)) = (index.parse(), side.parse()) else {
+        panic!("{} is no file of a test", path.display())
+    };
+    match path.extension().and_then(|it| it.to_str()) {
+        Some("jpg") => jpeg(side, index),
+        _ => png(side, side, index),
+    }
 }
 
 /// A PNG with a head, a comment that makes it unlike all others, no pixels, and an end: enough for all

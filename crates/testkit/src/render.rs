@@ -7,9 +7,10 @@ use repaint_core::{
 };
 use serde_json::{Map, Value, json};
 
+use crate::pictures::file_bytes;
 use crate::{accepted, grid};
 
-/// The JSON text of a body, base64 and all. Images in files are not read.
+/// The JSON text of a body, base64 and all. Files must be those of [`picture`](crate::picture).
 pub fn render(body: &Body) -> String {
     let mut text = Vec::new();
     for segment in body.segments() {
@@ -21,7 +22,13 @@ pub fn render(body: &Body) -> String {
                         base64_simd::STANDARD.encode_to_string(bytes).as_bytes(),
                     );
                 }
-                other => panic!("a test renders images in memory only, not {other:?}"),
+                ImageSource::File(path) => {
+                    let bytes = file_bytes(path);
+                    text.extend_from_slice(
+                        base64_simd::STANDARD.encode_to_string(bytes).as_bytes(),
+                    );
+                }
+                other => panic!("{other:?} is no segment of its own"),
             },
         }
     }

@@ -10,6 +10,7 @@ use repaint_core::{
 use serde_json::{Value, json};
 
 use crate::cases::smuggled;
+use crate::pictures::file_bytes;
 use crate::render::{encode, terms};
 use crate::{accepted, grid, refused, render};
 
@@ -187,7 +188,7 @@ fn payload(image: &ImageInput) -> String {
         ImageSource::Url(url) => format!("\"{url}\""),
         ImageSource::Bytes(bytes) => base64_simd::STANDARD.encode_to_string(bytes),
         ImageSource::Base64(base64) => String::from_utf8_lossy(base64).into_owned(),
-        ImageSource::File(path) => panic!("{} is not in memory", path.display()),
+        ImageSource::File(path) => base64_simd::STANDARD.encode_to_string(file_bytes(path)),
     }
 }
 
