@@ -25,7 +25,7 @@ static SCHEMAS: LazyLock<BTreeMap<&str, Validator>> = LazyLock::new(|| {
 });
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_request_is_refused_with_reasons_or_sent_whole(asked in asked()) {
@@ -289,7 +289,7 @@ fn images() -> impl Strategy<Value = (Vec<ImageInput>, Option<ImageInput>)> {
             let images = images.into_iter().enumerate();
             let mut images: Vec<ImageInput> = images
                 .map(|(index, (kind, side, media_type))| match kind {
-                    "file" if index % 3 == 0 => ImageInput::file("not-inspected.png"),
+                    "file" if index % 5 == 4 => ImageInput::file("not-inspected.png"),
                     "file" => picture("url", index, side, media_type),
                     _ => picture(kind, index, side, media_type),
                 })
@@ -313,7 +313,7 @@ fn size() -> impl Strategy<Value = Size> {
 }
 
 fn number() -> impl Strategy<Value = u32> {
-    prop_oneof![6 => Just(1), 2 => 0..60_u32, 1 => any::<u32>(), 1 => Just(u32::MAX)]
+    prop_oneof![20 => Just(1), 4 => 0..60_u32, 1 => any::<u32>(), 1 => Just(u32::MAX)]
 }
 
 fn seed() -> impl Strategy<Value = u64> {
@@ -347,6 +347,14 @@ fn options() -> impl Strategy<Value = Map<String, Value>> {
         "no_such_option",
     ];
     let name = prop_oneof![8 => select(names.to_vec()).prop_map(str::to_owned), 1 => text()];
+    let sound = [
+        ("safety_tolerance", json!(2)),
+        ("prompt_upsampling", json!(true)),
+        ("disable_safety_checker", json!(true)),
+        ("response_format", json!("base64")),
+        ("image_loras", json!([{ "path": "a/b", "scale": 0.5 }])),
+    ];
+    let sound = select(sound.to_vec()).prop_map(|(name, value)| (name.to_owned(), value));
     let value = prop_oneof![
         Just(json!(null)),
         Just(json!(true)),
@@ -359,10 +367,9 @@ fn options() -> impl Strategy<Value = Map<String, Value>> {
         Just(json!({ "\u{0}image": 1 })),
         Just(json!([[], {}])),
     ];
+    let pair = prop_oneof![3 => sound, 1 => (name, value)];
     let count = prop_oneof![5 => Just(0..1), 2 => Just(1..3)];
-    count
-        .prop_flat_map(move |count| vec((name.clone(), value.clone()), count))
-        .prop_map(Map::from_iter)
+    count.prop_flat_map(move |count| vec(pair.clone(), count)).prop_map(Map::from_iter)
 }
 
 fn adapt() -> impl Strategy<Value = Adapt> {
