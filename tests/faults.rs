@@ -300,6 +300,11 @@ trait Fault: Debug + 'static {
     fn spoil(_: &mut Fields) {}
 }
 
+#[derive(Debug)]
+struct Sound;
+
+impl Fault for Sound {}
+
 macro_rules! faults {
     ($($name:ident: |$fields:ident| $spoil:expr;)*) => {$(
         #[derive(Debug)]
@@ -314,7 +319,6 @@ macro_rules! faults {
 }
 
 faults! {
-    Sound: |_fields| ();
     DropsTheSeed: |fields| fields.seed = None;
     SpoilsTheSeed: |fields| fields.seed = fields.seed.map(|it| it.max(1));
     SendsOne: |fields| fields.pictures.truncate(1);
@@ -414,27 +418,32 @@ impl<F: Fault> Wire for Body<F> {
 const SMALL: &[(&str, Owner)] = &[("prompt", Owner::Prompt), ("seed", Owner::Seed)];
 
 macro_rules! small {
-    ($($name:ident { $($field:ident),* })*) => {$(
+    ($($name:ident: |$request:ident| $wire:expr;)*) => {$(
         impl Wire for $name {
             const OWNED: &'static [(&'static str, Owner)] = SMALL;
 
-            fn from_request(request: &ImageRequest, _: &Offer) -> Self {
-                Self { prompt: request.prompt.clone(), $($field: request.$field,)* ..Self::default() }
+            fn from_request($request: &ImageRequest, _: &Offer) -> Self {
+                $wire
             }
         }
     )*};
 }
 
 small! {
-    Open { seed }
-    Undescribed { seed }
-    Null { seed }
-    Lacking {}
-    Unbounded { seed }
+    Open: |request| Self { prompt: request.prompt.clone(), seed: request.seed };
+    Undescribed: |request| Self { prompt: request.prompt.clone(), seed: request.seed };
+    Null: |request| Self { prompt: request.prompt.clone(), seed: request.seed };
+    Lacking: |request| Self { prompt: request.prompt.clone() };
+    Unbounded: |request| Self {
+        prompt: request.prompt.clone(),
+        seed: request.seed,
+        strength: None,
+        styles: None,
+    };
 }
 
 /// Lets strangers in.
-#[derive(Debug, Default, Deserialize, JsonSchema, Serialize)]
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
 struct Open {
     /// What to draw.
     prompt: String,
@@ -444,7 +453,7 @@ struct Open {
 }
 
 /// Says not what its seed is.
-#[derive(Debug, Default, Deserialize, JsonSchema, Serialize)]
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Undescribed {
     /// What to draw.
@@ -454,7 +463,7 @@ struct Undescribed {
 }
 
 /// Sends `null` for what is not there.
-#[derive(Debug, Default, Deserialize, JsonSchema, Serialize)]
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Null {
     /// What to draw.
@@ -464,7 +473,7 @@ struct Null {
 }
 
 /// Has no seed.
-#[derive(Debug, Default, Deserialize, JsonSchema, Serialize)]
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Lacking {
     /// What to draw.
@@ -472,7 +481,7 @@ struct Lacking {
 }
 
 /// Takes any strength and any number of styles.
-#[derive(Debug, Default, Deserialize, JsonSchema, Serialize)]
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Unbounded {
     /// What to draw.
