@@ -113,7 +113,8 @@ proptest! {
         let model = model(pick);
         let accepts = model.capabilities();
         let request = ImageRequest { size, ..accepted(model).swap_remove(0).request };
-        let adapt = Adapt { size: Some(repaint_core::Nearest::Nearest), ..AS_IT_IS };
+        let mut adapt = AS_IT_IS;
+        adapt.set("size=nearest").unwrap();
         let some = accepts.ratios.value != repaint_core::Ratios::None
             || accepts.pixels.value != repaint_core::Pixels::None;
         match model.admit(&request, terms(&adapt)) {
