@@ -37,6 +37,16 @@ async fn an_order_that_was_refused_half_way_is_made_again() {
     assert_eq!(server.received().len(), 2);
 }
 
+#[tokio::test]
+async fn an_answer_before_the_body_was_read_is_heard() {
+    let denied = answer(401, "", &json!({ "error": { "message": "no such key" } }).to_string());
+    let request = ImageRequest { images: vec![heavy(18_000_000)], ..edit() };
+    let server = Server::bind().await.play([Act::AnswerEarly(denied)]);
+    let err = together(&server, request).await.expect_err("no picture");
+    assert_eq!(err.kind(), ErrorKind::Denied, "{err}");
+    assert_eq!(server.received().len(), 1);
+}
+
 /// Row 18.
 #[tokio::test]
 async fn an_order_that_was_read_whole_is_never_made_again() {
@@ -83,6 +93,42 @@ async fn a_deadline_that_passes_while_polling_leaves_the_handle() {
     let err = run(&client("bfl", &server.url), job).await.expect_err("no picture");
     assert_eq!(err.kind(), ErrorKind::OutcomeUnknown);
     assert_eq!(err.data().resume.as_ref().expect("a handle").poll, Some(polling_url));
+}
+
+/// Row 20, where the connection breaks: half a picture is none, and nothing is ordered again.
+#[tokio::test]
+async fn polls_and_downloads_that_break_are_made_again() {
+    let server = Server::bind().await;
+    let polling_url = format!("{}/v1/get_result?id=job-1", server.url);
+    let sample = json!({ "sample": format!("{}/sample.png", server.url) });
+    let ready = json!({ "id": "job-1", "status": "Ready", "result": sample }).to_string();
+    let picture = answer(200, "", "a whole picture");
+    let server = server.play([
+        Act::Answer(answer(200, "", &ticket(&polling_url).to_string())),
+        Act::HangUp,
+        Act::Answer(answer(200, "", &ready)[..60].to_vec()),
+        Act::Answer(answer(200, "", &ready)),
+        Act::HangUp,
+        Act::Answer(picture[..picture.len() - 3].to_vec()),
+        Act::Answer(picture),
+    ]);
+    let made = run(&client("bfl", &server.url), job("bfl/flux2-pro", edit())).await;
+    assert_eq!(made.expect("a picture").images[0].bytes, b"a whole picture".as_slice());
+    let orders = server.received().into_iter().filter(|it| it.head.starts_with("post "));
+    assert_eq!((orders.count(), server.received().len()), (1, 7));
+}
+
+#[tokio::test]
+async fn a_deadline_that_passes_while_downloading_leaves_the_address() {
+    let server = Server::bind().await;
+    let url = format!("{}/picture.png", server.url);
+    let made = answer(200, "", &json!({ "id": "o1", "data": [{ "url": url }] }).to_string());
+    let server = server.play([Act::Answer(made), Act::Silence]);
+    let job = Job { policy: seconds(1), ..job("together/flux2-pro", edit()) };
+    let err = run(&client("together", &server.url), job).await.expect_err("no picture");
+    assert_eq!(err.kind(), ErrorKind::OutcomeUnknown);
+    assert_eq!(err.data().resume.as_ref().expect("a handle").pictures, [url]);
+    assert_eq!(err.data().request_id.as_deref(), Some("o1"));
 }
 
 #[tokio::test]
