@@ -15,7 +15,7 @@ use repaint_tests::{
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
 
 #[tokio::test]
 async fn an_order_whose_body_was_refused_half_way_bought_nothing() {
@@ -145,20 +145,21 @@ async fn an_answer_beyond_the_limit_is_not_kept_in_memory() {
 
 #[tokio::test]
 async fn a_provider_that_comes_up_late_is_reached() {
-    let port = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let address = port.local_addr().expect("an address");
-    drop(port);
-    let up: Arc<Mutex<Option<Server>>> = Arc::default();
+    // A port that is bound and does not listen is nobody else's, and refuses.
+    let port = TcpSocket::new_v4().expect("a socket");
+    port.bind("127.0.0.1:0".parse().expect("an address")).expect("a free port");
+    let base = format!("http://{}", port.local_addr().expect("an address"));
+    let (port, up) = (Mutex::new(Some(port)), Arc::new(Mutex::new(None)));
     let late = Arc::clone(&up);
     let job = job("together/flux2-pro", edit());
     // It comes up as soon as the first try has failed.
-    let run = client("together", &format!("http://{address}")).watched(&job, move |progress| {
-        let mut up = late.lock().expect("nobody panics here");
-        if matches!(progress, Progress::Again { phase: Phase::Submit, .. }) && up.is_none() {
-            let listener = std::net::TcpListener::bind(address).expect("the port is still free");
-            listener.set_nonblocking(true).expect("a socket");
-            let listener = TcpListener::from_std(listener).expect("a runtime");
-            *up = Some(Server::on(listener).play([Act::Answer(picture())]));
+    let run = client("together", &base).watched(&job, move |progress| {
+        if matches!(progress, Progress::Again { phase: Phase::Submit, .. })
+            && let Some(port) = port.lock().expect("nobody panics here").take()
+        {
+            let listener = port.listen(8).expect("it listens");
+            let server = Server::on(listener).play([Act::Answer(picture())]);
+            *late.lock().expect("nobody panics here") = Some(server);
         }
     });
     run.run(&linked(), job).await.expect("a picture");
