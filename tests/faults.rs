@@ -4,12 +4,13 @@ use std::fmt::Debug;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use repaint_core::{
-    Capabilities, Date, Dimensions, Form, ImageModel, ImageRequest, List, Listing, MediaType,
-    Offer, Owner, Pixels, Price, Registry, Size, Source, Text, Transports, Usd, Wire, WireImage,
-    between, documented,
+    Capabilities, Date, Dimensions, Form, ImageModel, ImageRequest, List, Listing, Made, MediaType,
+    Narrowed, Offer, Owner, Pixels, Preview, Price, Provider, Registry, Result, Size, Source, Text,
+    Transport, Transports, Usd, Wire, WireImage, Witness, between, documented,
 };
-use repaint_providers::TOGETHER;
+use repaint_providers::{LOCAL, TOGETHER};
 use repaint_testkit::{claims, snapshot};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
@@ -147,6 +148,55 @@ fn an_option_that_the_wire_lacks_is_caught() {
     let takes = Capabilities { options: options(&["strength", "sharpness"]), ..TAKES };
     let complaints = complaints(&*model::<Body<Sound>>(takes));
     has(&complaints, "holds options to the wire", "the wire has no such field");
+}
+
+// --- Faults of a model in this process.
+
+#[test]
+fn a_local_model_that_is_deaf_to_a_seed_is_caught() {
+    static DEAF: Listing = Listing::in_process(
+        "trial",
+        &LOCAL,
+        &[Offer::new("trial-1", "Trial One", LEAST, documented(Price::Free, SOURCE))],
+        |_, offer| Arc::new(Deaf(offer)),
+    );
+    let complaints = complaints(&*DEAF.models().next().expect("one offer"));
+    has(&complaints, "takes seed 99", "`seed` is declared, but changes nothing in the operation");
+}
+
+/// Does the same whatever the seed.
+#[derive(Debug)]
+struct Deaf(Offer);
+
+#[async_trait]
+impl ImageModel for Deaf {
+    fn id(&self) -> &str {
+        "local/trial-1"
+    }
+
+    fn family(&self) -> &str {
+        "trial"
+    }
+
+    fn provider(&self) -> &'static Provider {
+        &LOCAL
+    }
+
+    fn offer(&self) -> &Offer {
+        &self.0
+    }
+
+    fn wire(&self) -> Option<&Narrowed> {
+        None
+    }
+
+    fn encode(&self, witness: Witness<'_>) -> Result<Preview> {
+        Ok(Preview::Local(json!({ "draw": witness.request().prompt })))
+    }
+
+    async fn generate(&self, _: Witness<'_>, _: &dyn Transport) -> Result<Made> {
+        Ok(Made::default())
+    }
 }
 
 // --- Faults in the table.
