@@ -4,12 +4,13 @@ use std::fmt::Debug;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use repaint_core::{
-    Capabilities, Date, Dimensions, Form, ImageModel, ImageRequest, List, Listing, MediaType,
-    Offer, Owner, Pixels, Price, Registry, Size, Source, Text, Transports, Usd, Wire, WireImage,
-    between, documented,
+    Capabilities, Date, Dimensions, Form, ImageModel, ImageRequest, List, Listing, Made, MediaType,
+    Narrowed, Offer, Owner, Pixels, Preview, Price, Provider, Registry, Result, Size, Source, Text,
+    Transport, Transports, Usd, Wire, WireImage, Witness, between, documented,
 };
-use repaint_providers::TOGETHER;
+use repaint_providers::{LOCAL, TOGETHER};
 use repaint_testkit::{claims, snapshot};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
@@ -147,6 +148,55 @@ fn an_option_that_the_wire_lacks_is_caught() {
     let takes = Capabilities { options: options(&["strength", "sharpness"]), ..TAKES };
     let complaints = complaints(&*model::<Body<Sound>>(takes));
     has(&complaints, "holds options to the wire", "the wire has no such field");
+}
+
+// --- Faults of a model in this process.
+
+#[test]
+fn a_local_model_that_is_deaf_to_a_seed_is_caught() {
+    static DEAF: Listing = Listing::in_process(
+        "trial",
+        &LOCAL,
+        &[Offer::new("trial-1", "Trial One", LEAST, documented(Price::Free, SOURCE))],
+        |_, offer| Arc::new(Deaf(offer)),
+    );
+    let complaints = complaints(&*DEAF.models().next().expect("one offer"));
+    has(&complaints, "takes seed 99", "`seed` is declared, but changes nothing in the operation");
+}
+
+/// Does the same whatever the seed.
+#[derive(Debug)]
+struct Deaf(Offer);
+
+#[async_trait]
+impl ImageModel for Deaf {
+    fn id(&self) -> &str {
+        "local/trial-1"
+    }
+
+    fn family(&self) -> &str {
+        "trial"
+    }
+
+    fn provider(&self) -> &'static Provider {
+        &LOCAL
+    }
+
+    fn offer(&self) -> &Offer {
+        &self.0
+    }
+
+    fn wire(&self) -> Option<&Narrowed> {
+        None
+    }
+
+    fn encode(&self, witness: Witness<'_>) -> Result<Preview> {
+        Ok(Preview::Local(json!({ "draw": witness.request().prompt })))
+    }
+
+    async fn generate(&self, _: Witness<'_>, _: &dyn Transport) -> Result<Made> {
+        Ok(Made::default())
+    }
 }
 
 // --- Faults in the table.
@@ -300,6 +350,11 @@ trait Fault: Debug + 'static {
     fn spoil(_: &mut Fields) {}
 }
 
+#[derive(Debug)]
+struct Sound;
+
+impl Fault for Sound {}
+
 macro_rules! faults {
     ($($name:ident: |$fields:ident| $spoil:expr;)*) => {$(
         #[derive(Debug)]
@@ -314,7 +369,6 @@ macro_rules! faults {
 }
 
 faults! {
-    Sound: |_fields| ();
     DropsTheSeed: |fields| fields.seed = None;
     SpoilsTheSeed: |fields| fields.seed = fields.seed.map(|it| it.max(1));
     SendsOne: |fields| fields.pictures.truncate(1);
@@ -414,27 +468,32 @@ impl<F: Fault> Wire for Body<F> {
 const SMALL: &[(&str, Owner)] = &[("prompt", Owner::Prompt), ("seed", Owner::Seed)];
 
 macro_rules! small {
-    ($($name:ident { $($field:ident),* })*) => {$(
+    ($($name:ident: |$request:ident| $wire:expr;)*) => {$(
         impl Wire for $name {
             const OWNED: &'static [(&'static str, Owner)] = SMALL;
 
-            fn from_request(request: &ImageRequest, _: &Offer) -> Self {
-                Self { prompt: request.prompt.clone(), $($field: request.$field,)* ..Self::default() }
+            fn from_request($request: &ImageRequest, _: &Offer) -> Self {
+                $wire
             }
         }
     )*};
 }
 
 small! {
-    Open { seed }
-    Undescribed { seed }
-    Null { seed }
-    Lacking {}
-    Unbounded { seed }
+    Open: |request| Self { prompt: request.prompt.clone(), seed: request.seed };
+    Undescribed: |request| Self { prompt: request.prompt.clone(), seed: request.seed };
+    Null: |request| Self { prompt: request.prompt.clone(), seed: request.seed };
+    Lacking: |request| Self { prompt: request.prompt.clone() };
+    Unbounded: |request| Self {
+        prompt: request.prompt.clone(),
+        seed: request.seed,
+        strength: None,
+        styles: None,
+    };
 }
 
 /// Lets strangers in.
-#[derive(Debug, Default, Deserialize, JsonSchema, Serialize)]
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
 struct Open {
     /// What to draw.
     prompt: String,
@@ -444,7 +503,7 @@ struct Open {
 }
 
 /// Says not what its seed is.
-#[derive(Debug, Default, Deserialize, JsonSchema, Serialize)]
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Undescribed {
     /// What to draw.
@@ -454,7 +513,7 @@ struct Undescribed {
 }
 
 /// Sends `null` for what is not there.
-#[derive(Debug, Default, Deserialize, JsonSchema, Serialize)]
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Null {
     /// What to draw.
@@ -464,7 +523,7 @@ struct Null {
 }
 
 /// Has no seed.
-#[derive(Debug, Default, Deserialize, JsonSchema, Serialize)]
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Lacking {
     /// What to draw.
@@ -472,7 +531,7 @@ struct Lacking {
 }
 
 /// Takes any strength and any number of styles.
-#[derive(Debug, Default, Deserialize, JsonSchema, Serialize)]
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Unbounded {
     /// What to draw.

@@ -3,7 +3,7 @@
 //!
 //! | row | where |
 //! |---|---|
-//! | 1–4, 7–12, 14, 15, 22, 29, 34–37 | here |
+//! | 1–4, 7–12, 14, 15, 17, 22, 29, 34–37 | here |
 //! | 13 | `conformance.rs`, for every capability; `faults.rs` shows that it is caught |
 //! | 17, 20, 21, 24, 25, 30 | `wiremock.rs` |
 //! | 18, 32 | `socket.rs` |
@@ -64,6 +64,27 @@ async fn two_images_for_a_model_of_one_are_refused_before_any_call() {
         assert_eq!((refusal.code, refusal.field.as_str()), (RefusalCode::TooMany, "images"));
         assert!(refusal.message.contains("at most 1 input image, not 2"), "{refusal}");
         assert!(refusal.fix.contains("drop 1, or use flux2-"), "{refusal}");
+        assert!(network.asked().is_empty());
+    }
+}
+
+/// Row 2. A fact that somebody got wrong costs an error, and never an image.
+#[tokio::test]
+async fn an_overlay_that_promises_too_much_loses_no_image() {
+    for (offer, promised) in [("together/kontext-pro", 2), ("bfl/flux2-pro", 9)] {
+        let overlay = json!({ "offers": { offer: { "accepts": { "images": {
+            "value": { "min": 0, "max": promised },
+            "sure": "observed", "source": "a guess", "date": "2026-11-20"
+        } } } } });
+        let overlay: Overlay = serde_json::from_value(overlay).expect("an overlay");
+        let registry = linked().with_overlay(&overlay).expect("it fits");
+        // Small enough for the budget of pixels of the one that has one.
+        let images = (1..=promised).map(|it| picture("data", it, 256, MediaType::Png)).collect();
+        let network = Script::default();
+        let job = job(offer, ImageRequest { images, ..edit() });
+        let err = scripted(&network).run(&registry, job).await.expect_err(offer);
+        assert_eq!(err.kind(), ErrorKind::Unexpected);
+        assert!(err.message().contains(&format!("input image {promised}")), "{err}");
         assert!(network.asked().is_empty());
     }
 }
@@ -238,6 +259,32 @@ async fn the_witness_of_one_offer_is_no_witness_for_another() {
     let err = admitted.generate(&run).await.expect_err("the same");
     assert_eq!(err.kind(), ErrorKind::Unexpected);
     assert!(network.asked().is_empty());
+}
+
+/// Row 17. What a provider leaves out is told, even where it says nothing of it.
+#[tokio::test]
+async fn a_picture_that_did_not_come_is_told() {
+    let one = json!([{ "url": "https://example.com/1.png" }, { "text": "I made only one" }]);
+    let network = Script::new([reply(200, &json!({ "data": one }))]);
+    let wanted = ImageRequest { count: 2, ..edit() };
+    let outcome = run(&network, job("together/flux2-pro", wanted)).await.expect("one picture");
+    let [warning] = outcome.receipt.warnings.as_slice() else { panic!("{:?}", outcome.receipt) };
+    assert_eq!(warning.field.as_deref(), Some("count"));
+    assert!(warning.message.contains("1 picture, not 2"), "{warning:?}");
+}
+
+/// Row 30. A provider that is reached by https names no other kind of place.
+#[tokio::test]
+async fn a_picture_at_a_strange_address_is_not_fetched() {
+    for url in
+        ["file:///etc/passwd", "ftp://example.com/1.png", "http://example.com/1.png", "1.png"]
+    {
+        let network = Script::new([reply(200, &json!({ "data": [{ "url": url }] }))]);
+        let err = run(&network, job("together/flux2-pro", edit())).await.expect_err(url);
+        assert_eq!(err.kind(), ErrorKind::Unexpected, "{url}");
+        assert_eq!(err.data().resume.as_ref().expect("a handle").pictures, [url]);
+        assert_eq!(network.asked().len(), 1, "{url}: only the order was sent");
+    }
 }
 
 /// Row 19. A 503 says that nothing was begun, but not when to come back: the caller decides.

@@ -15,7 +15,7 @@ use repaint_tests::{
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
 
 #[tokio::test]
 async fn an_order_whose_body_was_refused_half_way_bought_nothing() {
@@ -35,6 +35,16 @@ async fn an_order_that_was_refused_half_way_is_made_again() {
     let outcome = together(&server, request).await.expect("a picture");
     assert_eq!(outcome.images[0].bytes, b"a picture".as_slice());
     assert_eq!(server.received().len(), 2);
+}
+
+#[tokio::test]
+async fn an_answer_before_the_body_was_read_is_heard() {
+    let denied = answer(401, "", &json!({ "error": { "message": "no such key" } }).to_string());
+    let request = ImageRequest { images: vec![heavy(18_000_000)], ..edit() };
+    let server = Server::bind().await.play([Act::AnswerEarly(denied)]);
+    let err = together(&server, request).await.expect_err("no picture");
+    assert_eq!(err.kind(), ErrorKind::Denied, "{err}");
+    assert_eq!(server.received().len(), 1);
 }
 
 /// Row 18.
@@ -85,6 +95,42 @@ async fn a_deadline_that_passes_while_polling_leaves_the_handle() {
     assert_eq!(err.data().resume.as_ref().expect("a handle").poll, Some(polling_url));
 }
 
+/// Row 20, where the connection breaks: half a picture is none, and nothing is ordered again.
+#[tokio::test]
+async fn polls_and_downloads_that_break_are_made_again() {
+    let server = Server::bind().await;
+    let polling_url = format!("{}/v1/get_result?id=job-1", server.url);
+    let sample = json!({ "sample": format!("{}/sample.png", server.url) });
+    let ready = json!({ "id": "job-1", "status": "Ready", "result": sample }).to_string();
+    let picture = answer(200, "", "a whole picture");
+    let server = server.play([
+        Act::Answer(answer(200, "", &ticket(&polling_url).to_string())),
+        Act::HangUp,
+        Act::Answer(answer(200, "", &ready)[..60].to_vec()),
+        Act::Answer(answer(200, "", &ready)),
+        Act::HangUp,
+        Act::Answer(picture[..picture.len() - 3].to_vec()),
+        Act::Answer(picture),
+    ]);
+    let made = run(&client("bfl", &server.url), job("bfl/flux2-pro", edit())).await;
+    assert_eq!(made.expect("a picture").images[0].bytes, b"a whole picture".as_slice());
+    let orders = server.received().into_iter().filter(|it| it.head.starts_with("post "));
+    assert_eq!((orders.count(), server.received().len()), (1, 7));
+}
+
+#[tokio::test]
+async fn a_deadline_that_passes_while_downloading_leaves_the_address() {
+    let server = Server::bind().await;
+    let url = format!("{}/picture.png", server.url);
+    let made = answer(200, "", &json!({ "id": "o1", "data": [{ "url": url }] }).to_string());
+    let server = server.play([Act::Answer(made), Act::Silence]);
+    let job = Job { policy: seconds(1), ..job("together/flux2-pro", edit()) };
+    let err = run(&client("together", &server.url), job).await.expect_err("no picture");
+    assert_eq!(err.kind(), ErrorKind::OutcomeUnknown);
+    assert_eq!(err.data().resume.as_ref().expect("a handle").pictures, [url]);
+    assert_eq!(err.data().request_id.as_deref(), Some("o1"));
+}
+
 #[tokio::test]
 async fn an_answer_beyond_the_limit_is_not_kept_in_memory() {
     let huge = json!({ "data": [{ "b64_json": "AAAA".repeat(1_000_000) }] }).to_string();
@@ -99,20 +145,21 @@ async fn an_answer_beyond_the_limit_is_not_kept_in_memory() {
 
 #[tokio::test]
 async fn a_provider_that_comes_up_late_is_reached() {
-    let port = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let address = port.local_addr().expect("an address");
-    drop(port);
-    let up: Arc<Mutex<Option<Server>>> = Arc::default();
+    // A port that is bound and does not listen is nobody else's, and refuses.
+    let port = TcpSocket::new_v4().expect("a socket");
+    port.bind("127.0.0.1:0".parse().expect("an address")).expect("a free port");
+    let base = format!("http://{}", port.local_addr().expect("an address"));
+    let (port, up) = (Mutex::new(Some(port)), Arc::new(Mutex::new(None)));
     let late = Arc::clone(&up);
     let job = job("together/flux2-pro", edit());
     // It comes up as soon as the first try has failed.
-    let run = client("together", &format!("http://{address}")).watched(&job, move |progress| {
-        let mut up = late.lock().expect("nobody panics here");
-        if matches!(progress, Progress::Again { phase: Phase::Submit, .. }) && up.is_none() {
-            let listener = std::net::TcpListener::bind(address).expect("the port is still free");
-            listener.set_nonblocking(true).expect("a socket");
-            let listener = TcpListener::from_std(listener).expect("a runtime");
-            *up = Some(Server::on(listener).play([Act::Answer(picture())]));
+    let run = client("together", &base).watched(&job, move |progress| {
+        if matches!(progress, Progress::Again { phase: Phase::Submit, .. })
+            && let Some(port) = port.lock().expect("nobody panics here").take()
+        {
+            let listener = port.listen(8).expect("it listens");
+            let server = Server::on(listener).play([Act::Answer(picture())]);
+            *late.lock().expect("nobody panics here") = Some(server);
         }
     });
     run.run(&linked(), job).await.expect("a picture");
@@ -149,8 +196,8 @@ async fn a_poll_is_not_redirected() {
 #[tokio::test]
 async fn the_declared_length_is_the_length_and_every_image_is_whole_and_in_order() {
     let folder = TempDir::new().expect("a folder");
-    // Lengths around the pieces in which files are read, and all three remainders of base64.
-    let sizes = [1, 2, 3, 98_303, 98_304, 98_305, 200_000, 1_000_001];
+    // All three remainders of base64, and lengths around the pieces in which files are read.
+    let sizes = [100, 101, 102, 196_607, 196_608, 196_609, 393_216, 1_000_001];
     let files: Vec<PathBuf> =
         sizes.iter().enumerate().map(|(at, size)| file(folder.path(), at, *size)).collect();
     for count in 1..=files.len() {
@@ -283,11 +330,13 @@ fn seconds(seconds: u32) -> Policy {
     Policy { timeout_seconds: Some(seconds), ..Policy::default() }
 }
 
-/// A picture of its own in a file, with so many bytes after its end.
-fn file(folder: &Path, index: usize, more: usize) -> PathBuf {
+/// A picture of its own in a file of so many bytes: after its end comes what nobody reads.
+fn file(folder: &Path, index: usize, bytes: usize) -> PathBuf {
     let path = folder.join(format!("{index}.png"));
-    let bytes = png(512, 512, index).into_iter().chain((0..more).map(|it| (it % 251) as u8));
-    fs::write(&path, bytes.collect::<Vec<u8>>()).expect("written");
+    let picture = png(512, 512, index).into_iter();
+    let picture: Vec<u8> =
+        picture.chain((0..).map(|it: u32| (it % 251) as u8)).take(bytes).collect();
+    fs::write(&path, picture).expect("written");
     path
 }
 

@@ -11,6 +11,8 @@ use tokio::net::{TcpListener, TcpStream};
 pub enum Act {
     /// Reads the head and hangs up on the body.
     HangUpOnTheBody,
+    /// Sends these bytes after the head, and only then reads the body.
+    AnswerEarly(Vec<u8>),
     /// Reads the whole call and hangs up.
     HangUp,
     /// Reads the whole call, sends these bytes, and closes.
@@ -97,10 +99,15 @@ async fn play(
     act: Act,
     received: &Mutex<Vec<Received>>,
 ) -> std::io::Result<()> {
-    let call = read(&mut stream, !matches!(act, Act::HangUpOnTheBody)).await?;
+    let whole = !matches!(act, Act::HangUpOnTheBody | Act::AnswerEarly(_));
+    let call = read(&mut stream, whole).await?;
     received.lock().expect("nobody panics here").push(call);
     match act {
         Act::HangUpOnTheBody | Act::HangUp => {}
+        Act::AnswerEarly(bytes) => {
+            stream.write_all(&bytes).await?;
+            tokio::io::copy(&mut stream, &mut tokio::io::sink()).await?;
+        }
         Act::Answer(bytes) => {
             stream.write_all(&bytes).await?;
             stream.shutdown().await?;

@@ -69,7 +69,7 @@ pub(crate) fn admit<'a>(
 
     desk.retirement(terms);
     desk.prompt(prompt, instructions);
-    desk.images(images, mask.as_ref());
+    let bytes = desk.images(images, mask.as_ref());
     if mask.is_some() && !takes_mask.value {
         desk.unsupported("mask", takes_mask, "a mask", Value::from("a mask"), "");
     }
@@ -78,6 +78,8 @@ pub(crate) fn admit<'a>(
         desk.refuse(refusal.saying("was given a mask without an image", "give the image first"));
     }
     desk.size(*size);
+    // Only now: a picture weighs what it was made to fit, not what was asked for.
+    desk.sums(images, bytes);
     if !counts.value.contains(count) {
         let code =
             if *count < counts.value.min { RefusalCode::TooFew } else { RefusalCode::TooMany };
@@ -256,7 +258,8 @@ impl<'a> Desk<'a, '_> {
         self.refuse(refusal.saying(message, fix));
     }
 
-    fn images(&mut self, images: &[ImageInput], mask: Option<&ImageInput>) {
+    /// Checks how many images there are and each of them; returns how many bytes they are as base64.
+    fn images(&mut self, images: &[ImageInput], mask: Option<&ImageInput>) -> u64 {
         let accepts = &self.offer.accepts;
         let (takes, got) = (&accepts.images, images.len() as u64);
         let Bounds { min, max } = takes.value;
@@ -300,7 +303,7 @@ impl<'a> Desk<'a, '_> {
                 message,
             ));
         }
-        self.sums(images, bytes);
+        bytes
     }
 
     fn address(&mut self, image: &ImageInput, field: String) {

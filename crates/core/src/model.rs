@@ -149,9 +149,10 @@ impl<'a> Admitted<'a> {
         let generative = self.model.offer().generative;
         let mut all = self.warnings.clone();
         all.extend(warnings);
-        let (asked, came) = (self.request.count as usize, images.len() + failures.len());
-        if came < asked {
-            let message = format!("{asked} pictures were asked for, and {came} came");
+        let (got, asked) = (images.len() + failures.len(), self.request.count);
+        if got != asked as usize {
+            let plural = if got == 1 { "" } else { "s" };
+            let message = format!("{} made {got} picture{plural}, not {asked}", self.model.id());
             all.push(Warning::new(WarningCode::Provider, Some("count"), message));
         }
         let receipt = Receipt {
