@@ -17,7 +17,7 @@ const IMAGE_BYTES: usize = 3_000_000;
 /// The clients take turns, so that a busy moment of the machine strikes all of them.
 const ROUNDS: usize = 3;
 /// Edits of one client in one round.
-const TIMES: usize = 7;
+const TIMES: usize = 15;
 
 /// Our CPU for one of the floor's.
 const GOAL_RATIO: f64 = 1.6;
