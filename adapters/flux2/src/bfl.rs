@@ -17,8 +17,8 @@ inventory::submit! { Listing::new::<Flux2AtBfl>("flux2", &BFL, &[
 ]) }
 
 const PRO: Capabilities = Capabilities {
-    // "At 1 MP out, 8 references; at 2 MP, 7": a megapixel is 1024 by 1024 here.
-    pixel_budget: documented(Some(PixelBudget { total: 9 << 20, input: 4 << 20 }), MULTI),
+    // 9 MP are documented; "at 1 MP out, 8 references" makes a megapixel 1024 by 1024, as we read it.
+    pixel_budget: assumed(Some(PixelBudget { total: 9 << 20, input: 4 << 20 }), MULTI),
     ..MAX
 };
 

@@ -6,7 +6,7 @@
 use repaint_core::{
     Capabilities, Date, Fact, Form, ImageRequest, List, Listing, MediaType, Offer, OutputFormat,
     Owner, Pixels, Price, Size, Source, Text, Transports, Usd, Wire, WireImage, assumed, between,
-    documented, non_null, observed,
+    documented, non_null,
 };
 use repaint_providers::TOGETHER;
 use schemars::JsonSchema;
@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 
 inventory::submit! { Listing::new::<Flux2AtTogether>("flux2", &TOGETHER, &[
     Offer::new("flux2-pro", "black-forest-labs/FLUX.2-pro", PRO, dollars(30_000, None)),
-    Offer::new("flux2-flex", "black-forest-labs/FLUX.2-flex", FLEX, dollars(30_000, Some(28))),
-    Offer::new("flux2-dev", "black-forest-labs/FLUX.2-dev", DEV, dollars(15_400, Some(28))),
+    Offer::new("flux2-flex", "black-forest-labs/FLUX.2-flex", FLEX, dollars(30_000, Some(20))),
+    Offer::new("flux2-dev", "black-forest-labs/FLUX.2-dev", DEV, dollars(15_400, Some(20))),
 ]) }
 
 const PRO: Capabilities = Capabilities {
@@ -50,19 +50,22 @@ const COMBINES: Capabilities = Capabilities {
     images: assumed(between(0, 8), EDITING),
     transports: assumed(Transports { url: true, bytes: true }, CLIENTS),
     media_types: assumed(List(&[MediaType::Png, MediaType::Jpeg, MediaType::Webp]), CLIENTS),
+    // The sides are the quickstart's; the step is that of the page of parameters.
     pixels: documented(
         Pixels::Range { side: between(256, 1920), step: 8, area: between(1, 1920 * 1920) },
         QUICKSTART,
     ),
     count: documented(between(1, 4), PARAMETERS),
-    seed: observed(Some(between(0, 2_147_483_647)), REFUSALS),
+    // Seen of another model at Together.
+    seed: assumed(Some(between(0, 2_147_483_647)), REFUSALS),
     output_formats: documented(List(&[OutputFormat::Jpeg, OutputFormat::Png]), OPENAPI),
     ..Capabilities::NONE
 };
 
-/// By the megapixel, and more for more than the usual steps.
+/// By the megapixel, and more for more than the usual steps: no page says how many those are for these
+/// models, so it is the default of the schema, 20, which makes the estimate no lower than the bill.
 const fn dollars(micro: u64, steps: Option<u32>) -> Fact<Price> {
-    documented(Price::Megapixel { each: Usd(micro), steps }, MODELS)
+    assumed(Price::Megapixel { each: Usd(micro), steps }, MODELS)
 }
 
 const READ: Date = Date::new(2026, 11, 22);
@@ -75,7 +78,7 @@ const CLIENTS: Source = Source::new("published clients send data URIs in referen
 const OPENAPI: Source =
     Source::new("github.com/togethercomputer/openapi openapi.yaml", Date::new(2026, 4, 28));
 const SKILL: Source =
-    Source::new("github.com/togethercomputer/skills together-images", Date::new(2026, 10, 7));
+    Source::new("github.com/togethercomputer/skills 644d3822", Date::new(2026, 8, 18));
 const REFUSALS: Source =
     Source::new("a live refusal quoted by a third party", Date::new(2026, 9, 6));
 

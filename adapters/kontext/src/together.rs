@@ -3,7 +3,7 @@
 use repaint_core::{
     Capabilities, Date, Fact, Form, ImageRequest, List, Listing, MediaType, Offer, OutputFormat,
     Owner, Pixels, Price, Ratio, Ratios, Size, Source, Text, Transports, Usd, Wire, WireImage,
-    assumed, between, documented, non_null, observed,
+    assumed, between, documented, non_null,
 };
 use repaint_providers::TOGETHER;
 use schemars::JsonSchema;
@@ -25,7 +25,8 @@ const EDITS: Capabilities = Capabilities {
         SEED,
     ),
     count: documented(between(1, 4), PARAMETERS),
-    seed: observed(Some(between(0, 2_147_483_647)), REFUSALS),
+    // Seen of another model at Together.
+    seed: assumed(Some(between(0, 2_147_483_647)), REFUSALS),
     steps: documented(Some(between(1, 50)), PARAMETERS),
     output_formats: documented(List(&[OutputFormat::Jpeg, OutputFormat::Png]), OPENAPI),
     options: documented(

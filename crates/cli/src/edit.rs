@@ -1,12 +1,13 @@
 //! `repaint edit`: a picture, or the reason why there is none.
 
+use std::io;
 use std::path::PathBuf;
 
-use repaint::{CancellationToken, Client, Error, Image, ImageFacts, Outcome, Result};
+use repaint::{CancellationToken, Client, Error, Image, ImageFacts, Outcome, Warning};
 use serde_json::{Value, json};
 
 use crate::args::Ask;
-use crate::output::Output;
+use crate::output::{Output, Saved};
 use crate::watch::Watch;
 use crate::{ask, show};
 
@@ -18,55 +19,68 @@ pub(crate) enum Ended {
     Partly,
 }
 
-pub(crate) async fn run(ask: &Ask) -> Result<Ended> {
+/// Why there is no picture, with the warnings that came before.
+pub(crate) struct Failed {
+    pub(crate) error: Error,
+    pub(crate) warnings: Vec<Warning>,
+    /// Whether the caller stopped it.
+    pub(crate) interrupted: bool,
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self { error, warnings: Vec::new(), interrupted: false }
+    }
+}
+
+pub(crate) async fn run(ask: &Ask) -> Result<Ended, Failed> {
     let registry = ask::registry(ask.capabilities.as_deref())?;
     let mut job = ask::job(ask)?;
     let client = Client::new()?;
     // Whatever can be refused is, before the place is reserved.
     let plan = client.plan(&registry, &mut job).await?;
-    plan.first()?;
+    let warnings = plan.first()?.warnings.clone();
     let first = job.request.images.first();
     let output = Output::reserve(ask.output.as_deref(), ask.force, job.request.count, first)?;
+    let count = job.request.count as usize;
 
     let watch = Watch::new();
     let teller = watch.clone();
     let run = client.watched(&job, move |progress| teller.tell(&progress));
-    let listener = tokio::spawn(interrupted(run.canceller(), output.reserved()));
+    let cancel = run.canceller();
+    let listener = tokio::spawn(interrupted(cancel.clone(), output.reserved()));
     let outcome = run.run(&registry, job).await;
     listener.abort();
     watch.done();
-    let Outcome { images, receipt } = outcome?;
+    let Outcome { images, receipt } = outcome.map_err(|error| {
+        warnings.iter().for_each(show::warning);
+        Failed { error, warnings, interrupted: cancel.is_cancelled() }
+    })?;
 
-    for warning in &receipt.warnings {
-        show::warning(warning);
-    }
+    receipt.warnings.iter().for_each(show::warning);
     for adaptation in &receipt.adaptations {
         show::note(&format!("adapted {adaptation}"));
     }
-    for failure in &receipt.failures {
-        show::error(failure);
-    }
-    let saved = match output.save(&images) {
-        Ok(saved) => saved,
-        Err(err) => {
-            show::note(&format!("the picture was made, but could not be saved: {err}"));
-            if let Some(handle) = &receipt.handle {
-                let told = serde_json::to_string(handle).unwrap_or_default();
-                show::note(&format!("it may still be had for some minutes: {told}"));
-            }
-            return Ok(Ended::Partly);
+    receipt.failures.iter().for_each(show::error);
+    let saved = output.save(&images);
+    for err in saved.iter().filter_map(|it| it.as_ref().err()) {
+        show::note(&format!("a picture was made, but could not be saved: {err}"));
+        if let Some(handle) = &receipt.handle {
+            show::handle(handle);
         }
-    };
-    let to_stdout = saved.iter().all(Option::is_none);
-    let files: Vec<Value> =
-        images.iter().zip(&saved).map(|(image, path)| file(image, path)).collect();
-    match (ask.json, to_stdout) {
+    }
+    let files: Vec<Value> = images.iter().zip(&saved).map(|(image, it)| file(image, it)).collect();
+    let shown = json!({ "files": files, "receipt": receipt });
+    let printed = saved.iter().any(|it| matches!(it, Ok(Saved::Stdout)));
+    match (ask.json, printed) {
         // Standard output has the picture, so what is said of it goes beside.
-        (true, true) => show::note(&json!({ "files": files, "receipt": receipt }).to_string()),
-        (true, false) => show::json(&json!({ "files": files, "receipt": receipt })),
+        (true, true) => show::note(&shown.to_string()),
+        (true, false) => show::json(&shown),
         (false, _) => {
-            for path in saved.iter().flatten() {
-                show::result(&format!("{}\n", path.display()));
+            for place in saved.iter().flatten() {
+                if let Saved::File(path) = place {
+                    show::result(&format!("{}\n", path.display()));
+                }
             }
             let cost = match receipt.cost {
                 Some(cost) => format!("charged {cost}"),
@@ -76,7 +90,8 @@ pub(crate) async fn run(ask: &Ask) -> Result<Ended> {
             show::note(&format!("{} made {}, {cost}", receipt.offer, described(&images)));
         }
     }
-    Ok(if receipt.failures.is_empty() { Ended::Done } else { Ended::Partly })
+    let whole = images.len() == count && saved.iter().all(Result::is_ok);
+    Ok(if whole { Ended::Done } else { Ended::Partly })
 }
 
 /// Ctrl-C asks the job to stop and report its handle; a second one stops at once, and leaves no file
@@ -113,12 +128,11 @@ async fn signal() -> bool {
 /// The exit code of a program that was interrupted.
 pub(crate) const INTERRUPTED: u8 = 130;
 
-/// Whether an error says that the caller interrupted the job.
-pub(crate) fn was_interrupted(err: &Error) -> bool {
-    err.message().starts_with("cancelled")
-}
-
-fn file(image: &Image, path: &Option<PathBuf>) -> Value {
+fn file(image: &Image, place: &io::Result<Saved>) -> Value {
+    let path = match place {
+        Ok(Saved::File(path)) => Some(path),
+        Ok(Saved::Stdout) | Err(_) => None,
+    };
     let facts = ImageFacts::of(&image.bytes).ok();
     let mut file = json!({
         "path": path,

@@ -16,7 +16,7 @@ use repaint::{Error, ErrorKind, Result};
 use serde_json::json;
 
 use crate::args::{Command, Line};
-use crate::edit::Ended;
+use crate::edit::{Ended, Failed};
 
 fn main() -> ExitCode {
     let line = Line::parse();
@@ -25,33 +25,30 @@ fn main() -> ExitCode {
         Command::Models(models) => models.json,
         Command::Schema { .. } => false,
     };
+    let done = |()| Ended::Done;
     let result = match &line.command {
         Command::Edit(ask) => with_runtime(edit::run(ask)),
-        Command::Explain(ask) => with_runtime(explain::run(ask)).map(|()| Ended::Done),
-        Command::Models(args) => models::run(args).map(|()| Ended::Done),
-        Command::Schema { name } => schema(name).map(|()| Ended::Done),
+        Command::Explain(ask) => with_runtime(async { Ok(explain::run(ask).await.map(done)?) }),
+        Command::Models(args) => models::run(args).map(done).map_err(Failed::from),
+        Command::Schema { name } => schema(name).map(done).map_err(Failed::from),
     };
     match result {
         Ok(Ended::Done) => ExitCode::SUCCESS,
         Ok(Ended::Partly) => ExitCode::FAILURE,
-        Err(err) => {
+        Err(Failed { error, warnings, interrupted }) => {
             if json {
-                show::json(&json!({ "error": err }));
+                show::json(&json!({ "error": error, "warnings": warnings }));
             }
-            show::error(&err);
-            let interrupted = edit::was_interrupted(&err);
-            ExitCode::from(if interrupted {
-                edit::INTERRUPTED
-            } else {
-                show::exit_code(err.kind())
-            })
+            show::error(&error);
+            let code = show::exit_code(error.kind());
+            ExitCode::from(if interrupted { edit::INTERRUPTED } else { code })
         }
     }
 }
 
-fn with_runtime<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+fn with_runtime<T>(work: impl Future<Output = Result<T, Failed>>) -> Result<T, Failed> {
+    // One thread for the network: files are read and pictures worked on beside it.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime =
         runtime.map_err(|err| Error::new(ErrorKind::Unexpected, format!("no runtime: {err}")))?;
     let result = runtime.block_on(work);

@@ -1,6 +1,8 @@
 //! `repaint models`: what can be asked, and what it takes.
 
-use repaint::{Error, ErrorKind, ImageModel, Pixels, Price, Ratios, Registry, Result, Sure};
+use repaint::{
+    Client, Error, ErrorKind, ImageModel, Pixels, Price, Ratios, Registry, Result, Sure,
+};
 use repaint_schema::{Entry, catalogue};
 use serde_json::{Value, json};
 
@@ -15,6 +17,11 @@ pub(crate) fn run(args: &Models) -> Result<()> {
     let wanted = |it: &Entry| {
         args.provider.as_ref().is_none_or(|provider| it.provider == *provider)
             && args.images.is_none_or(|images| it.accepts.images.value.contains(&images))
+    };
+    let client = Client::new()?;
+    let has_key = |it: &Entry| {
+        let provider = registry.get(&it.id).map(|it| it.provider());
+        it.key.is_none() || provider.is_some_and(|it| client.has_key(it))
     };
     let entries: Vec<Entry> = catalogue(&registry).models.into_iter().filter(wanted).collect();
     if args.json {
@@ -35,7 +42,7 @@ pub(crate) fn run(args: &Models) -> Result<()> {
     }
     let rows: Vec<Vec<String>> = entries
         .iter()
-        .filter_map(|entry| registry.get(&entry.id).map(|model| row(model, entry)))
+        .filter_map(|entry| registry.get(&entry.id).map(|model| row(model, entry, has_key(entry))))
         .collect();
     // A narrow terminal goes without the sizes.
     let head = ["offer", "images", "price", "key", "size"];
@@ -49,7 +56,7 @@ pub(crate) fn run(args: &Models) -> Result<()> {
 /// All columns fit into so many characters.
 const WIDE: usize = 96;
 
-fn row(model: &dyn ImageModel, entry: &Entry) -> Vec<String> {
+fn row(model: &dyn ImageModel, entry: &Entry, has_key: bool) -> Vec<String> {
     let accepts = model.capabilities();
     let images = accepts.images.value;
     let star = if accepts.images.sure == Sure::Assumed { "*" } else { "" };
@@ -65,7 +72,7 @@ fn row(model: &dyn ImageModel, entry: &Entry) -> Vec<String> {
         (Pixels::Range { side, .. }, false) => format!("{}-{}", side.min, side.max),
         (Pixels::Range { side, .. }, true) => format!("{}-{} or ratio", side.min, side.max),
     };
-    let key = match (&entry.key, has_key(entry)) {
+    let key = match (&entry.key, has_key) {
         (None, _) => "needs none".to_owned(),
         (Some(_), true) => "found".to_owned(),
         (Some(env), false) => format!("set {env}"),
@@ -84,11 +91,6 @@ fn short(price: &Price) -> String {
         Price::Megapixel { each, .. } => format!("{each}/MP"),
         Price::FirstMegapixel { first, .. } => format!("from {first}"),
     }
-}
-
-fn has_key(entry: &Entry) -> bool {
-    let env = entry.key.as_deref();
-    env.is_none_or(|it| std::env::var(it).is_ok_and(|it| !it.trim().is_empty()))
 }
 
 fn known(registry: &Registry, provider: &str) -> Result<()> {

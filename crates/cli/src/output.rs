@@ -62,13 +62,9 @@ impl Output {
         if !folder.is_dir() {
             return Err(invalid(format!("there is no folder {}: make it first", folder.display())));
         }
-        let reserved = tempfile::Builder::new()
-            .prefix(".repaint-")
-            .suffix(".part")
-            .tempfile_in(folder)
-            .map_err(|err| {
-                invalid(format!("nothing can be written to {}: {err}", folder.display()))
-            })?;
+        let reserved = part(folder).map_err(|err| {
+            invalid(format!("nothing can be written to {}: {err}", folder.display()))
+        })?;
         Ok(Self::Files { path, force: force && wanted.is_some(), reserved })
     }
 
@@ -80,39 +76,62 @@ impl Output {
         }
     }
 
-    /// Writes all pictures, each whole or not at all, and says where they are.
+    /// Writes all pictures, each whole or not at all, and says of each where it is.
     ///
     /// A paid picture is saved whatever happens: if its place is gone, in the folder for temporary
     /// files.
-    pub(crate) fn save(self, images: &[Image]) -> io::Result<Vec<Option<PathBuf>>> {
-        let Self::Files { path, force, reserved } = self else {
-            let mut out = io::stdout().lock();
-            for image in images {
-                out.write_all(&image.bytes)?;
+    pub(crate) fn save(self, images: &[Image]) -> Vec<io::Result<Saved>> {
+        match self {
+            Self::Stdout => {
+                let file = |index| numbered(Path::new(NAME), index);
+                let saved = images.iter().enumerate().map(|(index, image)| {
+                    // Standard output holds one picture; another would spoil it.
+                    let printed =
+                        if index == 0 { print(image) } else { Err(io::Error::other("taken")) };
+                    printed.or_else(|_| rescue(image, &with_extension(&file(index), image)))
+                });
+                saved.collect()
             }
-            out.flush()?;
-            return Ok(vec![None; images.len()]);
-        };
-        let mut reserved = Some(reserved);
-        let mut saved = Vec::new();
-        for (index, image) in images.iter().enumerate() {
-            let wanted = numbered(&with_extension(&path, image), index);
-            let file = match reserved.take() {
-                Some(file) => Ok(file),
-                None => tempfile::Builder::new()
-                    .prefix(".repaint-")
-                    .suffix(".part")
-                    .tempfile_in(folder(&path)),
-            };
-            let written = file.and_then(|file| write(file, image, &wanted, force));
-            let place = match written {
-                Ok(place) => place,
-                Err(_) => rescue(image, &wanted)?,
-            };
-            saved.push(Some(place));
+            Self::Files { path, force, reserved } => {
+                let mut reserved = Some(reserved);
+                let saved = images.iter().enumerate().map(|(index, image)| {
+                    let wanted = numbered(&with_extension(&path, image), index);
+                    // Leave to overwrite was given for the very name, and for no other.
+                    let force = force && wanted == path;
+                    let file = reserved.take().map_or_else(|| part(folder(&path)), Ok);
+                    let written = file.and_then(|file| write(file, image, &wanted, force));
+                    written.map(Saved::File).or_else(|_| rescue(image, &wanted))
+                });
+                saved.collect()
+            }
         }
-        Ok(saved)
     }
+}
+
+/// Where a picture is.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Saved {
+    Stdout,
+    File(PathBuf),
+}
+
+/// A file that is to become a picture; with the rights of any new file, not only for its owner.
+fn part(folder: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".repaint-").suffix(".part");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder)
+}
+
+fn print(image: &Image) -> io::Result<Saved> {
+    let mut out = io::stdout().lock();
+    out.write_all(&image.bytes)?;
+    out.flush()?;
+    Ok(Saved::Stdout)
 }
 
 /// Fills the file and gives it its name; a name that was taken meanwhile gets a number.
@@ -124,7 +143,6 @@ fn write(
 ) -> io::Result<PathBuf> {
     file.write_all(&image.bytes)?;
     file.as_file().sync_all()?;
-    readable(file.path());
     if force {
         file.persist(wanted).map_err(|err| err.error)?;
         return Ok(wanted.to_path_buf());
@@ -140,22 +158,13 @@ fn write(
     Err(io::Error::other("no name is free"))
 }
 
-/// A temporary file is for its owner only; a picture has the rights of any new file.
-fn readable(path: &Path) {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let _ = fs::set_permissions(path, fs::Permissions::from_mode(0o644));
-    }
-    let _ = path;
-}
-
-fn rescue(image: &Image, wanted: &Path) -> io::Result<PathBuf> {
+fn rescue(image: &Image, wanted: &Path) -> io::Result<Saved> {
     let name = wanted.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let mut file = tempfile::Builder::new().prefix("repaint-").suffix(&name).tempfile()?;
+    let mut file =
+        tempfile::Builder::new().prefix("repaint-").suffix(&format!("-{name}")).tempfile()?;
     file.write_all(&image.bytes)?;
     let (_, path) = file.keep().map_err(|err| err.error)?;
-    Ok(path)
+    Ok(Saved::File(path))
 }
 
 fn folder(path: &Path) -> &Path {
@@ -251,8 +260,8 @@ mod tests {
         let place = Output::reserve(Some(&wanted), false, 1, None).unwrap();
         fs::write(&wanted, "somebody else's").unwrap();
         let image = Image::new(PNG.into());
-        let saved = place.save(&[image.clone(), image]).unwrap();
-        let names = ["a-2.png", "a-2-2.png"].map(|it| Some(folder.path().join(it)));
+        let saved: Vec<Saved> = place.save(&[image.clone(), image]).into_iter().flatten().collect();
+        let names = ["a-2.png", "a-2-2.png"].map(|it| Saved::File(folder.path().join(it)));
         assert_eq!(saved, names);
         assert_eq!(fs::read(&wanted).unwrap(), b"somebody else's");
     }
@@ -264,9 +273,26 @@ mod tests {
         fs::create_dir(&gone).unwrap();
         let place = Output::reserve(Some(&gone.join("a.png")), false, 1, None).unwrap();
         fs::remove_dir_all(&gone).unwrap();
-        let saved = place.save(&[Image::new(PNG.into())]).unwrap();
-        let saved = saved[0].as_ref().unwrap();
+        let saved = place.save(&[Image::new(PNG.into())]);
+        let Ok(Saved::File(saved)) = &saved[0] else { panic!("{saved:?}") };
         assert_eq!(fs::read(saved).unwrap(), PNG);
         fs::remove_file(saved).unwrap();
+    }
+
+    #[test]
+    fn leave_to_overwrite_is_for_the_very_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let (named, other) = (folder.path().join("a.jpg"), folder.path().join("a.png"));
+        fs::write(&named, "mine").unwrap();
+        fs::write(&other, "mine too").unwrap();
+        let place = Output::reserve(Some(&named), true, 1, None).unwrap();
+        let saved = place.save(&[Image::new(PNG.into())]);
+        assert!(
+            matches!(&saved[0], Ok(Saved::File(path)) if *path == folder.path().join("a-2.png"))
+        );
+        assert_eq!(fs::read(&other).unwrap(), b"mine too");
+        let place = Output::reserve(Some(&other), true, 1, None).unwrap();
+        place.save(&[Image::new(PNG.into())]);
+        assert_eq!(fs::read(&other).unwrap(), PNG);
     }
 }

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use anstyle::{AnsiColor, Style};
-use repaint::{Error, ErrorKind, Warning};
+use repaint::{Error, ErrorKind, Handle, Warning, quotable};
 use serde::Serialize;
 
 pub(crate) const BOLD: Style = Style::new().bold();
@@ -46,13 +46,7 @@ pub(crate) fn error(err: &Error) {
     note(&format!("{RED}error:{RED:#} {}", lines.collect::<Vec<_>>().join("\n")));
     let data = err.data();
     if let Some(handle) = &data.resume {
-        note(&format!("the job is {} at {}", handle.id, handle.provider));
-        if let Some(poll) = &handle.poll {
-            note(&format!("ask for it at {poll}"));
-        }
-        for picture in &handle.pictures {
-            note(&format!("its picture is at {picture} (usually for minutes only)"));
-        }
+        self::handle(handle);
     }
     if let Some(cost) = data.cost {
         note(&format!("the provider says that it charged {cost}"));
@@ -62,6 +56,22 @@ pub(crate) fn error(err: &Error) {
     {
         note(&format!("the provider's id of the request is {id}"));
     }
+}
+
+/// How to pick up a job. A provider's words do not steer the terminal.
+pub(crate) fn handle(handle: &Handle) {
+    let Handle { provider, id, poll, pictures } = handle;
+    note(&format!("the job is {} at {provider}", quotable(id)));
+    if let Some(poll) = poll {
+        note(&format!("ask for it at {}", plain(poll)));
+    }
+    for picture in pictures {
+        note(&format!("its picture is at {} (usually for minutes only)", plain(picture)));
+    }
+}
+
+fn plain(text: &str) -> String {
+    text.chars().filter(|it| !it.is_control()).collect()
 }
 
 /// The exit code of a kind of error; documented in the help.

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use repaint_core::{Error, ErrorKind, ImageFacts, ImageInput, MediaType};
 
-/// How an input image of a test travels.
+/// The ways in which input images travel that are tried of every offer.
 pub(crate) const KINDS: [&str; 3] = ["url", "data", "file"];
 
-/// The `index`th input image of a test, as `url`, `data` or `file`; of the wanted size and kind.
+/// The `index`th input image of a test, as `url`, `data`, `bytes` or `file`; of the wanted size and kind.
 ///
 /// A file is said to be one and is not written: its bytes are those of [`file_bytes`].
 pub fn picture(kind: &str, index: usize, side: u32, media_type: MediaType) -> ImageInput {
@@ -21,13 +21,14 @@ pub fn picture(kind: &str, index: usize, side: u32, media_type: MediaType) -> Im
             let base64 = base64_simd::STANDARD.encode_to_string(bytes());
             ImageInput::data_uri(&format!("data:{};base64,{base64}", media_type.name()))
         }
+        "bytes" => ImageInput::bytes(bytes()),
         "file" => ImageFacts::of(&bytes())
             .map(|facts| {
                 ImageInput::file(format!("{index}-{side}.{}", facts.media_type.extension()))
                     .inspected(facts)
             })
             .map_err(|why| Error::new(ErrorKind::InvalidRequest, why)),
-        other => panic!("an image is one of {KINDS:?}, not {other}"),
+        other => panic!("an image is url, data, bytes or file, not {other}"),
     };
     made.unwrap_or_else(|err| panic!("the fixture is wrong: {err}"))
 }
