@@ -68,24 +68,18 @@ async fn two_images_for_a_model_of_one_are_refused_before_any_call() {
     }
 }
 
-/// Row 2. A fact that somebody got wrong costs an error, and never an image.
-#[tokio::test]
-async fn an_overlay_that_promises_too_much_loses_no_image() {
+/// Row 2. A fact that somebody got wrong is refused where it is read: no image can be lost by it.
+#[test]
+fn an_overlay_that_promises_too_much_is_not_taken() {
     for (offer, promised) in [("together/kontext-pro", 2), ("bfl/flux2-pro", 9)] {
         let overlay = json!({ "offers": { offer: { "accepts": { "images": {
             "value": { "min": 0, "max": promised },
             "sure": "observed", "source": "a guess", "date": "2026-11-20"
         } } } } });
         let overlay: Overlay = serde_json::from_value(overlay).expect("an overlay");
-        let registry = linked().with_overlay(&overlay).expect("it fits");
-        // Small enough for the budget of pixels of the one that has one.
-        let images = (1..=promised).map(|it| picture("data", it, 256, MediaType::Png)).collect();
-        let network = Script::default();
-        let job = job(offer, ImageRequest { images, ..edit() });
-        let err = scripted(&network).run(&registry, job).await.expect_err(offer);
-        assert_eq!(err.kind(), ErrorKind::Unexpected);
-        assert!(err.message().contains(&format!("input image {promised}")), "{err}");
-        assert!(network.asked().is_empty());
+        let err = linked().with_overlay(&overlay).expect_err(offer);
+        assert_eq!(err.kind(), ErrorKind::InvalidRequest);
+        assert!(err.message().contains("`images`, but its body has no field"), "{err}");
     }
 }
 
@@ -264,13 +258,20 @@ async fn the_witness_of_one_offer_is_no_witness_for_another() {
 /// Row 17. What a provider leaves out is told, even where it says nothing of it.
 #[tokio::test]
 async fn a_picture_that_did_not_come_is_told() {
-    let one = json!([{ "url": "https://example.com/1.png" }, { "text": "I made only one" }]);
-    let network = Script::new([reply(200, &json!({ "data": one }))]);
+    let one = json!({ "url": "https://example.com/1.png" });
     let wanted = ImageRequest { count: 2, ..edit() };
-    let outcome = run(&network, job("together/flux2-pro", wanted)).await.expect("one picture");
-    let [warning] = outcome.receipt.warnings.as_slice() else { panic!("{:?}", outcome.receipt) };
+    let told = async |data: serde_json::Value| {
+        let network = Script::new([reply(200, &json!({ "data": data }))]);
+        let outcome = run(&network, job("together/flux2-pro", wanted.clone())).await;
+        outcome.expect("one picture").receipt
+    };
+    let receipt = told(json!([one])).await;
+    let [warning] = receipt.warnings.as_slice() else { panic!("{receipt:?}") };
     assert_eq!(warning.field.as_deref(), Some("count"));
     assert!(warning.message.contains("1 picture, not 2"), "{warning:?}");
+    let receipt = told(json!([one, { "text": "I made only one" }])).await;
+    let [failure] = receipt.failures.as_slice() else { panic!("{receipt:?}") };
+    assert!(failure.message().contains("no picture in it"), "{failure}");
 }
 
 /// Row 30. A provider that is reached by https names no other kind of place.
