@@ -75,6 +75,37 @@ fn an_overlay_that_names_nothing_is_an_error_that_says_what_there_is() {
     }
 }
 
+/// What the body has no field for would be dropped, and what leaves nothing would be divided by.
+#[test]
+fn an_overlay_that_cannot_be_is_not_taken() {
+    for (offer, name, value, needle) in [
+        ("bfl/flux2-pro", "negative_prompt", json!(true), "no field"),
+        ("bfl/flux2-pro", "count", json!({ "min": 1, "max": 4 }), "no field"),
+        ("bfl/flux2-pro", "ratios", json!({ "listed": ["16:9"] }), "no field"),
+        ("together/gemini-3-pro-image", "seed", json!({ "min": 0, "max": 9 }), "no field"),
+        ("together/flux2-pro", "mask", json!(true), "no field"),
+        ("together/flux2-pro", "images", json!({ "min": 3, "max": 2 }), "leave nothing"),
+        ("together/flux2-pro", "count", json!({ "min": 0, "max": 0 }), "leave nothing"),
+        (
+            "together/flux2-pro",
+            "pixels",
+            json!({ "range": { "side": { "min": 64, "max": 128 }, "step": 0, "area": { "min": 1, "max": 99999 } } }),
+            "leave nothing",
+        ),
+        (
+            "together/flux2-pro",
+            "pixels",
+            json!({ "range": { "side": { "min": 1024, "max": 2048 }, "step": 8, "area": { "min": 1, "max": 1000 } } }),
+            "leave nothing",
+        ),
+    ] {
+        let overlay = json!({ "offers": { offer: { "accepts": { name: fact(value) } } } });
+        let overlay: Overlay = serde_json::from_value(overlay).expect("an overlay");
+        let err = Registry::linked().expect("linked").with_overlay(&overlay).expect_err(name);
+        assert!(err.message().contains(needle), "{offer} {name}: {err}");
+    }
+}
+
 #[test]
 fn an_offer_is_announced_before_its_end_and_refused_after() {
     let end = json!({ "date": "2026-12-31", "successor": "gemini-3-pro-image" });

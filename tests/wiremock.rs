@@ -186,6 +186,43 @@ async fn what_is_paid_and_of_no_known_kind_is_kept() {
     assert_eq!(outcome.receipt.warnings.len(), 1);
 }
 
+/// A short key, as gateways have it, is a part of many words.
+#[tokio::test]
+async fn a_key_that_is_a_word_of_the_answer_does_not_change_it() {
+    for key in ["data", "url", "http", "test"] {
+        let server = MockServer::start().await;
+        serve(&server, "/test.png", picture_answer(7)).await;
+        let url = format!("{}/test.png", server.uri());
+        serve_orders(&server, json(200, json!({ "data": [{ "url": url }] }))).await;
+        let base = server.uri().parse().expect("an address");
+        let client = Client::builder().without_environment().key("together", key);
+        let client = client.base("together", base).build().expect("a client");
+        let outcome = run(&client, "together/flux2-pro", edit()).await.expect(key);
+        assert_eq!(outcome.images[0].bytes, png(64, 64, 7));
+    }
+}
+
+#[tokio::test]
+async fn a_picture_in_the_place_of_an_address_is_kept() {
+    let server = MockServer::start().await;
+    let picture = padded(1, 5000);
+    let url = format!("data:image/png;base64,{}", base64(&picture));
+    let outcome = together(&server, json(200, json!({ "data": [{ "url": url }] }))).await;
+    assert_eq!(outcome.expect("a picture").images[0].bytes, picture);
+}
+
+#[tokio::test]
+async fn a_broken_picture_does_not_take_the_others_with_it() {
+    let server = MockServer::start().await;
+    let picture = padded(1, 5000);
+    let broken = format!("{}!", base64(&picture));
+    let data = json!([{ "b64_json": base64(&picture) }, { "b64_json": broken }]);
+    let outcome = together(&server, json(200, json!({ "data": data }))).await.expect("one of two");
+    assert_eq!(outcome.images.len(), 1);
+    assert_eq!(outcome.images[0].bytes, picture);
+    assert_eq!(outcome.receipt.failures.len(), 1);
+}
+
 /// Row 17, within one call: what came is kept, what is lost is told.
 #[tokio::test]
 async fn one_lost_picture_of_two_leaves_the_other() {

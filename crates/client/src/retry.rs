@@ -63,6 +63,14 @@ mod tests {
     }
 
     #[test]
+    fn no_pause_is_too_short_to_be_one() {
+        let told = Some(Duration::ZERO);
+        assert!(
+            (0..100).all(|_| LEAST <= Budget::new().again(Phase::Poll, told).expect("polls go on"))
+        );
+    }
+
+    #[test]
     fn pauses_grow_and_stay_bounded() {
         let mut budget = Budget::new();
         for failure in 0..12 {

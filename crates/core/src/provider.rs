@@ -177,6 +177,9 @@ impl Endpoint {
     ///
     /// The base's own origin is trusted; other hosts only over https and by the provider's list.
     pub fn trusts(&self, base: &Url, url: &Url) -> bool {
+        if !url.username().is_empty() || url.password().is_some() {
+            return false;
+        }
         if base.origin() == url.origin() {
             return true;
         }
@@ -188,7 +191,6 @@ impl Endpoint {
         let of_provider = |url: &Url| {
             url.scheme() == "https"
                 && url.port_or_known_default() == Some(443)
-                && url.username().is_empty()
                 && url.host_str().is_some_and(listed)
         };
         // A base of somebody else's trusts nothing but itself: the provider does not know its jobs.

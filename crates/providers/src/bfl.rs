@@ -183,6 +183,39 @@ mod tests {
     }
 
     #[test]
+    fn the_key_goes_only_to_hosts_of_the_provider() {
+        let endpoint = BFL.endpoint.as_ref().expect("hosted");
+        let trusts = |base: &str, url: &str| {
+            endpoint.trusts(&base.parse().expect("a base"), &url.parse().expect("an address"))
+        };
+        for base in ["https://api.bfl.ai/v1", "https://api.eu.bfl.ai/v1"] {
+            for own in [
+                "https://api.eu2.bfl.ai/v1/get_result?id=1",
+                "https://bfl.ai/x",
+                "https://API.BFL.AI/x",
+            ] {
+                assert!(trusts(base, own), "{base} {own}");
+            }
+            for strange in [
+                "http://api.bfl.ai/x",
+                "https://evilbfl.ai/x",
+                "https://bfl.ai.example.com/x",
+                "https://bfl.ai@example.com/x",
+                "https://user@api.bfl.ai/x",
+                "https://api.bfl.ai:8443/x",
+                "https://example.com/?bfl.ai",
+            ] {
+                assert!(!trusts(base, strange), "{base} {strange}");
+            }
+        }
+        let gateway = "http://127.0.0.1:9000/v1";
+        assert!(trusts(gateway, "http://127.0.0.1:9000/poll"));
+        for strange in ["https://api.bfl.ai/x", "http://127.0.0.1:9001/poll"] {
+            assert!(!trusts(gateway, strange), "{strange}");
+        }
+    }
+
+    #[test]
     fn known_and_unknown_statuses_are_polled_on() {
         for word in ["Pending", "Reasoning", "Generating", "Paused", ""] {
             assert!(matches!(status(word), Ok(Step::Call { .. })), "{word}");
