@@ -12,6 +12,7 @@ use image::{
     ColorType, DynamicImage, GenericImageView, ImageDecoder, ImageEncoder, ImageFormat, Limits,
     Rgb, RgbImage, Rgba, RgbaImage,
 };
+use repaint_core::ImageFacts;
 
 /// A picture of 8 bits a channel, upright, rows from the top.
 #[derive(Clone, Debug, PartialEq)]
@@ -167,14 +168,12 @@ fn opened<'a>(
     bytes: &'a [u8],
     notes: &mut Vec<String>,
 ) -> Result<(&'static str, Box<dyn ImageDecoder + 'a>), String> {
+    // Where picture data is missing, a decoder may fill in grey and be content.
+    ImageFacts::of(bytes).map_err(|why| format!("it {why}"))?;
     let file = Cursor::new(bytes);
     let first = || "animated: only its first frame is painted".to_owned();
     match image::guess_format(bytes) {
         Ok(ImageFormat::Jpeg) => {
-            // Where picture data is missing, the decoder fills in grey and is content.
-            if !has_end(bytes) {
-                return Err(TRUNCATED_JPEG.to_owned());
-            }
             let decoder = JpegDecoder::new(file).map_err(|it| explained("JPEG", it))?;
             Ok(("JPEG", Box::new(decoder)))
         }
@@ -189,10 +188,6 @@ fn opened<'a>(
             Ok(("PNG", Box::new(decoder)))
         }
         Ok(ImageFormat::WebP) => {
-            let claimed = bytes.get(4..8).and_then(|it| it.try_into().ok()).map(u32::from_le_bytes);
-            if claimed.is_none_or(|it| it as usize > bytes.len() - 8) {
-                return Err("truncated WebP: the file is shorter than its header says".to_owned());
-            }
             let decoder = WebPDecoder::new(file).map_err(|it| explained("WebP", it))?;
             if decoder.has_animation() {
                 notes.push(first());
@@ -217,26 +212,6 @@ fn profile(decoder: &mut dyn ImageDecoder, notes: &mut Vec<String>) -> Option<Ve
         _ => notes.push("its colour profile is not one for RGB and is dropped".to_owned()),
     }
     None
-}
-
-/// Whether a JPEG's picture data is closed. A preview in the header may be closed too, so the
-/// header is stepped over.
-fn has_end(bytes: &[u8]) -> bool {
-    let mut at = 2;
-    while let Some(&[0xFF, marker, high, low]) = bytes.get(at..at + 4) {
-        if marker == START_OF_SCAN {
-            break;
-        }
-        // Bytes of filling, and markers that carry no length.
-        let alone = matches!(marker, 0x01 | 0xD0..=0xD8 | 0xFF);
-        at += match (marker, alone) {
-            (0xFF, _) => 1,
-            (_, true) => 2,
-            (_, false) => 2 + usize::from(u16::from_be_bytes([high, low])),
-        };
-    }
-    let data = bytes.get(at..).unwrap_or_default();
-    data.windows(2).any(|it| it == END_OF_IMAGE)
 }
 
 fn explained(name: &str, error: ImageError) -> String {
@@ -361,11 +336,6 @@ const JPEG_QUALITY: u8 = 92;
 /// The colour of bare paper.
 const PAPER: [u8; 3] = [253, 251, 246];
 
-const TRUNCATED_JPEG: &str = "truncated JPEG: the file ends before its picture does";
-
-const START_OF_SCAN: u8 = 0xDA;
-const END_OF_IMAGE: [u8; 2] = [0xFF, 0xD9];
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -388,7 +358,7 @@ mod tests {
     fn turned(jpeg: &[u8], orientation: u8) -> Vec<u8> {
         let mut exif = b"Exif\0\0MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0".to_vec();
         exif.extend([orientation, 0, 0, 0, 0, 0, 0]);
-        exif.extend(END_OF_IMAGE);
+        exif.extend([0xFF, 0xD9]);
         let length = (exif.len() as u16 + 2).to_be_bytes();
         [&jpeg[..2], &[0xFF, 0xE1], &length, &exif, &jpeg[2..]].concat()
     }
@@ -462,12 +432,12 @@ mod tests {
 
     #[test]
     fn a_truncated_file_is_named() {
-        for (format, name) in [(Format::Jpeg, "JPEG"), (Format::Png, "PNG"), (Format::Webp, "WebP")]
+        for (format, name) in [(Format::Jpeg, "jpeg"), (Format::Png, "png"), (Format::Webp, "webp")]
         {
             let whole = turned_if_jpeg(file(&picture(40, 40), format), format);
             for length in [whole.len() / 2, whole.len() * 9 / 10] {
                 let error = Picture::decode(&whole[..length], MEGA).unwrap_err();
-                assert!(error.starts_with(&format!("truncated {name}: ")), "{error}");
+                assert!(error.contains(&format!("image/{name} but is cut short")), "{error}");
             }
         }
     }
