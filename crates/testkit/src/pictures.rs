@@ -9,7 +9,7 @@ pub(crate) const KINDS: [&str; 3] = ["url", "data", "file"];
 
 /// The `index`th input image of a test, as `url`, `data`, `bytes` or `file`; of the wanted size and kind.
 ///
-/// A file is said to be one and is not written: its bytes are those of [`file_bytes`].
+/// A file is said to be one and is not written: its bytes follow from its name.
 pub fn picture(kind: &str, index: usize, side: u32, media_type: MediaType) -> ImageInput {
     let bytes = || match media_type {
         MediaType::Jpeg => jpeg(side, index),
