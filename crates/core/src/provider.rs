@@ -1,7 +1,7 @@
 //! A place that hosts models: configuration and a pure state machine over its replies.
 
 use std::fmt::{self, Debug};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -228,12 +228,18 @@ impl Reply {
         self.headers.iter().find(|(it, _)| it == name).map(|(_, value)| value.as_str())
     }
 
-    /// Seconds to wait, from `retry-after`, `retry-after-ms` or `x-ratelimit-reset`.
+    /// Seconds to wait, from `retry-after-ms`, `retry-after` (seconds or a date) or
+    /// `x-ratelimit-reset`.
     pub fn retry_after(&self) -> Option<u64> {
+        let until = |date: &str| {
+            let date = httpdate::parse_http_date(date).ok()?;
+            Some(date.duration_since(SystemTime::now()).unwrap_or_default().as_secs_f64())
+        };
         let number = |name: &str| self.header(name)?.trim().parse::<f64>().ok();
         let seconds = number("retry-after-ms")
             .map(|it| it / 1e3)
             .or_else(|| number("retry-after"))
+            .or_else(|| until(self.header("retry-after")?))
             .or_else(|| number("x-ratelimit-reset"))?;
         (0.0..1e7).contains(&seconds).then(|| seconds.ceil() as u64)
     }
@@ -371,6 +377,21 @@ impl<'de> Deserialize<'de> for Payload {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_pause_is_read_in_every_form() {
+        let told = |name: &str, value: &str| {
+            let headers = vec![(name.to_owned(), value.to_owned())];
+            Reply { headers, ..Reply::default() }.retry_after()
+        };
+        assert_eq!(told("retry-after", "7"), Some(7));
+        assert_eq!(told("retry-after-ms", "1500"), Some(2));
+        assert_eq!(told("x-ratelimit-reset", "0.4"), Some(1));
+        assert_eq!(told("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT"), Some(0));
+        for odd in ["", "soon", "-1", "NaN", "1e30"] {
+            assert_eq!(told("retry-after", odd), None, "{odd}");
+        }
+    }
 
     #[test]
     fn words_are_found_in_every_form_of_error() {
