@@ -44,6 +44,7 @@ const PAINTS: Capabilities = Capabilities {
         }),
         OURS,
     ),
+    count: documented(between(1, 1), OURS),
     seed: documented(Some(between(0, u64::MAX >> 11)), OURS),
     output_formats: documented(
         List(&[OutputFormat::Png, OutputFormat::Jpeg, OutputFormat::Webp]),

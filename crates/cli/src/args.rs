@@ -31,6 +31,9 @@ pub(crate) enum Command {
         /// An offer (`together/flux2-pro`), a model at one provider, or job, receipt, plan, error,
         /// capabilities, catalog, overlay, handle
         name: String,
+        /// Print JSON, as it always is
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -155,7 +158,7 @@ replace the addresses, with or without /v1.
 
 Exit codes:
   0  done                        6  moderated
-  1  the picture was not saved   7  exhausted: wait, or pay
+  1  a picture is missing        7  exhausted: wait, or pay
   2  the command line is wrong   8  unavailable: try again later; nothing was bought
   3  refused, nothing was sent   9  outcome unknown: look before you try again
   4  the request is invalid     10  expired
@@ -168,7 +171,7 @@ Start without a key:
 const EDIT: &str = "\
 Examples:
   repaint edit cat.png -p \"Transform this into a watercolor painting\" -m local/watercolor
-  repaint edit car.jpg -p \"Replace the color of the car to blue\" -m flux2-pro --max-cost 0.10
+  repaint edit car.jpg -p \"Replace the color of the car to blue\" -m flux2-pro --max-cost 0.20
   repaint edit person.jpg cat.jpg -p \"The person from image 1 is petting the cat from image 2\"
   repaint edit photo.jpg -p \"make it night\" -m kontext-pro --ratio 16:9 --seed 7 --json
   repaint draw -p \"A red fox in snow\" -m flux2-dev --size 1024x768 -n 2 -o fox.jpg

@@ -15,8 +15,10 @@ use crate::{ask, show};
 pub(crate) enum Ended {
     /// Every picture that was asked for is saved.
     Done,
-    /// Some pictures were made and did not come back, or one could not be saved.
+    /// Fewer pictures came than were asked for, or one is no picture or could not be saved.
     Partly,
+    /// No model would take what was to be explained.
+    Nobody,
 }
 
 /// Why there is no picture, with the warnings that came before.
@@ -80,6 +82,13 @@ pub(crate) async fn run(ask: &Ask) -> Result<Ended, Failed> {
             for place in saved.iter().flatten() {
                 if let Saved::File(path) = place {
                     show::result(&format!("{}\n", path.display()));
+                    let named =
+                        ask.output.as_deref().filter(|it| it.extension() != path.extension());
+                    if let Some(named) = named.filter(|it| it.extension().is_some()) {
+                        let message =
+                            "the name follows what the bytes are; --format asks for another";
+                        show::note(&format!("not {}: {message}", named.display()));
+                    }
                 }
             }
             let cost = match receipt.cost {
@@ -90,7 +99,8 @@ pub(crate) async fn run(ask: &Ask) -> Result<Ended, Failed> {
             show::note(&format!("{} made {}, {cost}", receipt.offer, described(&images)));
         }
     }
-    let whole = images.len() == count && saved.iter().all(Result::is_ok);
+    let pictures = images.iter().filter(|it| it.media_type.is_some()).count();
+    let whole = pictures == count && saved.iter().all(Result::is_ok);
     Ok(if whole { Ended::Done } else { Ended::Partly })
 }
 

@@ -1,15 +1,14 @@
 //! `repaint explain`: who would take a request, what would be sent, and why all others would not.
 
-use repaint::{
-    Candidate, Client, Date, Error, ErrorKind, OfferRefusals, Preview, RefusalCode, Result, Terms,
-};
+use repaint::{Candidate, Client, Date, Error, ErrorKind, OfferRefusals, Preview, Result, Terms};
 use serde_json::{Value, json};
 
 use crate::args::Ask;
 use crate::show::{BOLD, DIM};
 use crate::{ask, show};
 
-pub(crate) async fn run(ask: &Ask) -> Result<()> {
+/// Whether anybody would take it.
+pub(crate) async fn run(ask: &Ask) -> Result<bool> {
     let registry = ask::registry(ask.capabilities.as_deref())?;
     let mut job = ask::job(ask)?;
     let client = Client::new()?;
@@ -38,7 +37,7 @@ pub(crate) async fn run(ask: &Ask) -> Result<()> {
             "alternatives": plan.candidates.iter().skip(1).collect::<Vec<_>>(),
             "refusals": plan.refusals,
         }));
-        return Ok(());
+        return Ok(chosen.is_some());
     }
     let mut text = String::new();
     match (chosen, &call) {
@@ -68,7 +67,7 @@ pub(crate) async fn run(ask: &Ask) -> Result<()> {
         show::warning(warning);
     }
     show::result(&text);
-    Ok(())
+    Ok(chosen.is_some())
 }
 
 fn would(chosen: &Candidate, call: &Preview) -> Result<String> {
@@ -101,16 +100,9 @@ fn would(chosen: &Candidate, call: &Preview) -> Result<String> {
     Ok(text)
 }
 
+/// Whether it was asked matters less than what in the request speaks against it.
 fn refusals(refused: &[&OfferRefusals]) -> String {
-    let rows: Vec<Vec<String>> = refused
-        .iter()
-        .map(|OfferRefusals { offer, reasons }| {
-            // Whether it was asked matters less than what in the request speaks against it.
-            let idle = [RefusalCode::NotAsked, RefusalCode::NoKey];
-            let about = reasons.iter().filter(|it| !idle.contains(&it.code));
-            let reasons: Vec<String> = about.map(ToString::to_string).collect();
-            vec![offer.clone(), reasons.join("; it ")]
-        })
-        .collect();
+    let rows: Vec<Vec<String>> =
+        refused.iter().map(|it| vec![it.offer.clone(), it.said()]).collect();
     show::table(&rows, &["not", "since it"])
 }

@@ -23,18 +23,20 @@ fn main() -> ExitCode {
     let json = match &line.command {
         Command::Edit(ask) | Command::Explain(ask) => ask.json,
         Command::Models(models) => models.json,
-        Command::Schema { .. } => false,
+        Command::Schema { .. } => true,
     };
     let done = |()| Ended::Done;
+    let would = |taken| if taken { Ended::Done } else { Ended::Nobody };
     let result = match &line.command {
         Command::Edit(ask) => with_runtime(edit::run(ask)),
-        Command::Explain(ask) => with_runtime(async { Ok(explain::run(ask).await.map(done)?) }),
+        Command::Explain(ask) => with_runtime(async { Ok(explain::run(ask).await.map(would)?) }),
         Command::Models(args) => models::run(args).map(done).map_err(Failed::from),
-        Command::Schema { name } => schema(name).map(done).map_err(Failed::from),
+        Command::Schema { name, json: _ } => schema(name).map(done).map_err(Failed::from),
     };
     match result {
         Ok(Ended::Done) => ExitCode::SUCCESS,
         Ok(Ended::Partly) => ExitCode::FAILURE,
+        Ok(Ended::Nobody) => ExitCode::from(show::exit_code(ErrorKind::Refused)),
         Err(Failed { error, warnings, interrupted }) => {
             if json {
                 show::json(&json!({ "error": error, "warnings": warnings }));

@@ -44,6 +44,12 @@ impl Output {
         }
         let path = wanted.map_or_else(|| named_after(first), Path::to_path_buf);
         let name = path.display();
+        let text = path.as_os_str().to_string_lossy();
+        if text.ends_with(std::path::MAIN_SEPARATOR) && !path.is_dir() {
+            return Err(invalid(format!(
+                "there is no folder {name}: make it first, and name a file in it"
+            )));
+        }
         if path.is_dir() {
             return Err(invalid(format!(
                 "{name} is a folder; name a file in it, such as {}",
@@ -55,7 +61,7 @@ impl Output {
         }
         if wanted.is_some() && !force && path.symlink_metadata().is_ok() {
             return Err(invalid(format!(
-                "{name} is there already: name another file, or allow --force"
+                "{name} is there already: name another file, or use --force"
             )));
         }
         let folder = folder(&path);
@@ -63,7 +69,9 @@ impl Output {
             return Err(invalid(format!("there is no folder {}: make it first", folder.display())));
         }
         let reserved = part(folder).map_err(|err| {
-            invalid(format!("nothing can be written to {}: {err}", folder.display()))
+            let why = err.to_string();
+            let why = why.split(" (os error").next().unwrap_or_default().to_lowercase();
+            invalid(format!("nothing can be written to {}: {why}", folder.display()))
         })?;
         Ok(Self::Files { path, force: force && wanted.is_some(), reserved })
     }
@@ -176,7 +184,7 @@ fn folder(path: &Path) -> &Path {
 
 /// The extension follows the bytes: `x.png` with JPEG in it is an `x.jpg`.
 fn with_extension(path: &Path, image: &Image) -> PathBuf {
-    let Some(kind) = image.media_type else { return path.to_path_buf() };
+    let Some(kind) = image.media_type else { return path.with_extension("bin") };
     let extension = path.extension().map(|it| it.to_string_lossy().to_lowercase());
     match extension.as_deref() {
         Some(it) if it == kind.extension() => path.to_path_buf(),

@@ -41,9 +41,12 @@ pub(crate) fn warning(warning: &Warning) {
 }
 
 pub(crate) fn error(err: &Error) {
-    let lines = err.to_string();
-    let lines = lines.lines().map(|it| wrapped(it, line_width()).join("\n"));
-    note(&format!("{RED}error:{RED:#} {}", lines.collect::<Vec<_>>().join("\n")));
+    let offer = err.data().offer.as_deref().filter(|it| !err.message().contains(*it));
+    let offer = offer.map_or_else(String::new, |it| format!("{it}: "));
+    let lines = format!("error: {offer}{err}");
+    let lines = lines.lines().map(|it| wrapped(it, width_of(&io::stderr())).join("\n"));
+    let text = lines.collect::<Vec<_>>().join("\n");
+    note(&text.replacen("error:", &format!("{RED}error:{RED:#}"), 1));
     let data = err.data();
     if let Some(handle) = &data.resume {
         self::handle(handle);
@@ -91,7 +94,11 @@ pub(crate) fn exit_code(kind: ErrorKind) -> u8 {
 
 /// How wide a line may be: that of the terminal; where there is none, nothing is broken.
 pub(crate) fn line_width() -> usize {
-    let terminal = if io::stdout().is_terminal() { terminal_size::terminal_size() } else { None };
+    width_of(&io::stdout())
+}
+
+fn width_of(stream: &impl IsTerminal) -> usize {
+    let terminal = if stream.is_terminal() { terminal_size::terminal_size() } else { None };
     terminal.map_or(usize::MAX, |(width, _)| usize::from(width.0))
 }
 

@@ -372,7 +372,14 @@ impl Drive<'_> {
     fn with_what_is_known(&mut self, err: Error) -> Error {
         let made = std::mem::take(&mut self.made);
         let over = matches!(err.kind(), ErrorKind::Moderated);
+        let env = self.endpoint.auth.env;
         err.with(|it| {
+            if it.code == ErrorKind::Denied && !it.message.contains(env) {
+                it.message.push_str(&format!(": look at {env}"));
+            }
+            if let Some(seconds) = it.retry_after_seconds.filter(|it| 0 < *it) {
+                it.message.push_str(&format!("; wait {seconds} s"));
+            }
             it.cost = it.cost.or(made.cost);
             it.request_id = it.request_id.take().or(made.request_id);
             if it.resume.is_none() && !over {

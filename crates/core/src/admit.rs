@@ -103,7 +103,7 @@ pub(crate) fn admit<'a>(
                 takes_negative,
                 "a negative prompt",
                 value.into(),
-                "say it in the prompt, or allow negative_prompt=drop",
+                "say it in the prompt, or allow the adaptation negative_prompt=drop",
             );
         }
     } else if negative_prompt.as_deref().is_some_and(|it| it.trim().is_empty()) {
@@ -134,7 +134,7 @@ pub(crate) fn admit<'a>(
                 output_formats,
                 "an output format",
                 got,
-                "leave it out, or allow output_format=drop",
+                "leave it out, or allow the adaptation output_format=drop",
             );
         } else {
             let names: Vec<&str> = output_formats.value.iter().map(|it| it.name()).collect();
@@ -240,14 +240,16 @@ impl<'a> Desk<'a, '_> {
             &examples,
             &strange.words,
         );
-        let message = if strange.words.is_empty() {
-            format!("does not find {} in the prompt", strange.missing.join(" and "))
-        } else {
-            let words: Vec<String> = strange.words.iter().map(|it| format!("`{it}`")).collect();
-            format!(
-                "understands only words that it knows, in their order, and not {}",
-                words.join(", ")
-            )
+        let words: Vec<String> = strange.words.iter().map(|it| format!("`{it}`")).collect();
+        let message = match (words.join(", "), strange.misplaced) {
+            (none, _) if none.is_empty() => {
+                format!(
+                    "does not find in the prompt what to make ({})",
+                    strange.missing.join(" and ")
+                )
+            }
+            (words, true) => format!("cannot make sense of {words} where it stands in the prompt"),
+            (words, false) => format!("understands only the words that it knows, and not {words}"),
         };
         let examples: Vec<String> = examples.iter().map(|it| format!("\"{it}\"")).collect();
         let fix = format!(
@@ -283,8 +285,8 @@ impl<'a> Desk<'a, '_> {
         for (image, field) in inputs {
             match image.source() {
                 ImageSource::Url(_) => {
-                    self.address(image, field.clone());
-                    unchecked.push(field);
+                    self.address(image, field);
+                    unchecked.push(image.label());
                 }
                 ImageSource::Bytes(_) | ImageSource::File(_) | ImageSource::Base64(_) => {
                     bytes += self.inline(image, &field);
@@ -293,9 +295,8 @@ impl<'a> Desk<'a, '_> {
         }
         if !unchecked.is_empty() {
             let message = format!(
-                "{} {} not been looked at: only the provider fetches an address",
-                unchecked.join(", "),
-                if unchecked.len() == 1 { "has" } else { "have" }
+                "only the provider fetches an address, so kind and size are not checked of {}",
+                unchecked.join(", ")
             );
             self.verdict.warnings.push(Warning::new(
                 WarningCode::Unchecked,
@@ -465,7 +466,7 @@ impl<'a> Desk<'a, '_> {
             Size::Auto | Size::Pixels(_) => Refusal::new(code, "size", pixels, pixels.value, got),
         };
         let fix = match nearest {
-            Some(to) => format!("ask for {to}, or allow size=nearest"),
+            Some(to) => format!("ask for {to}, or allow the adaptation size=nearest"),
             None => "leave the size out".to_owned(),
         };
         let message = match takes_kind {
@@ -508,7 +509,7 @@ impl<'a> Desk<'a, '_> {
                 self.refuse(refusal.saying(message, format!("ask for {}", nearest(got, range))));
             }
             (None, _) => {
-                let fix = format!("leave it out, or allow {field}=drop");
+                let fix = format!("leave it out, or allow the adaptation {field}=drop");
                 self.unsupported(field, limit, field, shown(got), &fix);
             }
         }

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use crate::narrow::Narrowed;
 use crate::{
-    Adaptation, Call, Capabilities, Estimate, ImageInput, ImageRequest, Made, Offer, Outcome,
-    Provider, Receipt, Refusal, Result, Terms, Warning, WarningCode, admit,
+    Adaptation, Call, Capabilities, Estimate, ImageFacts, ImageInput, ImageRequest, Made, Offer,
+    Outcome, Provider, Receipt, Refusal, Result, Size, Terms, Warning, WarningCode, admit,
 };
 
 /// A model that can be called at one place: the contract between models and all the rest.
@@ -149,6 +149,13 @@ impl<'a> Admitted<'a> {
         let generative = self.model.offer().generative;
         let mut all = self.warnings.clone();
         all.extend(warnings);
+        if let Size::Pixels(wanted) = self.request.size {
+            let sizes = images.iter().filter_map(|it| ImageFacts::of(&it.bytes).ok());
+            for other in sizes.map(|it| it.dimensions).filter(|it| *it != wanted) {
+                let message = format!("a picture is {other}, not {wanted} as it was asked for");
+                all.push(Warning::new(WarningCode::Provider, Some("size"), message));
+            }
+        }
         let (got, asked) = (images.len() + failures.len(), self.request.count);
         if got != asked as usize {
             let plural = if got == 1 { "" } else { "s" };

@@ -140,10 +140,19 @@ impl Plan {
         let against: Vec<&OfferRefusals> =
             self.refusals.iter().filter(|it| !not_asked(it) && !it.could()).collect();
         let mut message = match against.as_slice() {
-            [OfferRefusals { offer, reasons }] => format!("{offer} {}", said(reasons)),
+            [only] => format!("{} {}", only.offer, only.said()),
             [] => "no model can take this request as things are".to_owned(),
             many => {
-                let lines = many.iter().map(|it| format!("\n  {} {}", it.offer, said(&it.reasons)));
+                let mut groups: Vec<(String, Vec<&str>)> = Vec::new();
+                for refused in many {
+                    let said = refused.said();
+                    match groups.iter_mut().find(|(it, _)| *it == said) {
+                        Some((_, offers)) => offers.push(&refused.offer),
+                        None => groups.push((said, vec![&refused.offer])),
+                    }
+                }
+                let lines =
+                    groups.iter().map(|(said, offers)| format!("\n  {} {said}", offers.join(", ")));
                 format!("no model can take this request{}", lines.collect::<String>())
             }
         };
@@ -175,17 +184,18 @@ impl Plan {
 }
 
 impl OfferRefusals {
+    /// The reasons that are about the request itself, in words.
+    pub fn said(&self) -> String {
+        let idle = [RefusalCode::NotAsked, RefusalCode::NoKey];
+        let reasons = self.reasons.iter().filter(|it| !idle.contains(&it.code));
+        reasons.map(ToString::to_string).collect::<Vec<_>>().join("; it ")
+    }
+
     /// Whether nothing in the request itself speaks against it.
     pub fn could(&self) -> bool {
         let idle = |it: &Refusal| matches!(it.code, RefusalCode::NotAsked | RefusalCode::NoKey);
         self.reasons.iter().all(idle)
     }
-}
-
-/// The reasons that are about the request itself.
-fn said(reasons: &[Refusal]) -> String {
-    let reasons = reasons.iter().filter(|it| it.code != RefusalCode::NoKey);
-    reasons.map(ToString::to_string).collect::<Vec<_>>().join("; it ")
 }
 
 fn candidate(admitted: &Admitted<'_>, keyed: bool) -> Candidate {

@@ -272,9 +272,8 @@ impl Reply {
     pub fn words(&self) -> String {
         let text = String::from_utf8_lossy(&self.body);
         let message = serde_json::from_slice::<Value>(&self.body).ok().and_then(|body| {
-            let places =
-                [&body["error"]["message"], &body["message"], &body["detail"], &body["error"]];
-            places.into_iter().find_map(|it| match it {
+            let places = ["message", "detail", "error", "status"].map(|it| &body[it]);
+            [&body["error"]["message"]].into_iter().chain(places).find_map(|it| match it {
                 Value::String(words) => Some(words.clone()),
                 Value::Null => None,
                 other => Some(other.to_string()),

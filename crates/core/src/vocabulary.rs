@@ -69,14 +69,15 @@ impl Vocabulary {
         // A word that is known and out of place matters only where all others are known too.
         let known =
             |word: &String| self.slots.iter().any(|it| it.words.iter().any(|it| it.0 == word));
-        if !strange.iter().all(known) {
+        let misplaced = strange.iter().all(known);
+        if !misplaced {
             strange.retain(|it| !known(it));
         }
         strange.truncate(STRANGE);
         if strange.is_empty() && missing.is_empty() {
             Ok(read)
         } else {
-            Err(NotUnderstood { words: strange, missing })
+            Err(NotUnderstood { words: strange, misplaced, missing })
         }
     }
 }
@@ -89,6 +90,8 @@ const STRANGE: usize = 10;
 pub struct NotUnderstood {
     /// Words that have no place, or not this one.
     pub words: Vec<String>,
+    /// Whether all of them are known, and only stand where they cannot.
+    pub misplaced: bool,
     /// Required slots without a word.
     pub missing: Vec<String>,
 }
