@@ -96,7 +96,7 @@ fn a_dropped_count_is_caught() {
 #[test]
 fn a_field_of_nobody_is_caught() {
     // What no neutral field owns can only be an option: so it could be set twice.
-    let message = "`images` changes `pictures`; add it to OWNED";
+    let message = "a field must be in OWNED or among the options): /pictures does not exist";
     let takes = Capabilities { options: options(&["pictures", "strength"]), ..TAKES };
     let complaints = complaints(&*model::<Body<OwnsNoPictures>>(takes));
     has(&complaints, "takes 1 by url", message);
@@ -148,6 +148,13 @@ fn an_option_that_the_wire_lacks_is_caught() {
     let takes = Capabilities { options: options(&["strength", "sharpness"]), ..TAKES };
     let complaints = complaints(&*model::<Body<Sound>>(takes));
     has(&complaints, "holds options to the wire", "the wire has no such field");
+}
+
+#[test]
+fn an_image_that_could_be_an_option_is_caught() {
+    let takes = Capabilities { options: options(&["logo"]), ..LEAST };
+    let complaints = complaints(&*model::<Smuggler>(takes));
+    has(&complaints, "holds options to the wire", "`logo` is an image, which is never an option");
 }
 
 // --- Faults of a model in this process.
@@ -484,6 +491,7 @@ small! {
     Undescribed: |request| Self { prompt: request.prompt.clone(), seed: request.seed };
     Null: |request| Self { prompt: request.prompt.clone(), seed: request.seed };
     Lacking: |request| Self { prompt: request.prompt.clone() };
+    Smuggler: |request| Self { prompt: request.prompt.clone(), seed: request.seed, logo: None };
     Unbounded: |request| Self {
         prompt: request.prompt.clone(),
         seed: request.seed,
@@ -528,6 +536,20 @@ struct Null {
 struct Lacking {
     /// What to draw.
     prompt: String,
+}
+
+/// Has a field for images that no neutral field fills.
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Smuggler {
+    /// What to draw.
+    prompt: String,
+    /// Equal seeds give like pictures.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seed: Option<u64>,
+    /// What to put in the corner.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    logo: Option<Vec<WireImage>>,
 }
 
 /// Takes any strength and any number of styles.

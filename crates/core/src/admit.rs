@@ -531,8 +531,9 @@ impl<'a> Desk<'a, '_> {
                 let refusal = Refusal::by_rule(RefusalCode::Owned, field);
                 let message = format!("takes no option `{name}`, since `{owner}` is for that");
                 self.refuse(refusal.saying(message, format!("use `{owner}`")));
-            } else if taken.contains(&name.as_str()) {
-                let wrong = wire.and_then(|it| it.check_field(name, value)).unwrap_or_default();
+            } else if taken.contains(&name.as_str())
+                && let Some(wrong) = wire.and_then(|it| it.check_field(name, value))
+            {
                 if !wrong.is_empty() {
                     let refusal =
                         Refusal::new(RefusalCode::Invalid, field, limit, Value::Null, short(value));

@@ -114,8 +114,12 @@ impl Hosted {
         }
         let wrong = wire.check(&value);
         if !wrong.is_empty() {
-            let message =
-                format!("the body for {} is not what it takes: {}", self.id, wrong.join("; "));
+            let message = format!(
+                "the body for {} is not what it takes (a field must be in OWNED or among the \
+                 options): {}",
+                self.id,
+                wrong.join("; ")
+            );
             return Err(Error::new(ErrorKind::Unexpected, message));
         }
         let inputs: Vec<&ImageInput> = request.inputs().collect();

@@ -6,6 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::shape::{RATIO_PATTERN, Shape};
+use crate::wire::IMAGE_MARK;
 use crate::{Capabilities, Offer, Owner, Pixels, Ratios, WireImage};
 
 /// What one offer's body may be.
@@ -99,8 +100,11 @@ fn narrow(mut schema: Value, owned: &[(&str, Owner)], offer: &Offer) -> Value {
             let owner = owned.iter().find(|(it, _)| *it == name).map(|(_, owner)| *owner);
             let keep = match owner {
                 Some(owner) => narrow_field(field, owner, offer),
+                // An image is never an option: it would go round admission.
+                None if is_image(field) => false,
                 None => accepts.options.value.iter().any(|it| it.0 == name),
             };
+            unmark(field);
             if !keep {
                 properties.shift_remove(&name);
                 required.retain(|it| *it != name);
@@ -119,6 +123,20 @@ fn narrow(mut schema: Value, owned: &[(&str, Owner)], offer: &Offer) -> Value {
         root.insert("$defs".to_owned(), definitions);
     }
     schema
+}
+
+/// Whether a field holds input images, by the mark of [`WireImage`].
+fn is_image(field: &Map<String, Value>) -> bool {
+    field.contains_key(IMAGE_MARK)
+        || field.get("items").is_some_and(|it| it.get(IMAGE_MARK).is_some())
+}
+
+/// The mark is for us: validators in other languages know no such keyword.
+fn unmark(field: &mut Map<String, Value>) {
+    field.shift_remove(IMAGE_MARK);
+    if let Some(Value::Object(items)) = field.get_mut("items") {
+        items.shift_remove(IMAGE_MARK);
+    }
 }
 
 /// Writes the offer's limits into one field; `false` takes the field away.

@@ -168,9 +168,12 @@ impl JsonSchema for WireImage {
 
     /// No `format`: validators choke on a `uri` of megabytes.
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "minLength": 1 })
+        json_schema!({ "type": "string", "minLength": 1, IMAGE_MARK: true })
     }
 }
+
+/// What tells the field of an image from one of text, until an offer's schema is narrowed.
+pub(crate) const IMAGE_MARK: &str = "x-image";
 
 /// The JSON Schema of the whole wire type, before an offer narrows it.
 pub(crate) fn schema<W: Wire>() -> Schema {

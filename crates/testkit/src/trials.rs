@@ -280,6 +280,13 @@ fn holds_options(model: &dyn ImageModel) -> Result<(), String> {
         return Err("an option that does not exist is taken".to_owned());
     }
     let Some(wire) = model.wire() else { return Ok(()) };
+    for name in model.capabilities().options.value.iter() {
+        let image =
+            wire.known.iter().any(|it| it == name.0) && field_schema(&wire.schema, name).is_null();
+        if image {
+            return Err(format!("the option `{name}` is an image, which is never an option"));
+        }
+    }
     for name in &wire.known {
         let declared = model.capabilities().options.value.iter().any(|it| it.0 == name);
         let codes = judge(name, json!({ "strange": [] }));
