@@ -49,6 +49,9 @@ const COMBINES: Capabilities = Capabilities {
         EDITING,
     ),
     seed: assumed(Some(between(0, 2_147_483_647)), OPENAPI),
+    negative_prompt: documented(false, OPENAPI),
+    steps: documented(None, OPENAPI),
+    guidance: documented(None, OPENAPI),
     output_formats: documented(List(&[OutputFormat::Jpeg, OutputFormat::Png]), OPENAPI),
     options: documented(List(&[Text("safety_tolerance")]), OPENAPI),
     ..Capabilities::NONE

@@ -56,6 +56,9 @@ const COMBINES: Capabilities = Capabilities {
         QUICKSTART,
     ),
     count: documented(between(1, 4), PARAMETERS),
+    negative_prompt: documented(false, QUICKSTART),
+    steps: documented(None, PARAMETERS),
+    guidance: documented(None, PARAMETERS),
     // Seen of another model at Together.
     seed: assumed(Some(between(0, 2_147_483_647)), REFUSALS),
     output_formats: documented(List(&[OutputFormat::Jpeg, OutputFormat::Png]), OPENAPI),

@@ -44,6 +44,8 @@ const COMBINES: Capabilities = Capabilities {
     transports: assumed(Transports { url: true, bytes: true }, CLIENTS),
     media_types: assumed(List(&[MediaType::Png, MediaType::Jpeg, MediaType::Webp]), CLIENTS),
     count: assumed(between(1, 1), GOOGLE),
+    seed: observed(None, REFUSALS),
+    steps: observed(None, REFUSALS),
     options: documented(List(&[Text("response_format")]), OPENAPI),
     ..Capabilities::NONE
 };
@@ -98,6 +100,7 @@ const READ: Date = Date::new(2026, 11, 22);
 const MODELS: Source = Source::new("docs.together.ai/docs/serverless/models", READ);
 const CLIENTS: Source = Source::new("published clients send data URIs in reference_images", READ);
 const CLIENT: Source = Source::new("github.com/HeyPuter/puter 8307e8c9, its table of sizes", READ);
+const REFUSALS: Source = Source::new("github.com/vercel/ai issue 15035", Date::new(2026, 5, 5));
 const GOOGLE: Source = Source::new("ai.google.dev, image generation: Google's own limits", READ);
 const OPENAPI: Source =
     Source::new("github.com/togethercomputer/openapi openapi.yaml", Date::new(2026, 4, 28));

@@ -2,8 +2,8 @@
 
 use repaint_core::{
     Capabilities, Date, Fact, Form, ImageRequest, List, Listing, MediaType, Offer, OutputFormat,
-    Owner, Price, Ratio, Ratios, Size, Source, Text, Transports, Usd, Wire, WireImage, assumed,
-    between, documented, non_null,
+    Owner, Pixels, Price, Ratio, Ratios, Size, Source, Text, Transports, Usd, Wire, WireImage,
+    assumed, between, documented, non_null,
 };
 use repaint_providers::BFL;
 use schemars::JsonSchema;
@@ -27,7 +27,11 @@ const EDITS: Capabilities = Capabilities {
         Ratios::Between { tallest: Ratio::new(9, 21), flattest: Ratio::new(21, 9) },
         OPENAPI,
     ),
+    pixels: documented(Pixels::None, OPENAPI),
     seed: assumed(Some(between(0, 2_147_483_647)), OPENAPI),
+    negative_prompt: documented(false, OPENAPI),
+    steps: documented(None, OPENAPI),
+    guidance: documented(None, OPENAPI),
     output_formats: documented(List(&[OutputFormat::Jpeg, OutputFormat::Png]), OPENAPI),
     options: documented(List(&[Text("prompt_upsampling"), Text("safety_tolerance")]), OPENAPI),
     ..Capabilities::NONE

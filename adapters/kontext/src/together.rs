@@ -25,6 +25,8 @@ const EDITS: Capabilities = Capabilities {
         SEED,
     ),
     count: documented(between(1, 4), PARAMETERS),
+    negative_prompt: documented(false, PARAMETERS),
+    guidance: documented(None, PARAMETERS),
     // Seen of another model at Together.
     seed: assumed(Some(between(0, 2_147_483_647)), REFUSALS),
     steps: documented(Some(between(1, 50)), PARAMETERS),
