@@ -67,6 +67,34 @@ fn a_picture_comes_through_standard_input() {
     assert_eq!(files(folder.path()), ["a.png"]);
 }
 
+#[test]
+fn a_picture_goes_to_standard_output_whole_and_alone() {
+    let folder = folder();
+    let output = run(folder.path(), &["edit", CAT, "-p", "watercolor", "-o", "-", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(output.stdout.starts_with(b"\x89PNG") && output.stdout.ends_with(b"IEND\xaeB`\x82"));
+    // What is said of it goes beside, as JSON where that is asked for.
+    assert!(text(&output.stderr).contains(r#""offer":"local/watercolor""#));
+    assert_eq!(files(folder.path()), [""; 0]);
+}
+
+#[test]
+fn explain_ends_with_the_code_of_a_refusal_when_nobody_would_take_it() {
+    let folder = folder();
+    for (prompt, code) in [("watercolor", 0), ("an oil painting", 3)] {
+        let output = run(folder.path(), &["explain", CAT, "-p", prompt]);
+        assert_eq!(output.status.code(), Some(code), "{}", text(&output.stdout));
+    }
+}
+
+#[test]
+fn a_name_that_means_another_kind_of_file_is_told() {
+    let folder = folder();
+    let output = run(folder.path(), &["edit", CAT, "-p", "watercolor", "-o", "a.jpg"]);
+    assert_eq!(text(&output.stdout), "a.png\n");
+    assert!(text(&output.stderr).contains("not a.jpg"), "{}", text(&output.stderr));
+}
+
 /// Row 26 of what others got wrong.
 #[test]
 fn the_extension_follows_the_bytes() {
@@ -370,6 +398,26 @@ fn a_hosted_edit_sends_the_picture_and_saves_the_result() {
             !told.contains(KEY) && !told.contains("iVBORw0KGgo"),
             "a secret or an image is shown"
         );
+    });
+}
+
+#[test]
+fn a_picture_of_another_size_or_too_few_are_told_and_saved() {
+    on_runtime(async {
+        let server = MockServer::start().await;
+        let url = format!("{}/cat", server.uri());
+        let picture = ResponseTemplate::new(200).set_body_bytes(fs::read(CAT).expect("the cat"));
+        Mock::given(method("GET")).and(path("/cat")).respond_with(picture).mount(&server).await;
+        let answer = ResponseTemplate::new(200).set_body_json(json!({ "data": [{ "url": url }] }));
+        Mock::given(method("POST")).respond_with(answer).mount(&server).await;
+        let folder = folder();
+        let args = ["edit", CAT, "-p", "x", "-m", "flux2-dev", "--size", "1024x768", "-n", "2"];
+        let output = hosted(folder.path(), &server, &[&args[..], &["-o", "a.png"]].concat());
+        let told = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{told}");
+        assert!(told.contains("a picture is 451x300, not 1024x768"), "{told}");
+        assert!(told.contains("made 1 picture, not 2"), "{told}");
+        assert_eq!(files(folder.path()), ["a.png"]);
     });
 }
 
