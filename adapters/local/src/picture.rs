@@ -83,7 +83,7 @@ impl Picture {
             let ((a, b), (c, d)) = (upright(width, height, turn), upright(narrow, low, turn));
             let most = limit as f64 / MEGA as f64;
             notes.push(format!(
-                "scaled from {a}x{b} to {c}x{d}: local/watercolor works on at most {most} megapixels"
+                "scaled from {a}x{b} to {c}x{d}: at most {most} megapixels are worked on"
             ));
         }
         image.apply_orientation(turn);
