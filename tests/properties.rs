@@ -104,7 +104,7 @@ proptest! {
         prop_assert_eq!(&restored, &request);
         // What was made to fit fits: it is admitted again, and nothing is left to change.
         let again = admitted.request().clone();
-        let again = model.admit(&again, terms(&AS_IT_IS)).map(|it| it.adaptations().len());
+        let again = model.admit(&again, terms(&Adapt::NONE)).map(|it| it.adaptations().len());
         prop_assert_eq!(again, Ok(0));
     }
 
@@ -113,7 +113,7 @@ proptest! {
         let model = model(pick);
         let accepts = model.capabilities();
         let request = ImageRequest { size, ..accepted(model).swap_remove(0).request };
-        let mut adapt = AS_IT_IS;
+        let mut adapt = Adapt::NONE;
         adapt.set("size=nearest").unwrap();
         let some = accepts.ratios.value != repaint_core::Ratios::None
             || accepts.pixels.value != repaint_core::Pixels::None;
@@ -188,7 +188,7 @@ proptest! {
 fn a_picture_that_was_made_to_fit_weighs_what_it_is() {
     let model = REGISTRY.get("bfl/flux2-pro").expect("it is linked");
     let request = ImageRequest { size: "2283x4134".parse().unwrap(), ..ImageRequest::new("A fox") };
-    let mut adapt = AS_IT_IS;
+    let mut adapt = Adapt::NONE;
     adapt.set("size=nearest").unwrap();
     let admitted = model.admit(&request, terms(&adapt)).expect("9.4 megapixels become 4");
     assert_eq!(admitted.request().size.to_string(), "1136x2048");
@@ -203,15 +203,6 @@ struct Asked {
 }
 
 const TODAY: Date = Date::new(2026, 11, 22);
-
-const AS_IT_IS: Adapt = Adapt {
-    size: None,
-    seed: None,
-    negative_prompt: None,
-    steps: None,
-    guidance: None,
-    output_format: None,
-};
 
 fn terms(adapt: &Adapt) -> Terms<'_> {
     Terms { adapt, today: TODAY }
@@ -389,7 +380,7 @@ fn adapt() -> impl Strategy<Value = Adapt> {
         "output_format=drop",
     ];
     vec(select(all.to_vec()), 0..6).prop_map(|methods| {
-        let mut adapt = AS_IT_IS;
+        let mut adapt = Adapt::NONE;
         methods.into_iter().for_each(|it| adapt.set(it).expect("it is one"));
         adapt
     })

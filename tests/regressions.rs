@@ -514,15 +514,7 @@ fn admit<'a>(
     request: &'a ImageRequest,
 ) -> Result<repaint_core::Admitted<'a>, Vec<repaint_core::Refusal>> {
     // Without adaptations: the request as it is, or not at all.
-    static AS_IT_IS: Adapt = Adapt {
-        size: None,
-        seed: None,
-        negative_prompt: None,
-        steps: None,
-        guidance: None,
-        output_format: None,
-    };
-    model.admit(request, Terms { adapt: &AS_IT_IS, today: Date::new(2026, 11, 22) })
+    model.admit(request, Terms { adapt: &Adapt::NONE, today: Date::new(2026, 11, 22) })
 }
 
 fn encoded(model: &dyn ImageModel, request: &ImageRequest) -> Result<Value> {

@@ -111,6 +111,16 @@ impl Policy {
 }
 
 impl Adapt {
+    /// Nothing may be changed: what a job begins with.
+    pub const NONE: Self = Self {
+        size: None,
+        seed: None,
+        negative_prompt: None,
+        steps: None,
+        guidance: None,
+        output_format: None,
+    };
+
     fn is_default(&self) -> bool {
         *self == Self::default()
     }
