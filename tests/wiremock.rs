@@ -244,9 +244,15 @@ async fn one_lost_picture_of_two_leaves_the_other() {
 #[tokio::test]
 async fn a_key_that_the_provider_repeats_is_not_repeated_by_us() {
     let server = MockServer::start().await;
-    let words = json!({ "error": { "message": "the key test-key is unknown" } });
-    let err = together(&server, json(401, words)).await.expect_err("denied");
-    assert!(!format!("{err} {err:?}").contains("test-key"), "{err:?}");
+    for (status, words) in [
+        (401, json!({ "error": { "message": "the key test-key is unknown" } })),
+        (200, json!({ "message": "test-key has no pictures left" })),
+        (200, json!({ "data": "test-key" })),
+    ] {
+        let err = together(&server, json(status, words)).await.expect_err("no picture");
+        assert!(!format!("{err} {err:?}").contains("test-key"), "{err:?}");
+        assert!(format!("{err}").contains("(the key)"), "{err:?}");
+    }
 }
 
 // --- Black Forest Labs: a ticket, polls, an address.

@@ -7,6 +7,7 @@ use repaint_core::{
     Attempt, Call, Done, Endpoint, Error, ErrorKind, Handle, Image, ImageFacts, Made, Payload,
     Phase, Picture, Provider, Result, Step, Warning, WarningCode, quotable,
 };
+use secrecy::ExposeSecret;
 use tokio::time::Instant;
 use url::Url;
 
@@ -373,7 +374,13 @@ impl Drive<'_> {
         let made = std::mem::take(&mut self.made);
         let over = matches!(err.kind(), ErrorKind::Moderated);
         let env = self.endpoint.auth.env;
+        let key = self.run.client.shared.keys.key(self.provider);
         err.with(|it| {
+            // A provider may repeat our key in its words, whatever its status says.
+            if let Some(key) = key.as_ref().map(ExposeSecret::expose_secret) {
+                let words = it.provider_message.iter_mut().chain([&mut it.message]);
+                words.for_each(|it| *it = it.replace(key, "(the key)"));
+            }
             if it.code == ErrorKind::Denied && !it.message.contains(env) {
                 it.message.push_str(&format!(": look at {env}"));
             }

@@ -57,7 +57,6 @@ impl Exchange for Http {
             }
             None => self.http.get(url),
         };
-        let secret = auth.as_ref().map(|(_, secret)| secret.expose_secret().to_owned());
         if let Some((name, secret)) = &auth {
             let mut value = HeaderValue::from_str(secret.expose_secret())
                 .map_err(|_| Fault::lasting("the key has characters that no header can have"))?;
@@ -82,9 +81,7 @@ impl Exchange for Http {
             received(bytes);
         }
         let (skeleton, lifted) = lift.finish().map_err(Fault::lasting)?;
-        // Only the words of a failure are ever quoted; an answer is read as it came.
-        let failed = !response.status().is_success();
-        reply.body = without(skeleton, secret.as_deref().filter(|_| failed));
+        reply.body = skeleton;
         Ok(Answer { reply, lifted })
     }
 
@@ -110,15 +107,6 @@ impl Exchange for Http {
         }
         Ok(Fetched { status, location, bytes: Bytes::from(bytes) })
     }
-}
-
-/// A provider that repeats our key in its words does not get it into a log.
-fn without(body: Vec<u8>, secret: Option<&str>) -> Vec<u8> {
-    let Some(secret) = secret.map(|it| it.rsplit(' ').next().unwrap_or(it)) else { return body };
-    if secret.is_empty() || memchr::memmem::find(&body, secret.as_bytes()).is_none() {
-        return body;
-    }
-    String::from_utf8_lossy(&body).replace(secret, "(the key)").into_bytes()
 }
 
 fn fault(err: &reqwest::Error) -> Fault {
@@ -147,16 +135,4 @@ fn told(err: &reqwest::Error) -> String {
         () => "the call failed",
     };
     if told.is_empty() { what.to_owned() } else { format!("{what}: {told}") }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_key_in_the_words_of_a_provider_is_hidden() {
-        let body = br#"{"error":"bad key tgp_secret"}"#.to_vec();
-        let shown = without(body, Some("Bearer tgp_secret"));
-        assert_eq!(shown, br#"{"error":"bad key (the key)"}"#);
-    }
 }
