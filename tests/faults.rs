@@ -96,7 +96,8 @@ fn a_dropped_count_is_caught() {
 #[test]
 fn a_field_of_nobody_is_caught() {
     // What no neutral field owns can only be an option: so it could be set twice.
-    let message = "a field must be in OWNED or among the options): /pictures does not exist";
+    let message =
+        "a field must be in OWNED or among the options): /pictures is not taken by this model";
     let takes = Capabilities { options: options(&["pictures", "strength"]), ..TAKES };
     let complaints = complaints(&*model::<Body<OwnsNoPictures>>(takes));
     has(&complaints, "takes 1 by url", message);

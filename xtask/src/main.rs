@@ -2,6 +2,7 @@
 
 mod bench;
 mod codegen;
+mod corpus;
 mod licences;
 
 use std::path::{Path, PathBuf};
@@ -16,6 +17,8 @@ usage: cargo xtask CHORE
   bench             measures speed against goals and peers: [client|decide|start|watercolor] [--json]
   codegen           writes schemas/, docs/models.md and the table in the README from the registry
   codegen --check   fails if one of them is not what it would write
+  corpus --lines N FILE   writes N bodies and jobs with their verdicts, one JSON object a line
+  corpus --jobs FILE      writes jobs with the body that each offer is sent, one JSON object a line
   licences          fails if a dependency has a licence that is not on the list
   test              runs every test of the workspace";
 
@@ -26,6 +29,8 @@ fn main() -> ExitCode {
         ["bench", ..] => bench::run(&args[1..]),
         ["codegen"] => codegen::run(codegen::Mode::Write),
         ["codegen", "--check"] => codegen::run(codegen::Mode::Check),
+        ["corpus", "--lines", count, file] => corpus::values(count, Path::new(file)),
+        ["corpus", "--jobs", file] => corpus::jobs(Path::new(file)),
         ["licences"] => licences::run(),
         ["test", rest @ ..] => cargo(&[&["test", "--workspace"], rest].concat()),
         _ => Err(USAGE.to_owned()),

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use crate::model::not_generative;
+use crate::violation::faults;
 use crate::{
     Adapt, AdaptNumber, Adaptation, Bounds, Capabilities, Fact, ImageInput, ImageModel,
     ImageRequest, ImageSource, Instructions, Offer, Pixels, Ratios, Refusal, RefusalCode, Size,
@@ -538,8 +539,8 @@ impl<'a> Desk<'a, '_> {
                     let refusal =
                         Refusal::new(RefusalCode::Invalid, field, limit, Value::Null, short(value));
                     self.refuse(refusal.saying(
-                        format!("does not take this option: {}", wrong.join("; ")),
-                        "mend the value",
+                        format!("does not take this option: {}", faults(&wrong)),
+                        wrong[0].fix.clone(),
                     ));
                 }
             } else if wire.is_some_and(|it| it.known.contains(name)) {
@@ -562,7 +563,7 @@ const WARN_DAYS: i64 = 90;
 
 /// Names of neutral fields, and other providers' names for them: no option anywhere, so that no
 /// image, model, count, size or prompt goes round admission.
-fn neutral(name: &str) -> Option<&'static str> {
+pub(crate) fn neutral(name: &str) -> Option<&'static str> {
     Some(match name {
         "prompt" => "prompt",
         "model" => "select",

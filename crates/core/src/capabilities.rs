@@ -210,6 +210,8 @@ impl Ratios {
     pub fn contains(&self, ratio: Ratio) -> bool {
         match self {
             Self::None => false,
+            // It has no text, and so no place in a body.
+            Self::Between { .. } if Ratio::MOST < ratio.width.max(ratio.height) => false,
             Self::Listed(ratios) => ratios.contains(&ratio),
             Self::Between { tallest, flattest } => {
                 tallest.compare(ratio).is_le() && ratio.compare(*flattest).is_le()

@@ -3,7 +3,7 @@
 
 use schemars::Schema;
 use schemars::transform::{RecursiveTransform, Transform};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// Optional means absent, integers are plain, definitions are titled.
 pub fn tidy(schema: &mut Schema) {
@@ -12,12 +12,45 @@ pub fn tidy(schema: &mut Schema) {
     RecursiveTransform(plain_numbers).transform(schema);
     RecursiveTransform(strip_null_default).transform(schema);
     if let Some(Value::Object(definitions)) = schema.get_mut("$defs") {
+        hoist(definitions);
         for (name, definition) in definitions {
             if let Value::Object(fields) = definition {
                 fields.entry("title").or_insert_with(|| json!(name));
             }
         }
     }
+}
+
+/// Gives each arm of a union that is an object a name of its own: generators name types after
+/// definitions, and number what has no name.
+fn hoist(definitions: &mut Map<String, Value>) {
+    let mut arms = Vec::new();
+    for (name, definition) in definitions.iter_mut() {
+        for arm in definition.get_mut("oneOf").and_then(Value::as_array_mut).into_iter().flatten() {
+            let Some(tag) = arm.get("properties").and_then(Value::as_object).and_then(tag) else {
+                continue;
+            };
+            let title = format!("{name}{}", pascal(&tag));
+            arms.push((title.clone(), std::mem::take(arm)));
+            *arm = json!({ "$ref": format!("#/$defs/{title}") });
+        }
+    }
+    definitions.extend(arms);
+}
+
+/// What tells an arm from the others: the value of its tag, or the name of its only field.
+fn tag(fields: &Map<String, Value>) -> Option<String> {
+    let tagged = fields.values().find_map(|it| it["const"].as_str());
+    let only = || fields.keys().next().filter(|_| fields.len() == 1);
+    tagged.or_else(|| only().map(String::as_str)).map(str::to_owned)
+}
+
+fn pascal(name: &str) -> String {
+    let words = name.split('_').map(|word| {
+        let (first, rest) = word.split_at(word.len().min(1));
+        format!("{}{rest}", first.to_ascii_uppercase())
+    });
+    words.collect()
 }
 
 /// The first paragraph of a doc comment is for everybody, the rest for those who write Rust.

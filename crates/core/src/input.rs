@@ -128,6 +128,9 @@ impl ImageInput {
     }
 }
 
+/// What every image in JSON begins with; the whole of it is read when it is parsed.
+pub(crate) const IMAGE_PATTERN: &str = "^(https?://[^/?# ]|data:image/[^;,]+;base64,.)";
+
 /// So much of a text of base64 shows whether the picture has an end; a multiple of 4.
 const TAIL: usize = 64 * 1024;
 
@@ -222,7 +225,7 @@ impl JsonSchema for ImageInput {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^(https?://|data:image/)" })
+        json_schema!({ "type": "string", "pattern": IMAGE_PATTERN })
     }
 }
 

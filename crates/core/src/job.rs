@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::wire::non_null;
+use crate::wire::{non_null, whole_or_absent};
 use crate::{Date, ImageRequest, Usd};
 
 /// A request with the models that may take it and the rules that hold.
@@ -32,7 +32,11 @@ pub struct Policy {
     #[serde(default, deserialize_with = "non_null", skip_serializing_if = "Option::is_none")]
     pub max_cost: Option<Usd>,
     /// Seconds until the job is given up; 300 by default.
-    #[serde(default, deserialize_with = "non_null", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "whole_or_absent",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schemars(range(min = 1))]
     pub timeout_seconds: Option<u32>,
 }

@@ -17,6 +17,7 @@ mod capabilities;
 mod date;
 mod error;
 mod facts;
+mod field;
 mod fit;
 mod fixed;
 pub mod house;
@@ -35,8 +36,11 @@ mod provider;
 mod refusal;
 mod registry;
 mod request;
+mod rule;
 mod shape;
 mod size;
+mod validate;
+mod violation;
 mod vocabulary;
 mod wire;
 
@@ -48,6 +52,7 @@ pub use capabilities::{
 pub use date::Date;
 pub use error::{Error, ErrorData, ErrorKind, Result, Stage, quotable};
 pub use facts::{ImageFacts, MediaType};
+pub use field::{Field, Holds};
 pub use fixed::{List, Text};
 pub use input::{ImageInput, ImageSource};
 pub use job::{Adapt, AdaptDrop, AdaptNumber, AdaptSize, Job, Policy, Terms};
@@ -66,6 +71,8 @@ pub use provider::{
 pub use refusal::{Refusal, RefusalCode};
 pub use registry::Registry;
 pub use request::{ImageRequest, OutputFormat};
+pub use rule::Rule;
 pub use size::{Dimensions, Ratio, Size};
+pub use violation::Violation;
 pub use vocabulary::{NotUnderstood, Slot, Vocabulary};
-pub use wire::{Form, Owner, Wire, WireImage, non_null};
+pub use wire::{Form, Owner, Wire, WireImage, non_null, whole, whole_or_absent};

@@ -6,10 +6,12 @@ use async_trait::async_trait;
 use schemars::Schema;
 use serde_json::Value;
 
+use crate::field::Sample;
 use crate::narrow::Narrowed;
+use crate::violation::faults;
 use crate::{
-    Body, Call, Error, ErrorKind, ImageInput, ImageModel, Made, Offer, Owner, Phase, Preview,
-    Provider, Result, Transport, Wire, Witness, wire,
+    Body, Call, Error, ErrorKind, ImageInput, ImageModel, ImageRequest, Made, Offer, Owner, Phase,
+    Preview, Provider, Result, Transport, Wire, Witness, wire,
 };
 
 /// A family at a provider: one wire type, or one implementation in this process, and its offers.
@@ -38,6 +40,7 @@ struct WireType {
     owned: &'static [(&'static str, Owner)],
     body: fn(&Witness<'_>) -> Result<Value>,
     schema: fn() -> Schema,
+    sample: Sample,
 }
 
 inventory::collect!(Listing);
@@ -49,7 +52,12 @@ impl Listing {
         provider: &'static Provider,
         offers: &'static [Offer],
     ) -> Self {
-        let wire = WireType { owned: W::OWNED, body: body::<W>, schema: wire::schema::<W> };
+        let wire = WireType {
+            owned: W::OWNED,
+            body: body::<W>,
+            schema: wire::schema::<W>,
+            sample: sample::<W>,
+        };
         Self { family, provider, offers, kind: Kind::Hosted(wire) }
     }
 
@@ -83,6 +91,11 @@ fn body<W: Wire>(witness: &Witness<'_>) -> Result<Value> {
     })
 }
 
+/// What the wire type makes of a request that nobody sends.
+fn sample<W: Wire>(request: &ImageRequest, offer: &Offer) -> Value {
+    serde_json::to_value(W::from_request(request, offer)).unwrap_or_default()
+}
+
 /// An [`Offer`] of a hosted listing, made callable.
 #[derive(Debug)]
 pub(crate) struct Hosted {
@@ -112,13 +125,13 @@ impl Hosted {
                 fields.insert(name.clone(), option.clone());
             }
         }
-        let wrong = wire.check(&value);
+        let wrong = wire.check_ours(&value);
         if !wrong.is_empty() {
             let message = format!(
                 "the body for {} is not what it takes (a field must be in OWNED or among the \
                  options): {}",
                 self.id,
-                wrong.join("; ")
+                faults(&wrong)
             );
             return Err(Error::new(ErrorKind::Unexpected, message));
         }
@@ -155,8 +168,8 @@ impl ImageModel for Hosted {
 
     fn wire(&self) -> Option<&Narrowed> {
         Some(self.narrowed.get_or_init(|| {
-            let WireType { owned, schema, body: _ } = self.wire;
-            Narrowed::new(schema().to_value(), owned, &self.offer)
+            let WireType { owned, schema, sample, body: _ } = self.wire;
+            Narrowed::new(schema().to_value(), owned, &self.offer, sample)
         }))
     }
 

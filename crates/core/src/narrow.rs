@@ -5,9 +5,14 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::shape::{RATIO_PATTERN, Shape};
+use crate::admit::neutral;
+use crate::field::{Field, Sample};
+use crate::rule::Rule;
+use crate::shape::{Shape, Writer};
+use crate::size::RATIO_PATTERN;
+use crate::violation::Violation;
 use crate::wire::IMAGE_MARK;
-use crate::{Capabilities, Offer, Owner, Pixels, Ratios, WireImage};
+use crate::{Capabilities, Form, List, Offer, Owner, Pixels, Ratios, RefusalCode, WireImage};
 
 /// What one offer's body may be.
 #[derive(Debug)]
@@ -16,27 +21,39 @@ pub struct Narrowed {
     pub owned: &'static [(&'static str, Owner)],
     /// The JSON Schema, without `$id` and `title`.
     pub schema: Value,
+    /// What the body must keep besides its schema.
+    pub rules: Vec<Rule>,
+    /// What each field of the body holds, in the body's order.
+    pub fields: Vec<Field>,
     /// The names of all fields of the family there, whether or not this offer takes them.
     pub known: Vec<String>,
     wide: Value,
     shape: Shape,
+    sample: Sample,
 }
 
 impl Narrowed {
     /// Narrows the wire type's schema by what the offer accepts.
-    pub(crate) fn new(wide: Value, owned: &'static [(&'static str, Owner)], offer: &Offer) -> Self {
-        let known = match &wide["properties"] {
+    pub(crate) fn new(
+        wide: Value,
+        owned: &'static [(&'static str, Owner)],
+        offer: &Offer,
+        sample: Sample,
+    ) -> Self {
+        let known: Vec<String> = match &wide["properties"] {
             Value::Object(properties) => properties.keys().cloned().collect(),
             _ => Vec::new(),
         };
         let schema = narrow(wide.clone(), owned, offer);
         let shape = Shape::compile(&schema, &schema);
-        Self { owned, schema, known, wide, shape }
+        let fields = Field::all(&known, &shape, owned, offer, sample);
+        let rules = rules(&fields, &offer.accepts);
+        Self { owned, schema, rules, fields, known, wide, shape, sample }
     }
 
     /// The same wire type narrowed by another offer, such as one that an overlay has changed.
     pub(crate) fn for_offer(&self, offer: &Offer) -> Self {
-        Self::new(self.wide.clone(), self.owned, offer)
+        Self::new(self.wide.clone(), self.owned, offer, self.sample)
     }
 
     /// A fact that declares what the body has no field for, so that it would be dropped.
@@ -66,23 +83,132 @@ impl Narrowed {
         self.owned.iter().find(|(name, _)| *name == field).map(|(_, owner)| *owner)
     }
 
-    /// What is wrong with a whole body, one line each; nothing if it may be sent.
-    pub fn check(&self, body: &Value) -> Vec<String> {
-        let mut wrong = Vec::new();
-        self.shape.check(body, "", &mut wrong);
-        wrong
+    /// What is wrong with a whole body that somebody else wrote; nothing if the offer takes it.
+    pub(crate) fn validate(&self, body: &Value) -> Vec<Violation> {
+        self.check(body, Writer::Others)
+    }
+
+    /// What is wrong with a whole body of ours.
+    pub(crate) fn check_ours(&self, body: &Value) -> Vec<Violation> {
+        self.check(body, Writer::Us)
+    }
+
+    fn check(&self, body: &Value, writer: Writer) -> Vec<Violation> {
+        let mut found = Vec::new();
+        self.shape.check(body, "", writer, &mut found);
+        if let Value::Object(fields) = body {
+            found.iter_mut().for_each(|it| self.in_terms_of_the_offer(it, fields));
+            self.rules.iter().for_each(|it| it.check(fields, &mut found));
+        }
+        found
     }
 
     /// What is wrong with one field given as an option; `None` if the offer has no such field.
-    pub fn check_field(&self, field: &str, value: &Value) -> Option<Vec<String>> {
+    pub(crate) fn check_field(&self, field: &str, value: &Value) -> Option<Vec<Violation>> {
         let shape = self.shape.field(field)?;
+        let at = format!("/{field}");
+        let mut found = Vec::new();
         if WireImage::is_within(value) {
-            return Some(vec![format!("/{field} has an object in it that stands for an image")]);
+            let message = "has an object in it that stands for an image";
+            let violation = Violation::new(RefusalCode::Invalid, &at, message);
+            found.push(violation.fix("give an image among the images of the request"));
+        } else {
+            shape.check(value, &at, Writer::Others, &mut found);
         }
-        let mut wrong = Vec::new();
-        shape.check(value, &format!("/{field}"), &mut wrong);
-        Some(wrong)
+        Some(found)
     }
+
+    /// A schema knows fields; the offer knows what they are for.
+    fn in_terms_of_the_offer(&self, violation: &mut Violation, body: &Map<String, Value>) {
+        let Some(name) = violation.pointer.strip_prefix('/').filter(|it| !it.contains('/')) else {
+            return;
+        };
+        let named = |owners: &[Owner]| {
+            let names = self.fields.iter().filter_map(|it| {
+                self.owner(&it.name).filter(|it| owners.contains(it)).map(|_| it.name.as_str())
+            });
+            names.filter(|it| body.contains_key(*it)).collect::<Vec<_>>().join("` and `")
+        };
+        match (violation.code, self.owner(name)) {
+            (RefusalCode::OutOfRange, Some(Owner::Count)) => {
+                let few = violation.got.as_f64() < violation.limit["min"].as_f64();
+                violation.code = if few { RefusalCode::TooFew } else { RefusalCode::TooMany };
+            }
+            (RefusalCode::Empty, Some(Owner::Images | Owner::Image(_)))
+                if !body.contains_key(name) =>
+            {
+                violation.code = RefusalCode::TooFew;
+                violation.fix = "give the image".to_owned();
+            }
+            (RefusalCode::Unknown, owner) if self.shape.field(name).is_some() => {
+                // Both forms of the size are known here, each without the other.
+                let other = match owner {
+                    Some(Owner::Ratio) => named(&[Owner::Width, Owner::Height]),
+                    _ => named(&[Owner::Ratio]),
+                };
+                violation.code = RefusalCode::Invalid;
+                violation.fix = format!("leave out `{name}`, or `{other}`");
+                violation.message = format!("must not stand beside `{other}`");
+            }
+            (RefusalCode::Unknown, _) => {
+                let known = self.known.iter().any(|it| it == name);
+                if known {
+                    violation.code = RefusalCode::Unsupported;
+                    violation.message = "is not taken by this model".to_owned();
+                    violation.fix = "leave it out".to_owned();
+                }
+                // Another provider's name, or another model's: the same thing has a field here.
+                let instead = neutral(name).and_then(|wanted| {
+                    let is =
+                        |it: &&Field| self.owner(&it.name).is_some_and(|it| it.field() == wanted);
+                    self.fields.iter().find(is)
+                });
+                if let Some(field) = instead {
+                    violation.fix = format!("use `{}`", field.name);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What the schema of such a body cannot say.
+fn rules(fields: &[Field], accepts: &Capabilities) -> Vec<Rule> {
+    use crate::field::Holds;
+    let named = |holds: Holds| fields.iter().find(|it| it.holds == holds).map(|it| it.name.clone());
+    let mut rules = Vec::new();
+    if let (Some(width), Some(height)) = (named(Holds::Width), named(Holds::Height)) {
+        match accepts.pixels.value {
+            Pixels::None => {}
+            Pixels::Range { area, .. } => {
+                let (min_area, max_area) = (area.min, area.max);
+                rules.push(Rule::Pixels { width, height, min_area, max_area });
+            }
+            Pixels::Listed(sizes) => rules.push(Rule::ListedPixels { width, height, sizes }),
+        }
+    }
+    if let (Some(field), Ratios::Between { tallest, flattest }) =
+        (named(Holds::Ratio), accepts.ratios.value)
+    {
+        rules.push(Rule::Ratio { field, tallest, flattest });
+    }
+    for form in [Form::DataUri, Form::Base64] {
+        let written = fields.iter().filter(|it| it.form == Some(form));
+        let fields: Vec<String> = written.map(|it| it.name.clone()).collect();
+        if fields.is_empty() {
+            continue;
+        }
+        let transports = accepts.transports.value;
+        rules.push(Rule::Image {
+            fields,
+            url: transports.url,
+            form,
+            media_types: if transports.bytes { accepts.media_types.value } else { List::EMPTY },
+            max_bytes: accepts.image_bytes.value,
+        });
+    }
+    rules.push(Rule::Texts { max_bytes: accepts.body_bytes.value });
+    rules
 }
 
 fn narrow(mut schema: Value, owned: &[(&str, Owner)], offer: &Offer) -> Value {

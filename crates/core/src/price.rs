@@ -14,7 +14,7 @@ use crate::{Capabilities, ImageRequest, List, Size};
 )]
 #[schemars(inline)]
 #[serde(transparent)]
-pub struct Usd(pub u64);
+pub struct Usd(#[serde(deserialize_with = "crate::whole")] pub u64);
 
 /// How a provider charges for an offer.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]

@@ -31,7 +31,7 @@ pub struct Refusal {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RefusalCode {
-    /// A text that must say something says nothing.
+    /// A text that must say something says nothing, or what must be given is missing.
     Empty,
     /// Fewer than the offer takes.
     TooFew,

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::wire::non_null;
+use crate::wire::{non_null, whole, whole_or_absent};
 use crate::{ImageInput, Size};
 
 /// What a caller wants, whichever model makes it.
@@ -38,18 +38,26 @@ pub struct ImageRequest {
     #[serde(default, skip_serializing_if = "is_auto")]
     pub size: Size,
     /// How many pictures; 1 by default.
-    #[serde(default = "one", skip_serializing_if = "is_one")]
+    #[serde(default = "one", deserialize_with = "whole", skip_serializing_if = "is_one")]
     #[schemars(range(min = 1))]
     pub count: u32,
     /// Equal seeds give like pictures, where the model can.
-    #[serde(default, deserialize_with = "non_null", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "whole_or_absent",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub seed: Option<u64>,
     /// What not to draw, for models that take it apart from the prompt.
     #[serde(default, deserialize_with = "non_null", skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub negative_prompt: Option<String>,
     /// How many denoising steps; more is slower, may be finer, and may cost more.
-    #[serde(default, deserialize_with = "non_null", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "whole_or_absent",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schemars(range(min = 1))]
     pub steps: Option<u32>,
     /// How closely to follow the prompt; the scale is the model's own.

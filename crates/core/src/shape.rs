@@ -1,12 +1,12 @@
-//! Checks a JSON value against the part of JSON Schema that our wire types use.
+//! Checks a JSON value against the part of JSON Schema that our schemas use.
 
 use serde_json::Value;
 
-use crate::Ratio;
+use crate::input::IMAGE_PATTERN;
+use crate::size::{RATIO_PATTERN, SIZE_PATTERN};
+use crate::violation::{Violation, below};
 use crate::wire::WireImage;
-
-/// The only pattern in a wire schema: a ratio such as `16:9`.
-pub(crate) const RATIO_PATTERN: &str = "^[1-9][0-9]{0,4}:[1-9][0-9]{0,4}$";
+use crate::{Ratio, RefusalCode, Size, between};
 
 /// A compiled schema.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub(crate) enum Shape {
     },
     Text {
         shortest: u64,
-        ratio: bool,
+        pattern: Option<Pattern>,
     },
     OneOf(Vec<Value>),
     List {
@@ -39,6 +39,21 @@ pub(crate) enum Shape {
     Either(Vec<Self>),
     /// A keyword that this check does not know: nothing passes, so that a trial shows it.
     Strange(String),
+}
+
+/// The patterns that our schemas have.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Pattern {
+    Image,
+    Ratio,
+    Size,
+}
+
+/// Who wrote a value: our own bodies have tokens in the place of images, which nobody else may write.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Writer {
+    Us,
+    Others,
 }
 
 impl Shape {
@@ -68,11 +83,17 @@ impl Shape {
                 step: number("multipleOf"),
             },
             Some("number") => Self::Number { least: number("minimum"), most: number("maximum") },
-            Some("string") => match schema["pattern"].as_str() {
-                None => Self::Text { shortest: count("minLength").unwrap_or(0), ratio: false },
-                Some(RATIO_PATTERN) => Self::Text { shortest: 0, ratio: true },
-                Some(other) => Self::Strange(format!("pattern {other}")),
-            },
+            Some("string") => {
+                let text =
+                    |pattern| Self::Text { shortest: count("minLength").unwrap_or(0), pattern };
+                match schema["pattern"].as_str() {
+                    None => text(None),
+                    Some(IMAGE_PATTERN) => text(Some(Pattern::Image)),
+                    Some(RATIO_PATTERN) => text(Some(Pattern::Ratio)),
+                    Some(SIZE_PATTERN) => text(Some(Pattern::Size)),
+                    Some(other) => Self::Strange(format!("pattern {other}")),
+                }
+            }
             Some("array") => Self::List {
                 fewest: count("minItems").unwrap_or(0),
                 most: count("maxItems"),
@@ -107,95 +128,144 @@ impl Shape {
         }
     }
 
-    /// Pushes one line for each fault, beginning with the JSON Pointer of the value.
-    pub(crate) fn check(&self, value: &Value, at: &str, wrong: &mut Vec<String>) {
-        let place = if at.is_empty() { "the body" } else { at };
-        let mut fault = |what: String| wrong.push(format!("{place} {what}"));
+    /// Pushes what is wrong with the value that stands at this pointer.
+    pub(crate) fn check(
+        &self,
+        value: &Value,
+        at: &str,
+        writer: Writer,
+        found: &mut Vec<Violation>,
+    ) {
+        let mut invalid = |what: &str| {
+            let message = format!("must be {what}, not {}", shown(value));
+            let violation = Violation::new(RefusalCode::Invalid, at, message).got(value);
+            found.push(violation.fix(format!("give {what}")));
+        };
         match self {
             Self::Boolean if value.is_boolean() => {}
-            Self::Boolean => fault("must be true or false".to_owned()),
+            Self::Boolean => invalid("true or false"),
             Self::Integer { least, most, step } => match value.as_f64() {
-                Some(number) if number.fract() == 0.0 && value.is_number() => {
-                    if let Some(message) = beyond(number, *least, *most) {
-                        fault(message);
-                    }
+                Some(number) if number.fract() == 0.0 => {
+                    found.extend(beyond(value, at, *least, *most));
                     if let Some(step) = step
                         && number % step != 0.0
                     {
-                        fault(format!("must be a multiple of {step}, not {number}"));
+                        let nearest = (number / step).round().max(1.0) * step;
+                        let message = format!("must be a multiple of {step}, not {value}");
+                        let violation = Violation::new(RefusalCode::OutOfRange, at, message);
+                        found.push(violation.got(value).fix(format!("give {nearest}")));
                     }
                 }
-                _ => fault(format!("must be a whole number, not {}", shown(value))),
+                _ => invalid("a whole number"),
             },
             Self::Number { least, most } => match value.as_f64() {
-                Some(number) => {
-                    if let Some(message) = beyond(number, *least, *most) {
-                        fault(message);
-                    }
-                }
-                None => fault(format!("must be a number, not {}", shown(value))),
+                Some(_) => found.extend(beyond(value, at, *least, *most)),
+                None => invalid("a number"),
             },
-            Self::Text { shortest, ratio } => match value.as_str() {
-                Some(text) if (text.chars().count() as u64) < *shortest => {
-                    fault("must not be empty".to_owned());
+            Self::Text { shortest, pattern } => match value.as_str() {
+                Some(text) if is_shorter(text, *shortest) => {
+                    let violation = Violation::new(RefusalCode::Empty, at, "must not be empty");
+                    found.push(violation.fix("give a text, or leave the field out"));
                 }
-                Some(text) if *ratio && text.parse::<Ratio>().is_err() => {
-                    fault(format!("must be a ratio such as 16:9, not {}", shown(value)));
-                }
-                Some(_) => {}
-                None if WireImage::token(value).is_some() => {}
-                None => fault(format!("must be a text, not {}", shown(value))),
+                Some(text) => match pattern {
+                    Some(Pattern::Image) if !begins_as_image(text) => {
+                        invalid("an http(s) address or a data URI of an image")
+                    }
+                    Some(Pattern::Ratio) if text.parse::<Ratio>().is_err() => {
+                        invalid("a ratio such as 16:9")
+                    }
+                    Some(Pattern::Size) if text.parse::<Size>().is_err() => {
+                        invalid("a size such as 1024x768, 16:9 or auto")
+                    }
+                    Some(Pattern::Image | Pattern::Ratio | Pattern::Size) | None => {}
+                },
+                None if writer == Writer::Us && WireImage::token(value).is_some() => {}
+                None => invalid("a text"),
             },
             Self::OneOf(values) if values.iter().any(|it| same(it, value)) => {}
             Self::OneOf(values) => {
-                let values: Vec<String> = values.iter().map(ToString::to_string).collect();
-                fault(format!("must be {}, not {}", values.join(" or "), shown(value)));
+                let listed: Vec<String> = values.iter().map(ToString::to_string).collect();
+                let message = format!("must be {}, not {}", listed.join(" or "), shown(value));
+                let violation = Violation::new(RefusalCode::NotListed, at, message);
+                let fix = format!("give {}", listed.join(" or "));
+                found.push(violation.limit(values).got(value).fix(fix));
             }
             Self::List { fewest, most, each } => match value.as_array() {
                 Some(items) => {
                     let length = items.len() as u64;
-                    if length < *fewest || most.is_some_and(|most| most < length) {
-                        let most = most.map_or_else(|| "more".to_owned(), |it| it.to_string());
-                        fault(format!("must have {fewest} to {most} entries, not {length}"));
-                    }
+                    found.extend(too_many_or_few(length, at, *fewest, *most));
                     for (index, item) in items.iter().enumerate() {
-                        each.check(item, &format!("{at}/{index}"), wrong);
+                        each.check(item, &format!("{at}/{index}"), writer, found);
                     }
                 }
-                None => fault(format!("must be a list, not {}", shown(value))),
+                None => invalid("a list"),
             },
             Self::Object { fields, required, closed } => match value.as_object() {
                 Some(object) => {
-                    for name in required {
-                        if !object.contains_key(name) {
-                            wrong.push(format!("{at}/{name} is missing"));
-                        }
+                    for name in required.iter().filter(|it| !object.contains_key(*it)) {
+                        let violation =
+                            Violation::new(RefusalCode::Empty, &below(at, name), "is missing");
+                        found.push(violation.fix("give it"));
                     }
                     for (name, item) in object {
                         match fields.iter().find(|(it, _)| it == name) {
-                            Some((_, shape)) => shape.check(item, &format!("{at}/{name}"), wrong),
-                            None if *closed => wrong.push(format!("{at}/{name} does not exist")),
+                            Some((_, shape)) => {
+                                shape.check(item, &below(at, name), writer, found);
+                            }
+                            None if *closed => {
+                                let at = below(at, name);
+                                let near = fields
+                                    .iter()
+                                    .map(|it| it.0.as_str())
+                                    .find(|it| 0.85 < strsim::jaro_winkler(it, name));
+                                let fix = near.map_or("leave it out".to_owned(), |it| {
+                                    format!("did you mean `{it}`?")
+                                });
+                                let message = "does not exist";
+                                let violation = Violation::new(RefusalCode::Unknown, &at, message);
+                                found.push(violation.fix(fix));
+                            }
                             None => {}
                         }
                     }
                 }
-                None => fault(format!("must be an object, not {}", shown(value))),
+                None => invalid("an object"),
             },
             Self::Either(arms) => {
-                let faults = arms.iter().map(|it| {
+                let mut least: Option<Vec<Violation>> = None;
+                for arm in arms {
                     let mut wrong = Vec::new();
-                    it.check(value, at, &mut wrong);
-                    wrong
-                });
-                let faults: Vec<Vec<String>> = faults.collect();
-                if !faults.iter().any(Vec::is_empty) {
+                    arm.check(value, at, writer, &mut wrong);
                     // The arm with the fewest faults is the one that was meant.
-                    wrong.extend(faults.into_iter().min_by_key(Vec::len).unwrap_or_default());
+                    if least.as_ref().is_none_or(|it| wrong.len() < it.len()) {
+                        least = Some(wrong);
+                    }
                 }
+                found.extend(least.unwrap_or_default());
             }
-            Self::Strange(what) => fault(format!("cannot be checked: {what}")),
+            Self::Strange(what) => {
+                let message = format!("cannot be checked: {what}");
+                found.push(Violation::new(RefusalCode::Invalid, at, message));
+            }
         }
     }
+}
+
+/// Length in characters, looked at no further than needed: a text may be megabytes.
+fn is_shorter(text: &str, shortest: u64) -> bool {
+    (text.chars().take(usize::try_from(shortest).unwrap_or(usize::MAX)).count() as u64) < shortest
+}
+
+/// The same as [`IMAGE_PATTERN`].
+fn begins_as_image(text: &str) -> bool {
+    let address = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    if let Some(rest) = address {
+        return rest.chars().next().is_some_and(|it| !matches!(it, '/' | '?' | '#' | ' '));
+    }
+    let Some(rest) = text.strip_prefix("data:image/") else { return false };
+    let Some(end) = rest.find([';', ',']).filter(|it| 0 < *it) else { return false };
+    let base64 = rest[end..].strip_prefix(";base64,");
+    base64.is_some_and(|it| it.chars().next().is_some_and(|it| it != '\n'))
 }
 
 /// JSON Schema knows one kind of number: `1024.0` is `1024`.
@@ -206,19 +276,49 @@ fn same(a: &Value, b: &Value) -> bool {
     }
 }
 
-fn beyond(number: f64, least: Option<f64>, most: Option<f64>) -> Option<String> {
-    if least.is_none_or(|it| it <= number) && most.is_none_or(|it| number <= it) {
+fn beyond(value: &Value, at: &str, least: Option<f64>, most: Option<f64>) -> Option<Violation> {
+    let number = value.as_f64()?;
+    let (low, high) = (least.is_some_and(|it| number < it), most.is_some_and(|it| it < number));
+    if !low && !high {
         return None;
     }
-    Some(match (least, most) {
-        (Some(least), Some(most)) => format!("must be {least} to {most}, not {number}"),
-        (Some(least), None) => format!("must be at least {least}, not {number}"),
-        (None, Some(most)) => format!("must be at most {most}, not {number}"),
+    let range = match (least, most) {
+        (Some(least), Some(most)) => format!("{least} to {most}"),
+        (Some(least), None) => format!("at least {least}"),
+        (None, Some(most)) => format!("at most {most}"),
         (None, None) => return None,
-    })
+    };
+    let nearest = if low { least } else { most }?;
+    let violation =
+        Violation::new(RefusalCode::OutOfRange, at, format!("must be {range}, not {value}"));
+    let violation = match (least, most) {
+        (Some(least), Some(most)) => violation.limit(between(plain(least), plain(most))),
+        _ => violation.limit(plain(nearest)),
+    };
+    Some(violation.got(value).fix(format!("give {nearest}")))
 }
 
-/// A value in an error: its kind, and the value itself only where it is short and no text.
+/// A limit as it is written in a schema: `50`, not `50.0`.
+fn plain(number: f64) -> Value {
+    let whole = number.fract() == 0.0 && number.abs() <= (1_u64 << 53) as f64;
+    if whole { Value::from(number as i64) } else { Value::from(number) }
+}
+
+fn too_many_or_few(length: u64, at: &str, fewest: u64, most: Option<u64>) -> Option<Violation> {
+    let (code, fix) = if length < fewest {
+        (RefusalCode::TooFew, format!("add {}", fewest - length))
+    } else {
+        let most = most.filter(|it| *it < length)?;
+        (RefusalCode::TooMany, format!("drop {}", length - most))
+    };
+    let most = most.map_or_else(|| "more".to_owned(), |it| it.to_string());
+    let message = format!("must have {fewest} to {most} entries, not {length}");
+    let limit = if code == RefusalCode::TooFew { fewest.to_string() } else { most };
+    let violation = Violation::new(code, at, message).limit(limit.parse::<u64>().ok());
+    Some(violation.got(&length.into()).fix(fix))
+}
+
+/// A value in a message: its kind, and the value itself only where it is short.
 fn shown(value: &Value) -> String {
     match value {
         Value::Null => "null".to_owned(),

@@ -21,7 +21,7 @@ pub enum Size {
     Pixels(Dimensions),
 }
 
-/// Width to height, such as `16:9`; neither is 0.
+/// Width to height, such as `16:9`; each from 1 to 9999.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(try_from = "Cow<'_, str>", into = "String")]
 pub struct Ratio {
@@ -31,7 +31,7 @@ pub struct Ratio {
     pub height: u16,
 }
 
-/// Pixels across and down, such as `1024x768`; neither is 0.
+/// Pixels across and down, such as `1024x768`; each from 1 to 99999.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(try_from = "Cow<'_, str>", into = "String")]
 pub struct Dimensions {
@@ -42,6 +42,9 @@ pub struct Dimensions {
 }
 
 impl Ratio {
+    /// The greatest share that can be written.
+    pub const MOST: u16 = 9999;
+
     /// A ratio in a table; a 0 does not compile.
     pub const fn new(width: u16, height: u16) -> Self {
         assert!(width != 0 && height != 0, "a side is 0");
@@ -141,7 +144,7 @@ impl FromStr for Ratio {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (width, height) = sides(text, ':')
+        let (width, height) = sides(text, ':', 4)
             .ok_or_else(|| format!("`{text}` is not a ratio of width to height such as 16:9"))?;
         Ok(Self { width, height })
     }
@@ -151,25 +154,31 @@ impl FromStr for Dimensions {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (width, height) = sides(text, 'x')
+        let (width, height) = sides(text, 'x', 5)
             .ok_or_else(|| format!("`{text}` is not a width and height such as 1024x768"))?;
         Ok(Self { width, height })
     }
 }
 
-/// Two whole numbers from 1 up, without sign, blank or leading zero.
-fn sides<T: FromStr>(text: &str, separator: char) -> Option<(T, T)> {
+/// Two whole numbers from 1 up, without sign, blank or leading zero, of so many digits at most.
+fn sides<T: FromStr>(text: &str, separator: char, digits: usize) -> Option<(T, T)> {
     let (width, height) = text.split_once(separator)?;
     let side = |text: &str| {
         let plain = text.bytes().all(|it| it.is_ascii_digit()) && !text.starts_with('0');
-        if plain { text.parse().ok() } else { None }
+        if plain && text.len() <= digits { text.parse().ok() } else { None }
     };
     Some((side(width)?, side(height)?))
 }
 
+/// Every [`Size`], and nothing else.
+pub(crate) const SIZE_PATTERN: &str =
+    "^(auto|[1-9][0-9]{0,3}:[1-9][0-9]{0,3}|[1-9][0-9]{0,4}x[1-9][0-9]{0,4})$";
+/// Every [`Ratio`], and nothing else.
+pub(crate) const RATIO_PATTERN: &str = "^[1-9][0-9]{0,3}:[1-9][0-9]{0,3}$";
+
 /// What [`Size`], [`Ratio`] and [`Dimensions`] have alike: they are strings in JSON.
 macro_rules! as_text {
-    ($($name:ident, $pattern:literal;)*) => {$(
+    ($($name:ident, $pattern:expr;)*) => {$(
         impl TryFrom<Cow<'_, str>> for $name {
             type Error = String;
 
@@ -201,9 +210,9 @@ macro_rules! as_text {
 }
 
 as_text! {
-    Size, "^(auto|[1-9][0-9]{0,4}:[1-9][0-9]{0,4}|[1-9][0-9]{0,9}x[1-9][0-9]{0,9})$";
-    Ratio, "^[1-9][0-9]{0,4}:[1-9][0-9]{0,4}$";
-    Dimensions, "^[1-9][0-9]{0,9}x[1-9][0-9]{0,9}$";
+    Size, SIZE_PATTERN;
+    Ratio, RATIO_PATTERN;
+    Dimensions, "^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}$";
 }
 
 #[cfg(test)]
@@ -231,6 +240,8 @@ mod tests {
             "NaN:1",
             "1e3x1",
             "99999999999x1",
+            "100000x1",
+            "10000:1",
         ] {
             let message = text.parse::<Size>().expect_err(text);
             assert!(message.contains(&format!("`{text}`")), "{message}");

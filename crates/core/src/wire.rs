@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
@@ -96,7 +96,9 @@ enum Token {
 }
 
 /// How the bytes of an input image are written; an address is written as it is.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, JsonSchema, PartialEq, Serialize)]
+#[schemars(rename = "ImageForm")]
+#[serde(rename_all = "snake_case")]
 pub enum Form {
     /// `data:image/png;base64,…`
     DataUri,
@@ -188,4 +190,22 @@ pub fn non_null<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
+}
+
+/// Reads a whole number as our schemas have it: `1024.0` is one, and none is beyond 2⁵³ − 1, since
+/// JavaScript rounds it.
+pub fn whole<'de, D: Deserializer<'de>, T: TryFrom<u64>>(deserializer: D) -> Result<T, D::Error> {
+    let number = serde_json::Number::deserialize(deserializer)?;
+    let exact = |it: &f64| it.fract() == 0.0 && (0.0..(1_u64 << 53) as f64).contains(it);
+    let whole = number.as_f64().filter(exact).map(|it| it as u64);
+    whole.and_then(|it| T::try_from(it).ok()).ok_or_else(|| {
+        D::Error::custom(format!("{number} is no whole number, or beyond what can be asked for"))
+    })
+}
+
+/// Reads an optional whole number: absent or a value, never `null`; see [`whole`].
+pub fn whole_or_absent<'de, D: Deserializer<'de>, T: TryFrom<u64>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    whole(deserializer).map(Some)
 }

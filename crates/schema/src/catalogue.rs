@@ -1,6 +1,8 @@
 //! The catalogue: every offer as data, for programs in any language.
 
-use repaint_core::{Capabilities, Fact, ImageModel, Owner, Price, Registry, Retirement};
+use repaint_core::{
+    Capabilities, Fact, Field, Holds, ImageModel, Price, Registry, Retirement, Rule,
+};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -41,6 +43,12 @@ pub struct Entry {
     pub key: Option<String>,
     /// Which fields of the provider's body carry input images.
     pub image_fields: Vec<ImageField>,
+    /// What each field of the provider's body holds, in its order; none for what runs in this process.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<Field>,
+    /// What the provider's body must keep besides its schema: it is taken if both take it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<Rule>,
     /// The schema of the provider's body, from this file; absent for what runs in this process.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_schema: Option<String>,
@@ -73,15 +81,15 @@ pub fn catalogue(registry: &Registry) -> Catalogue {
 
 fn entry(model: &dyn ImageModel) -> Entry {
     let offer = model.offer();
-    let most = offer.accepts.images.value.max;
-    let fields = model.wire().map_or(&[][..], |it| it.owned).iter();
-    let image_fields = fields.filter_map(|(name, owner)| {
-        let max_images = match owner {
-            Owner::Image(index) => u32::from(*index < most),
-            Owner::Images => most,
-            _ => 0,
+    let wire = model.wire();
+    let fields = wire.map_or(&[][..], |it| &it.fields);
+    let image_fields = fields.iter().filter_map(|it| {
+        let max_images = match it.holds {
+            Holds::Image => 1,
+            Holds::Images => offer.accepts.images.value.max,
+            _ => return None,
         };
-        (0 < max_images).then(|| ImageField { name: (*name).to_owned(), max_images })
+        Some(ImageField { name: it.name.clone(), max_images })
     });
     Entry {
         id: model.id().to_owned(),
@@ -93,7 +101,9 @@ fn entry(model: &dyn ImageModel) -> Entry {
         generative: offer.generative,
         key: model.provider().endpoint.as_ref().map(|it| it.auth.env.to_owned()),
         image_fields: image_fields.collect(),
-        request_schema: model.wire().map(|_| request_path(model)),
+        fields: fields.to_vec(),
+        rules: wire.map_or_else(Vec::new, |it| it.rules.clone()),
+        request_schema: wire.map(|_| request_path(model)),
         accepts: offer.accepts,
         price: offer.price,
         retires: offer.retires,

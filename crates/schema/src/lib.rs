@@ -2,6 +2,7 @@
 //! for a model.
 
 mod catalogue;
+mod index;
 mod pages;
 mod schemas;
 
@@ -10,8 +11,9 @@ use std::collections::BTreeMap;
 use repaint_core::Registry;
 
 pub use catalogue::{Catalogue, Entry, ImageField, catalogue};
+pub use index::{Code, Codes, Index};
 pub use pages::{models_page, models_table};
-pub use schemas::{BASE, VERSION, named, request_schema};
+pub use schemas::{BASE, VERSION, named, request_path, request_schema};
 
 /// Every generated file, by its path from the root of the repository. The same on every machine.
 pub fn files(registry: &Registry) -> BTreeMap<String, String> {

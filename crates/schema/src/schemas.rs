@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use repaint_core::{
-    Capabilities, ErrorData, Handle, ImageModel, Job, Overlay, Plan, Receipt, Registry, house,
+    Capabilities, ErrorData, Handle, ImageModel, ImageRequest, Job, Overlay, Plan, Receipt,
+    Refusal, Registry, Violation, house,
 };
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
 use crate::catalogue::{Catalogue, catalogue};
+use crate::index::{Codes, Entry, Index};
 
 /// What every `$id` begins with: an identifier, which nobody has to fetch.
 pub const BASE: &str = "https://repaint.example/schemas/v1/";
@@ -21,8 +23,16 @@ fn documents() -> Vec<(&'static str, &'static str, Schema, &'static str)> {
     vec![
         ("capabilities", "Capabilities", sent::<Capabilities>(), "what an offer accepts"),
         ("catalog", "Catalogue", sent::<Catalogue>(), "the catalogue, `catalog.json`"),
+        ("codes", "Codes", sent::<Codes>(), "every code of an error or a refusal, `codes.json`"),
         ("error", "Error", sent::<ErrorData>(), "what went wrong, by what a caller can do"),
         ("handle", "Handle", sent::<Handle>(), "how to pick up a job that was started"),
+        (
+            "image-request",
+            "ImageRequest",
+            received::<ImageRequest>(),
+            "what is wanted, of any model",
+        ),
+        ("index", "Index", sent::<Index>(), "the list of these files, `index.json`"),
         ("job", "Job", received::<Job>(), "a request, who may take it, and the rules"),
         (
             "overlay",
@@ -32,6 +42,13 @@ fn documents() -> Vec<(&'static str, &'static str, Schema, &'static str)> {
         ),
         ("plan", "Plan", sent::<Plan>(), "who would take a job, and why others would not"),
         ("receipt", "Receipt", sent::<Receipt>(), "what was done for a job"),
+        ("refusal", "Refusal", sent::<Refusal>(), "one reason why an offer cannot take a request"),
+        (
+            "violation",
+            "Violation",
+            sent::<Violation>(),
+            "one thing that is wrong with a body or a job",
+        ),
     ]
 }
 
@@ -66,27 +83,33 @@ pub fn request_schema(model: &dyn ImageModel) -> Option<Value> {
 const FORMS: [&str; 2] = ["ByPixels", "ByRatio"];
 
 /// The path of an offer's schema within the set.
-pub(crate) fn request_path(model: &dyn ImageModel) -> String {
+pub fn request_path(model: &dyn ImageModel) -> String {
     format!("models/{}/{}.request.schema.json", model.provider().id, model.offer().model)
 }
 
 pub(crate) fn files(registry: &Registry) -> BTreeMap<String, String> {
     let mut files = BTreeMap::new();
-    let mut index = String::new();
+    let mut index = Vec::new();
+    let mut add = |path: String, title: &str, schema: &Value, what: String| {
+        files.insert(format!("schemas/{path}"), text(schema));
+        index.push(Entry { id: format!("{BASE}{path}"), path, title: title.to_owned(), what });
+    };
     for (name, title, schema, what) in documents() {
         let path = format!("{name}.schema.json");
-        files.insert(format!("schemas/{path}"), text(&finish(schema.to_value(), &path, title)));
-        index.push_str(&format!("| [`{path}`]({path}) | `{title}` | {what} |\n"));
+        let schema = finish(schema.to_value(), &path, title);
+        add(path, title, &schema, what.to_owned());
     }
     for model in registry.models() {
         let Some(schema) = request_schema(model) else { continue };
-        let (path, title) = (request_path(model), title(model));
-        files.insert(format!("schemas/{path}"), text(&schema));
-        let name = model.offer().name;
-        index.push_str(&format!("| [`{path}`]({path}) | `{title}` | the body for `{name}` |\n"));
+        let what = format!("the body for `{}`", model.offer().name);
+        add(request_path(model), &title(model), &schema, what);
     }
+    let row = |it: &Entry| format!("| [`{0}`]({0}) | `{1}` | {2} |\n", it.path, it.title, it.what);
+    let table: String = index.iter().map(row).collect();
+    files.insert("schemas/README.md".to_owned(), format!("{HEAD}{table}"));
     files.insert("schemas/catalog.json".to_owned(), pretty(&catalogue(registry)));
-    files.insert("schemas/README.md".to_owned(), format!("{HEAD}{index}"));
+    files.insert("schemas/codes.json".to_owned(), pretty(&Codes::all()));
+    files.insert("schemas/index.json".to_owned(), pretty(&Index::of(index)));
     files
 }
 

@@ -12,11 +12,13 @@
 //! ```
 
 mod cases;
+mod corpus;
 mod pictures;
 mod render;
 mod trials;
 
 pub use cases::{Accepted, Refused, accepted, grid, refused};
+pub use corpus::{Corpus, SEED, jobs};
 pub use pictures::{picture, png};
 pub use render::{render, snapshot};
 pub use trials::{Claim, claims, trials};
