@@ -28,13 +28,16 @@ pub(crate) enum Command {
     /// Print the JSON Schema of an offer's body, or of one of our own documents
     #[command(after_help = SCHEMA)]
     Schema {
-        /// An offer (`together/flux2-pro`), a model at one provider, or job, receipt, plan, error,
-        /// capabilities, catalog, overlay, handle
+        /// An offer (`together/flux2-pro`), a model at one provider, or a document such as job,
+        /// image-request, receipt, plan, error, catalog, overlay (schemas/README.md lists all)
         name: String,
         /// Print JSON, as it always is
         #[arg(long)]
         json: bool,
     },
+    /// Check a body or a job in a file against what an offer takes; sends nothing
+    #[command(after_help = VALIDATE)]
+    Validate(Validate),
 }
 
 /// A request. `edit` and `explain` take the same.
@@ -118,6 +121,22 @@ pub(crate) struct Models {
     pub(crate) json: bool,
 }
 
+#[derive(Args, Debug)]
+pub(crate) struct Validate {
+    /// A JSON file with the body of one offer, or with a job; `-` for standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: String,
+    /// Who is to take it; a job alone is checked for its shape
+    #[arg(short, long, value_name = "ID")]
+    pub(crate) model: Option<String>,
+    /// A JSON file of facts that replace those of this release
+    #[arg(long, value_name = "FILE")]
+    pub(crate) capabilities: Option<PathBuf>,
+    /// Print JSON: each violation with its code, JSON Pointer, message and fix
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Format {
     Png,
@@ -193,3 +212,11 @@ const SCHEMA: &str = "\
 Examples:
   repaint schema together/flux2-pro
   repaint schema job";
+
+const VALIDATE: &str = "\
+Examples:
+  repaint validate body.json --model together/flux2-pro
+  repaint validate job.json --model bfl/kontext-pro --json
+  echo '{\"request\": {\"prompt\": \"a cat\"}}' | repaint validate -
+
+Exits with 0 if it is taken, with 4 if it is not.";

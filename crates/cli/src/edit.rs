@@ -19,6 +19,8 @@ pub(crate) enum Ended {
     Partly,
     /// No model would take what was to be explained.
     Nobody,
+    /// What was to be validated is not what it should be.
+    Invalid,
 }
 
 /// Why there is no picture, with the warnings that came before.

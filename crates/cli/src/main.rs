@@ -7,6 +7,7 @@ mod explain;
 mod models;
 mod output;
 mod show;
+mod validate;
 mod watch;
 
 use std::process::ExitCode;
@@ -24,18 +25,22 @@ fn main() -> ExitCode {
         Command::Edit(ask) | Command::Explain(ask) => ask.json,
         Command::Models(models) => models.json,
         Command::Schema { .. } => true,
+        Command::Validate(args) => args.json,
     };
     let done = |()| Ended::Done;
     let would = |taken| if taken { Ended::Done } else { Ended::Nobody };
+    let valid = |valid| if valid { Ended::Done } else { Ended::Invalid };
     let result = match &line.command {
         Command::Edit(ask) => with_runtime(edit::run(ask)),
         Command::Explain(ask) => with_runtime(async { Ok(explain::run(ask).await.map(would)?) }),
         Command::Models(args) => models::run(args).map(done).map_err(Failed::from),
         Command::Schema { name, json: _ } => schema(name).map(done).map_err(Failed::from),
+        Command::Validate(args) => validate::run(args).map(valid).map_err(Failed::from),
     };
     match result {
         Ok(Ended::Done) => ExitCode::SUCCESS,
         Ok(Ended::Partly) => ExitCode::FAILURE,
+        Ok(Ended::Invalid) => ExitCode::from(show::exit_code(ErrorKind::InvalidRequest)),
         Ok(Ended::Nobody) => ExitCode::from(show::exit_code(ErrorKind::Refused)),
         Err(Failed { error, warnings, interrupted }) => {
             if json {

@@ -532,3 +532,70 @@ fn the_examples_in_the_help_are_taken() {
         );
     }
 }
+
+#[test]
+fn a_body_is_validated_with_pointers_that_a_form_can_use() {
+    let folder = folder();
+    let body = json!({
+        "model": "black-forest-labs/FLUX.2-pro",
+        "image_url": "https://example.com/a.png",
+        "width": 1000,
+        "n": 9,
+    });
+    fs::write(folder.path().join("body.json"), body.to_string()).expect("written");
+    let args = ["validate", "body.json", "--model", "together/flux2-pro"];
+    let output = run(folder.path(), &args);
+    assert_eq!(output.status.code(), Some(4), "{}", text(&output.stderr));
+    let shown = text(&output.stdout);
+    assert!(shown.contains("use `reference_images`"), "{shown}");
+    let output = run(folder.path(), &[&args[..], &["--json"]].concat());
+    let said: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let found: Vec<(&str, &str)> = said["violations"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|it| {
+            (it["pointer"].as_str().expect("a pointer"), it["code"].as_str().expect("a code"))
+        })
+        .collect();
+    let expected =
+        [("/prompt", "empty"), ("/image_url", "unknown"), ("/n", "too_many"), ("/height", "empty")];
+    for one in expected {
+        assert!(found.contains(&one), "{one:?} {found:?}");
+    }
+}
+
+#[test]
+fn a_job_is_validated_as_it_would_be_admitted() {
+    let folder = folder();
+    let images = ["https://example.com/a.png", "https://example.com/b.png"];
+    let job = json!({ "request": { "prompt": "both", "images": images, "count": 1.0 } });
+    fs::write(folder.path().join("job.json"), job.to_string()).expect("written");
+    let taken = run(folder.path(), &["validate", "job.json", "-m", "together/flux2-pro"]);
+    assert_eq!(taken.status.code(), Some(0), "{}", text(&taken.stderr));
+    assert_eq!(text(&taken.stdout), "the job in job.json is one that together/flux2-pro takes\n");
+    let refused = run(folder.path(), &["validate", "job.json", "-m", "bfl/kontext-pro", "--json"]);
+    assert_eq!(refused.status.code(), Some(4));
+    let said: Value = serde_json::from_slice(&refused.stdout).expect("JSON");
+    assert_eq!(said["violations"][0]["code"], "too_many");
+    assert_eq!(said["violations"][0]["pointer"], "/request/images");
+    assert_eq!(said["violations"][0]["limit"]["max"], 1);
+}
+
+#[test]
+fn what_cannot_be_validated_is_said() {
+    let folder = folder();
+    fs::write(folder.path().join("broken.json"), "{\"prompt\": ").expect("written");
+    fs::write(folder.path().join("body.json"), "{\"prompt\": \"a cat\"}").expect("written");
+    for (args, word) in [
+        (&["validate", "broken.json", "-m", "together/flux2-pro"][..], "is no JSON"),
+        (&["validate", "none.json", "-m", "together/flux2-pro"], "none.json cannot be read"),
+        (&["validate", "body.json"], "say which with --model"),
+        (&["validate", "body.json", "-m", "flux2-pro"], "is several offers"),
+        (&["validate", "body.json", "-m", "nobody"], "nobody"),
+    ] {
+        let output = run(folder.path(), args);
+        assert_eq!(output.status.code(), Some(4), "{args:?}");
+        assert!(text(&output.stderr).contains(word), "{args:?}: {}", text(&output.stderr));
+    }
+}

@@ -140,6 +140,9 @@ impl Narrowed {
                 violation.code = RefusalCode::TooFew;
                 violation.fix = "give the image".to_owned();
             }
+            (RefusalCode::Empty, Some(Owner::Prompt)) => {
+                violation.fix = "say what to draw or to change".to_owned();
+            }
             (RefusalCode::Unknown, owner) if self.shape.field(name).is_some() => {
                 // Both forms of the size are known here, each without the other.
                 let other = match owner {
