@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use repaint_adapters as _;
-use repaint_core::Registry;
+use repaint_core::{Job, Registry};
 use serde_json::{Value, json};
 
 fn registry() -> Registry {
@@ -67,16 +67,53 @@ fn a_title_names_one_thing_in_the_whole_set() {
 }
 
 #[test]
-fn the_catalogue_fits_its_schema() {
+fn data_fits_its_schema() {
     let files = repaint_schema::files(&registry());
-    let catalogue: Value = serde_json::from_str(&files["schemas/catalog.json"]).expect("JSON");
-    let schema = &schemas()["schemas/catalog.schema.json"];
-    let faults: Vec<String> = jsonschema::validator_for(schema)
-        .expect("a schema")
-        .iter_errors(&catalogue)
-        .map(|it| format!("{}: {it}", it.instance_path()))
-        .collect();
-    assert_eq!(faults, [""; 0]);
+    for name in ["catalog", "codes", "index"] {
+        let data: Value =
+            serde_json::from_str(&files[&format!("schemas/{name}.json")]).expect("JSON");
+        let schema = &schemas()[&format!("schemas/{name}.schema.json")];
+        let faults: Vec<String> = jsonschema::validator_for(schema)
+            .expect("a schema")
+            .iter_errors(&data)
+            .map(|it| format!("{name} {}: {it}", it.instance_path()))
+            .collect();
+        assert_eq!(faults, [""; 0]);
+        assert_eq!(data["$schema"], format!("{name}.schema.json"));
+    }
+}
+
+#[test]
+fn every_code_has_a_meaning() {
+    let codes = repaint_schema::Codes::all();
+    assert_eq!((codes.errors.len(), codes.refusals.len()), (9, 16));
+    for code in codes.errors.iter().chain(&codes.refusals) {
+        assert!(!code.code.is_empty() && !code.meaning.is_empty(), "{code:?}");
+    }
+}
+
+#[test]
+fn an_example_is_right_or_wrong_as_its_name_says() {
+    let registry = registry();
+    for model in registry.models().filter(|it| it.wire().is_some()) {
+        let schema = repaint_schema::request_schema(model).expect("hosted");
+        for (name, body) in repaint_testkit::examples(model) {
+            let codes = model.validate(&body).into_iter().map(|it| json!(it.code)).collect();
+            is_as_named(&schema, model.id(), &name, &body, codes);
+        }
+    }
+    let schema = repaint_schema::named("job").expect("a document");
+    for (name, job) in repaint_testkit::job_examples() {
+        let codes = Job::validate(&job).into_iter().map(|it| json!(it.code)).collect();
+        is_as_named(&schema, "job", &name, &job, codes);
+    }
+}
+
+fn is_as_named(schema: &Value, of: &str, name: &str, value: &Value, codes: Vec<Value>) {
+    let (kind, code) = name.split_once('/').expect("valid/… or invalid/…");
+    assert_eq!(jsonschema::is_valid(schema, value), kind == "valid", "{of}: {name}");
+    let code = code.split('-').next().filter(|_| kind == "invalid").map(|it| json!(it));
+    assert_eq!(codes, code.into_iter().collect::<Vec<_>>(), "{of}: {name}");
 }
 
 /// Calls `see` for every keyword of a schema; the names of properties are none.

@@ -22,6 +22,7 @@ pub(crate) fn run(mode: Mode) -> Result<(), String> {
     let registry = Registry::linked().map_err(|err| err.to_string())?;
     let mut files = repaint_schema::files(&registry);
     files.insert("README.md".to_owned(), readme(&registry)?);
+    files.extend(examples(&registry));
     let strays = strays(&files)?;
     let mut stale = Vec::new();
     for (path, text) in &files {
@@ -52,6 +53,24 @@ pub(crate) fn run(mode: Mode) -> Result<(), String> {
         }
         (_, true) => Ok(()),
     }
+}
+
+/// Right and wrong values for the schemas, under the path of each.
+fn examples(registry: &Registry) -> Vec<(String, String)> {
+    let mut files = Vec::new();
+    let mut add = |schema: &str, name: String, value: serde_json::Value| {
+        let folder = schema.trim_end_matches(".schema.json");
+        files.push((format!("schemas/examples/{folder}/{name}.json"), format!("{value:#}\n")));
+    };
+    for (name, job) in repaint_testkit::job_examples() {
+        add("job", name, job);
+    }
+    for model in registry.models() {
+        for (name, body) in repaint_testkit::examples(model) {
+            add(&repaint_schema::request_path(model), name, body);
+        }
+    }
+    files
 }
 
 /// The README with the table of today's models.

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use schemars::generate::SchemaSettings;
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::shape::{Shape, Writer};
 use crate::violation::{Violation, below};
@@ -63,16 +63,6 @@ impl Job {
     ///
     /// All that is wrong with it.
     pub fn read(job: &Value) -> Result<Self, Vec<Violation>> {
-        let found = Self::validate(job);
-        if !found.is_empty() {
-            return Err(found);
-        }
-        Self::deserialize(job)
-            .map_err(|err| vec![Violation::new(RefusalCode::Invalid, "", err.to_string())])
-    }
-
-    /// What is wrong with a job, whoever may take it: its shape, and images that cannot be read.
-    pub fn validate(job: &Value) -> Vec<Violation> {
         static SHAPE: OnceLock<Shape> = OnceLock::new();
         let shape = SHAPE.get_or_init(|| {
             let settings = SchemaSettings::draft2020_12();
@@ -83,18 +73,27 @@ impl Job {
         });
         let mut found = Vec::new();
         shape.check(job, "", Writer::Others, &mut found);
-        if found.is_empty()
-            && let Some(request) = job["request"].as_object()
-        {
-            unreadable(request, &mut found);
+        if !found.is_empty() {
+            return Err(found);
         }
-        found
+        Self::deserialize(job).map_err(|err| {
+            unreadable(&job["request"], &mut found);
+            if found.is_empty() {
+                found.push(Violation::new(RefusalCode::Invalid, "", err.to_string()));
+            }
+            found
+        })
+    }
+
+    /// What is wrong with a job, whoever may take it: its shape, and images that cannot be read.
+    pub fn validate(job: &Value) -> Vec<Violation> {
+        Self::read(job).err().unwrap_or_default()
     }
 }
 
 /// Images of which the address or the bytes cannot be read.
-fn unreadable(request: &Map<String, Value>, found: &mut Vec<Violation>) {
-    let list = request.get("images").and_then(Value::as_array).into_iter().flatten().enumerate();
+fn unreadable(request: &Value, found: &mut Vec<Violation>) {
+    let list = request["images"].as_array().into_iter().flatten().enumerate();
     let images = list.map(|(index, it)| (format!("/request/images/{index}"), it));
     let mask = request.get("mask").map(|it| ("/request/mask".to_owned(), it));
     for (at, image) in images.chain(mask) {

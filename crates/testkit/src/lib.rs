@@ -13,12 +13,14 @@
 
 mod cases;
 mod corpus;
+mod examples;
 mod pictures;
 mod render;
 mod trials;
 
 pub use cases::{Accepted, Refused, accepted, grid, refused};
 pub use corpus::{Corpus, SEED, jobs};
+pub use examples::{examples, job_examples};
 pub use pictures::{picture, png};
 pub use render::{render, snapshot};
 pub use trials::{Claim, claims, trials};

@@ -10,6 +10,8 @@ use crate::Result;
 
 const BATCHES: usize = 201;
 const BATCH: u32 = 100;
+/// Characters of base64 in each of the five images of a heavy body.
+const HEAVY: usize = 4_000_000;
 
 pub(crate) fn run() -> Result<Value> {
     let registry = Registry::linked()?;
@@ -34,7 +36,39 @@ pub(crate) fn run() -> Result<Value> {
     let offers = registry.models().count();
     let ns = median(|| drop(black_box(plan())));
     figures.push(json!({ "what": "plan", "offers": offers, "images": 8, "ns": ns }));
+    validations(&registry, &mut figures)?;
     Ok(Value::Array(figures))
+}
+
+/// The library's validator beside the one that judges by the published schema alone.
+fn validations(registry: &Registry, figures: &mut Vec<Value>) -> Result<()> {
+    let id = "together/flux2-dev";
+    let model = registry.get(id).ok_or_else(|| format!("{id} is not linked"))?;
+    let schema = repaint_schema::request_schema(model).ok_or("no schema")?;
+    let peer = jsonschema::validator_for(&schema).map_err(|err| err.to_string())?;
+    let body = |images: Vec<String>| {
+        json!({
+            "model": model.offer().name,
+            "prompt": "The person from image 1, in watercolor, on a bridge over a quiet river",
+            "reference_images": images,
+            "width": 1024,
+            "height": 768,
+            "seed": 7,
+            "response_format": "url",
+        })
+    };
+    let address = |it| format!("https://example.com/{}/{it}.jpg", "pictures".repeat(10));
+    let heavy = |_| format!("data:image/png;base64,{}", "QUJD".repeat(HEAVY / 4));
+    let (small, large) = (body((0..8).map(address).collect()), body((0..5).map(heavy).collect()));
+    for (what, body, calls) in [("1 KB", &small, BATCH), ("20 MB of data URIs", &large, 1)] {
+        if !model.validate(body).is_empty() || !peer.is_valid(body) {
+            return Err(format!("{id} does not take {what}").into());
+        }
+        let ours = median_of(calls, || drop(black_box(model.validate(body))));
+        let theirs = median_of(calls, || assert!(black_box(peer.is_valid(body))));
+        figures.push(json!({ "what": "validate", "of": what, "ns": ours, "peer_ns": theirs }));
+    }
+    Ok(())
 }
 
 fn request(images: usize) -> Result<ImageRequest> {
@@ -44,12 +78,16 @@ fn request(images: usize) -> Result<ImageRequest> {
 }
 
 /// Nanoseconds of one call: the median over batches, since a single call is too short for the clock.
-fn median(mut work: impl FnMut()) -> f64 {
+fn median(work: impl FnMut()) -> f64 {
+    median_of(BATCH, work)
+}
+
+fn median_of(batch: u32, mut work: impl FnMut()) -> f64 {
     let mut batches: Vec<f64> = (0..BATCHES)
         .map(|_| {
             let began = Instant::now();
-            (0..BATCH).for_each(|_| work());
-            began.elapsed().as_secs_f64() * 1e9 / f64::from(BATCH)
+            (0..batch).for_each(|_| work());
+            began.elapsed().as_secs_f64() * 1e9 / f64::from(batch)
         })
         .collect();
     batches.sort_by(f64::total_cmp);

@@ -6,6 +6,8 @@ use super::{Figure, Place, Report, measured};
 
 /// Admission and encoding, each.
 const GOAL_NS: f64 = 10_000.0;
+/// The validator, on a body of 1 KB and on one of 20 MB.
+const GOALS_OF_VALIDATE: [(&str, f64); 2] = [("1 KB", 20_000.0), ("20 MB of data URIs", 1e7)];
 
 pub(super) fn run(place: &Place) -> Result<Report, String> {
     let program = place.built("repaint-bench")?.join("repaint-bench");
@@ -13,12 +15,21 @@ pub(super) fn run(place: &Place) -> Result<Report, String> {
     let mut figures = Vec::new();
     for row in found.as_array().into_iter().flatten() {
         let what = row["what"].as_str().unwrap_or_default();
+        let value = row["ns"].as_f64().ok_or("no figure")?;
+        if let Some(of) = row["of"].as_str() {
+            let goal = GOALS_OF_VALIDATE.iter().find(|it| it.0 == of).map(|it| it.1);
+            let name = format!("validate {of}");
+            figures.push(Figure { name, value, unit: "ns", goal });
+            let theirs = row["peer_ns"].as_f64().ok_or("no figure")?;
+            let name = format!("  the crate jsonschema, by schema alone, {of}");
+            figures.push(Figure { name, value: theirs, unit: "ns", goal: None });
+            continue;
+        }
         let images = &row["images"];
         let (name, goal) = match row["offer"].as_str() {
             Some(offer) => (format!("{what} {offer}, {images} addresses"), Some(GOAL_NS)),
             None => (format!("{what} over {} offers, {images} addresses", row["offers"]), None),
         };
-        let value = row["ns"].as_f64().ok_or("no figure")?;
         figures.push(Figure { name, value, unit: "ns", goal });
     }
     Ok(Report {
