@@ -5,6 +5,7 @@ use repaint_core::{
     Adapt, Date, ErrorKind, ImageInput, ImageRequest, Job, Overlay, Policy, RefusalCode, Registry,
     Terms, Usd, WarningCode,
 };
+use repaint_schema::{Standing, provenance, share};
 use serde_json::{Value, json};
 
 fn registry(overlay: Value) -> Registry {
@@ -108,7 +109,7 @@ fn an_overlay_that_cannot_be_is_not_taken() {
 
 #[test]
 fn an_offer_is_announced_before_its_end_and_refused_after() {
-    let end = json!({ "date": "2026-12-31", "successor": "gemini-3-pro-image" });
+    let end = fact(json!({ "date": "2026-12-31", "successor": "gemini-3-pro-image" }));
     let id = "together/gemini-2.5-flash-image";
     let registry = registry(json!({ "offers": { id: { "retires": end } } }));
     let (model, request) = (registry.get(id).expect("there"), with_images(1));
@@ -177,4 +178,48 @@ fn a_ratio_is_kept_exactly_or_refused() {
     let adaptation = &wide.candidates[0].adaptations[0];
     assert_eq!((adaptation.method.as_str(), &adaptation.to), ("exact", &json!("1280x720")));
     assert!(plan(&job("997:991"), &["together"]).candidates.is_empty());
+}
+
+#[test]
+fn what_nobody_judged_is_told_apart_from_what_somebody_assumed() {
+    let id = "together/flux2-pro";
+    let unjudged = json!({
+        "value": false, "sure": "assumed", "source": "not declared by the adapter", "date": "2026-11-22"
+    });
+    let registry = registry(json!({ "offers": { id: { "accepts": { "mask": unjudged } } } }));
+    let found = provenance(&registry, Date::new(2026, 11, 24));
+    let undeclared: Vec<_> = found.undeclared.iter().map(|it| (it.fact, &it.offers[..])).collect();
+    assert_eq!(undeclared, [("mask", &[id.to_owned()][..])]);
+    assert!(found.assumed.iter().all(|it| it.standing == Standing::Assumed));
+    assert!(found.assumed.iter().any(|it| it.fact == "seed" && it.offers.contains(&id.to_owned())));
+}
+
+#[test]
+fn an_observed_fact_raises_the_share_and_a_limit_that_is_not_set_is_not_counted() {
+    let id = "together/flux2-pro";
+    let of = |facts: Value| {
+        let registry = registry(json!({ "offers": { id: { "accepts": facts } } }));
+        share(&registry, |it| it.id() == id)
+    };
+    let before = of(json!({}));
+    let seen = of(json!({ "images": fact(json!({ "min": 0, "max": 8 })) }));
+    assert_eq!((seen.known, seen.of), (before.known + 1, before.of));
+    // Where no input image is taken, how one may travel decides nothing.
+    let none = of(json!({ "images": fact(json!({ "min": 0, "max": 0 })) }));
+    assert_eq!(before.of - none.of, 3);
+    let small = of(json!({ "image_side": fact(json!(64)) }));
+    assert_eq!(small.of, before.of + 1);
+}
+
+#[test]
+fn what_ends_is_listed_by_its_day_with_its_source() {
+    let end = |date: &str| json!({ "retires": fact(json!({ "date": date })) });
+    let (first, later) = ("together/kontext-pro", "bfl/kontext-pro");
+    let registry = registry(json!({ "offers": {
+        later: end("2027-01-31"), first: end("2026-11-20"),
+    } }));
+    let found = provenance(&registry, Date::new(2026, 11, 24)).retires;
+    let shown: Vec<_> = found.iter().map(|it| (it.offer.as_str(), it.days)).collect();
+    assert_eq!(shown, [(first, -4), (later, 68)]);
+    assert_eq!(found[0].source.0, "our probe");
 }

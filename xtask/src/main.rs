@@ -4,6 +4,7 @@ mod bench;
 mod codegen;
 mod corpus;
 mod licences;
+mod provenance;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -15,11 +16,12 @@ const USAGE: &str = "\
 usage: cargo xtask CHORE
 
   bench             measures speed against goals and peers: [client|decide|start|watercolor] [--json]
-  codegen           writes schemas/, docs/models.md and the table in the README from the registry
+  codegen           writes schemas/, docs/models.md and what the README says of models
   codegen --check   fails if one of them is not what it would write
   corpus --lines N FILE   writes N bodies and jobs with their verdicts, one JSON object a line
   corpus --jobs FILE      writes jobs with the body that each offer is sent, one JSON object a line
   licences          fails if a dependency has a licence that is not on the list
+  provenance        lists the facts that are assumed, old or about to end: [--json] [--today YYYY-MM-DD]
   test              runs every test of the workspace";
 
 fn main() -> ExitCode {
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
         ["corpus", "--lines", count, file] => corpus::values(count, Path::new(file)),
         ["corpus", "--jobs", file] => corpus::jobs(Path::new(file)),
         ["licences"] => licences::run(),
+        ["provenance", rest @ ..] => provenance::run(rest),
         ["test", rest @ ..] => cargo(&[&["test", "--workspace"], rest].concat()),
         _ => Err(USAGE.to_owned()),
     };

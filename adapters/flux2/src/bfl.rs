@@ -1,9 +1,9 @@
 //! FLUX.2 at Black Forest Labs: input images in `input_image`, `input_image_2` … `_8`.
 
 use repaint_core::{
-    Capabilities, Date, Fact, Form, ImageRequest, List, Listing, MediaType, Offer, OutputFormat,
-    Owner, PixelBudget, Pixels, Price, Size, Source, Text, Transports, Usd, Wire, WireImage,
-    assumed, between, documented, non_null,
+    BODY_BYTES, Capabilities, Date, Fact, Form, ImageRequest, Instructions, List, Listing,
+    MediaType, Offer, OutputFormat, Owner, PixelBudget, Pixels, Price, Ratios, Size, Source, Text,
+    Transports, Usd, Wire, WireImage, assumed, between, documented, non_null,
 };
 use repaint_providers::BFL;
 use schemars::JsonSchema;
@@ -43,11 +43,16 @@ const COMBINES: Capabilities = Capabilities {
     image_bytes: documented(20_000_000, EDITING),
     image_pixels: documented(between(1, 20_000_000), EDITING),
     image_side: documented(64, EDITING),
+    body_bytes: assumed(BODY_BYTES, UNSTATED),
+    mask: documented(false, OPENAPI),
+    instructions: documented(Instructions::Any, OPENAPI),
+    ratios: documented(Ratios::None, OPENAPI),
     // Sides beyond 2048 are documented nowhere, but are not ruled out either.
     pixels: assumed(
         Pixels::Range { side: between(64, 2048), step: 16, area: between(1, 4 << 20) },
         EDITING,
     ),
+    count: documented(between(1, 1), OPENAPI),
     seed: assumed(Some(between(0, 2_147_483_647)), OPENAPI),
     negative_prompt: documented(false, OPENAPI),
     steps: documented(None, OPENAPI),
@@ -67,6 +72,7 @@ const READ: Date = Date::new(2026, 11, 22);
 const OPENAPI: Source = Source::new("api.bfl.ai/openapi.json, flux-2-flex", READ);
 const EDITING: Source = Source::new("docs.bfl.ai, FLUX.2 image editing", READ);
 const MULTI: Source = Source::new("docs.bfl.ai, prompting_editing_multi_reference", READ);
+const UNSTATED: Source = Source::new("stated on no page of BFL's: a limit of our own", READ);
 const PRICES: Source = Source::new("docs.bfl.ai/quick_start/pricing", READ);
 
 /// What Black Forest Labs takes at `POST /v1/flux-2-pro`, `-max`, `-flex` and `-klein-9b`.

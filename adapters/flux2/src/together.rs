@@ -4,9 +4,9 @@
 //! and any number of images, so it is what we send. [dev] takes nothing else.
 
 use repaint_core::{
-    Capabilities, Date, Fact, Form, ImageRequest, List, Listing, MediaType, Offer, OutputFormat,
-    Owner, Pixels, Price, Size, Source, Text, Transports, Usd, Wire, WireImage, assumed, between,
-    documented, non_null,
+    BODY_BYTES, Capabilities, Date, Fact, Form, IMAGE_BYTES, ImageRequest, Instructions, List,
+    Listing, MediaType, Offer, OutputFormat, Owner, Pixels, Price, Ratios, Size, Source, Text,
+    Transports, Usd, Wire, WireImage, assumed, between, documented, non_null,
 };
 use repaint_providers::TOGETHER;
 use schemars::JsonSchema;
@@ -40,7 +40,7 @@ const FLEX: Capabilities = Capabilities {
 const DEV: Capabilities = Capabilities {
     options: documented(
         List(&[Text("disable_safety_checker"), Text("image_loras"), Text("response_format")]),
-        SKILL,
+        LORAS,
     ),
     ..FLEX
 };
@@ -50,6 +50,11 @@ const COMBINES: Capabilities = Capabilities {
     images: assumed(between(0, 8), EDITING),
     transports: assumed(Transports { url: true, bytes: true }, CLIENTS),
     media_types: assumed(List(&[MediaType::Png, MediaType::Jpeg, MediaType::Webp]), CLIENTS),
+    image_bytes: assumed(IMAGE_BYTES, UNSTATED),
+    body_bytes: assumed(BODY_BYTES, UNSTATED),
+    mask: documented(false, SKILL),
+    instructions: documented(Instructions::Any, SKILL),
+    ratios: documented(Ratios::None, PARAMETERS),
     // The sides are the quickstart's; the step is that of the page of parameters.
     pixels: documented(
         Pixels::Range { side: between(256, 1920), step: 8, area: between(1, 1920 * 1920) },
@@ -61,12 +66,13 @@ const COMBINES: Capabilities = Capabilities {
     guidance: documented(None, PARAMETERS),
     // Seen of another model at Together.
     seed: assumed(Some(between(0, 2_147_483_647)), REFUSALS),
-    output_formats: documented(List(&[OutputFormat::Jpeg, OutputFormat::Png]), OPENAPI),
+    output_formats: documented(List(&[OutputFormat::Jpeg, OutputFormat::Png]), SKILL),
     ..Capabilities::NONE
 };
 
 /// By the megapixel, and more for more than the usual steps: no page says how many those are for these
 /// models, so it is the default of the schema, 20, which makes the estimate no lower than the bill.
+/// Together's own skill says that most of these models are billed by the picture, by an estimate.
 const fn dollars(micro: u64, steps: Option<u32>) -> Fact<Price> {
     assumed(Price::Megapixel { each: Usd(micro), steps }, MODELS)
 }
@@ -78,10 +84,13 @@ const MODELS: Source = Source::new("docs.together.ai/docs/serverless/models", RE
 const EDITING: Source = Source::new("docs.bfl.ai, FLUX.2 image editing", READ);
 const BFL_FLEX: Source = Source::new("api.bfl.ai/openapi.json, flux-2-flex", READ);
 const CLIENTS: Source = Source::new("published clients send data URIs in reference_images", READ);
-const OPENAPI: Source =
-    Source::new("github.com/togethercomputer/openapi openapi.yaml", Date::new(2026, 4, 28));
-const SKILL: Source =
+const SKILL: Source = Source::new(
+    "github.com/togethercomputer/skills 665299de, images/api-reference.md",
+    Date::new(2026, 10, 7),
+);
+const LORAS: Source =
     Source::new("github.com/togethercomputer/skills 644d3822", Date::new(2026, 8, 18));
+const UNSTATED: Source = Source::new("stated on no page of Together's: a limit of our own", READ);
 const REFUSALS: Source =
     Source::new("a live refusal quoted by a third party", Date::new(2026, 9, 6));
 

@@ -1,9 +1,9 @@
 //! Gemini at Together: input images in `reference_images`, sizes from a list.
 
 use repaint_core::{
-    Capabilities, Date, Dimensions, Form, ImageRequest, List, Listing, MediaType, Offer, Owner,
-    Pixels, Price, Size, SizePrice, Source, Text, Transports, Usd, Wire, WireImage, assumed,
-    between, documented, non_null, observed,
+    BODY_BYTES, Capabilities, Date, Dimensions, Form, IMAGE_BYTES, ImageRequest, Instructions,
+    List, Listing, MediaType, Offer, Owner, Pixels, Price, Ratios, Size, SizePrice, Source, Text,
+    Transports, Usd, Wire, WireImage, assumed, between, documented, non_null, observed,
 };
 use repaint_providers::TOGETHER;
 use schemars::JsonSchema;
@@ -30,23 +30,35 @@ inventory::submit! { Listing::new::<GeminiAtTogether>("gemini", &TOGETHER, &[
 const PRO: Capabilities = Capabilities {
     images: assumed(between(0, 14), GOOGLE),
     pixels: documented(Pixels::Listed(List(PRO_SIZES)), MODELS),
+    seed: observed(None, REFUSALS),
+    steps: observed(None, REFUSALS),
     ..COMBINES
 };
 
 const FLASH: Capabilities = Capabilities {
     images: assumed(between(0, 3), GOOGLE),
-    pixels: observed(Pixels::Listed(List(FLASH_SIZES)), CLIENT),
+    // A client has these in a table; nobody says that they were tried.
+    pixels: assumed(Pixels::Listed(List(FLASH_SIZES)), CLIENT),
     ..COMBINES
 };
 
-/// Seed and steps are refused, one picture a call: google takes no count.
+/// Seed and steps were seen refused of gemini-3-pro-image only; one picture a call: Google takes no count.
 const COMBINES: Capabilities = Capabilities {
     transports: assumed(Transports { url: true, bytes: true }, CLIENTS),
     media_types: assumed(List(&[MediaType::Png, MediaType::Jpeg, MediaType::Webp]), CLIENTS),
+    image_bytes: assumed(IMAGE_BYTES, UNSTATED),
+    body_bytes: assumed(BODY_BYTES, UNSTATED),
+    mask: documented(false, SKILL),
+    instructions: documented(Instructions::Any, SKILL),
+    ratios: documented(Ratios::None, SKILL),
     count: assumed(between(1, 1), GOOGLE),
-    seed: observed(None, REFUSALS),
-    steps: observed(None, REFUSALS),
-    options: documented(List(&[Text("response_format")]), OPENAPI),
+    seed: assumed(None, REFUSALS),
+    negative_prompt: documented(false, SKILL),
+    steps: assumed(None, REFUSALS),
+    guidance: documented(None, SKILL),
+    // Of these models, two pages of Together's point to each other.
+    output_formats: assumed(List::EMPTY, SKILL),
+    options: documented(List(&[Text("response_format")]), SKILL),
     ..Capabilities::NONE
 };
 
@@ -102,8 +114,11 @@ const CLIENTS: Source = Source::new("published clients send data URIs in referen
 const CLIENT: Source = Source::new("github.com/HeyPuter/puter 8307e8c9, its table of sizes", READ);
 const REFUSALS: Source = Source::new("github.com/vercel/ai issue 15035", Date::new(2026, 5, 5));
 const GOOGLE: Source = Source::new("ai.google.dev, image generation: Google's own limits", READ);
-const OPENAPI: Source =
-    Source::new("github.com/togethercomputer/openapi openapi.yaml", Date::new(2026, 4, 28));
+const SKILL: Source = Source::new(
+    "github.com/togethercomputer/skills 665299de, images/api-reference.md",
+    Date::new(2026, 10, 7),
+);
+const UNSTATED: Source = Source::new("stated on no page of Together's: a limit of our own", READ);
 
 /// What Together takes for Gemini image models at `POST /v1/images/generations`.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]

@@ -1,9 +1,9 @@
 //! Kontext at Black Forest Labs: one input image, in `input_image`.
 
 use repaint_core::{
-    Capabilities, Date, Fact, Form, ImageRequest, List, Listing, MediaType, Offer, OutputFormat,
-    Owner, Pixels, Price, Ratio, Ratios, Size, Source, Text, Transports, Usd, Wire, WireImage,
-    assumed, between, documented, non_null,
+    BODY_BYTES, Capabilities, Date, Fact, Form, ImageRequest, Instructions, List, Listing,
+    MediaType, Offer, OutputFormat, Owner, Pixels, Price, Ratio, Ratios, Size, Source, Text,
+    Transports, Usd, Wire, WireImage, assumed, between, documented, non_null,
 };
 use repaint_providers::BFL;
 use schemars::JsonSchema;
@@ -21,6 +21,9 @@ const EDITS: Capabilities = Capabilities {
     media_types: assumed(List(&[MediaType::Png, MediaType::Jpeg, MediaType::Webp]), EDITING),
     image_bytes: documented(20_000_000, EDITING),
     image_pixels: documented(between(1, 20_000_000), EDITING),
+    body_bytes: assumed(BODY_BYTES, UNSTATED),
+    mask: documented(false, OPENAPI),
+    instructions: documented(Instructions::Any, OPENAPI),
     // BFL's own SDK refuses less than 256 pixels.
     image_side: assumed(256, SDK),
     ratios: documented(
@@ -28,6 +31,7 @@ const EDITS: Capabilities = Capabilities {
         OPENAPI,
     ),
     pixels: documented(Pixels::None, OPENAPI),
+    count: documented(between(1, 1), OPENAPI),
     seed: assumed(Some(between(0, 2_147_483_647)), OPENAPI),
     negative_prompt: documented(false, OPENAPI),
     steps: documented(None, OPENAPI),
@@ -45,6 +49,7 @@ const READ: Date = Date::new(2026, 11, 22);
 const OPENAPI: Source = Source::new("api.bfl.ai/openapi.json, flux-kontext-max", READ);
 const EDITING: Source = Source::new("docs.bfl.ai, Kontext image editing", READ);
 const PRICES: Source = Source::new("docs.bfl.ai/quick_start/pricing", READ);
+const UNSTATED: Source = Source::new("stated on no page of BFL's: a limit of our own", READ);
 const SDK: Source = Source::new("github.com/black-forest-labs/blackforest b3c596d", READ);
 
 /// What Black Forest Labs takes at `POST /v1/flux-kontext-pro` and `-max`.

@@ -1,9 +1,9 @@
 //! Kontext at Together: one input image, in `image_url`.
 
 use repaint_core::{
-    Capabilities, Date, Fact, Form, ImageRequest, List, Listing, MediaType, Offer, OutputFormat,
-    Owner, Pixels, Price, Ratio, Ratios, Size, Source, Text, Transports, Usd, Wire, WireImage,
-    assumed, between, documented, non_null,
+    BODY_BYTES, Capabilities, Date, Fact, Form, IMAGE_BYTES, ImageRequest, Instructions, List,
+    Listing, MediaType, Offer, OutputFormat, Owner, Pixels, Price, Ratio, Ratios, Size, Source,
+    Text, Transports, Usd, Wire, WireImage, assumed, between, documented, non_null,
 };
 use repaint_providers::TOGETHER;
 use schemars::JsonSchema;
@@ -18,8 +18,13 @@ const EDITS: Capabilities = Capabilities {
     images: documented(between(0, 1), SEED),
     transports: assumed(Transports { url: true, bytes: true }, AI_SDK),
     media_types: assumed(List(&[MediaType::Png, MediaType::Jpeg, MediaType::Webp]), AI_SDK),
+    image_bytes: assumed(IMAGE_BYTES, UNSTATED),
+    body_bytes: assumed(BODY_BYTES, UNSTATED),
+    mask: documented(false, SKILL),
+    instructions: documented(Instructions::Any, SKILL),
     ratios: documented(Ratios::Listed(List(&RATIOS)), PARAMETERS),
-    // The seed page sends 1024x768, though the table of parameters says that only ratios are taken.
+    // Two pages send 1024x768 and 1536x1024, though the table of parameters says that only ratios are
+    // taken; which sides are is said of all models together, and not of this one.
     pixels: assumed(
         Pixels::Range { side: between(256, 1536), step: 8, area: between(1, 1536 * 1536) },
         SEED,
@@ -30,7 +35,7 @@ const EDITS: Capabilities = Capabilities {
     // Seen of another model at Together.
     seed: assumed(Some(between(0, 2_147_483_647)), REFUSALS),
     steps: documented(Some(between(1, 50)), PARAMETERS),
-    output_formats: documented(List(&[OutputFormat::Jpeg, OutputFormat::Png]), OPENAPI),
+    output_formats: documented(List(&[OutputFormat::Jpeg, OutputFormat::Png]), SKILL),
     options: documented(
         List(&[Text("disable_safety_checker"), Text("response_format")]),
         PARAMETERS,
@@ -50,8 +55,11 @@ const READ: Date = Date::new(2026, 11, 22);
 const SEED: Source = Source::new("docs.together.ai/docs/inference/images/reference-images", READ);
 const PARAMETERS: Source = Source::new("docs.together.ai/docs/inference/images/parameters", READ);
 const MODELS: Source = Source::new("docs.together.ai/docs/serverless/models", READ);
-const OPENAPI: Source =
-    Source::new("github.com/togethercomputer/openapi openapi.yaml", Date::new(2026, 4, 28));
+const SKILL: Source = Source::new(
+    "github.com/togethercomputer/skills 665299de, images/api-reference.md",
+    Date::new(2026, 10, 7),
+);
+const UNSTATED: Source = Source::new("stated on no page of Together's: a limit of our own", READ);
 const AI_SDK: Source = Source::new("npm @ai-sdk/togetherai 3.0.54 sends data URIs", READ);
 const REFUSALS: Source =
     Source::new("a live refusal quoted by a third party", Date::new(2026, 9, 6));

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use repaint_core::{
     Capabilities, Date, Error, ErrorKind, Image, ImageModel, ImageRequest, Instructions, List,
-    Listing, Made, MediaType, Narrowed, Offer, OutputFormat, Preview, Price, Provider, Result,
-    Source, Text, Transport, Transports, Vocabulary, Warning, WarningCode, Witness, between,
-    documented,
+    Listing, Made, MediaType, Narrowed, Offer, OutputFormat, Pixels, Preview, Price, Provider,
+    Ratios, Result, Source, Text, Transport, Transports, Vocabulary, Warning, WarningCode, Witness,
+    between, documented,
 };
 use repaint_providers::LOCAL;
 use serde_json::json;
@@ -44,12 +44,19 @@ const PAINTS: Capabilities = Capabilities {
         }),
         OURS,
     ),
+    mask: documented(false, OURS),
+    ratios: documented(Ratios::None, OURS),
+    pixels: documented(Pixels::None, OURS),
     count: documented(between(1, 1), OURS),
     seed: documented(Some(between(0, u64::MAX >> 11)), OURS),
     output_formats: documented(
         List(&[OutputFormat::Png, OutputFormat::Jpeg, OutputFormat::Webp]),
         OURS,
     ),
+    negative_prompt: documented(false, OURS),
+    steps: documented(None, OURS),
+    guidance: documented(None, OURS),
+    options: documented(List::EMPTY, OURS),
     ..Capabilities::NONE
 };
 

@@ -205,16 +205,16 @@ impl<'a> Desk<'a, '_> {
     }
 
     fn retirement(&mut self, terms: Terms<'_>) {
-        let Some(retirement) = &self.offer.retires else { return };
+        let Some(end) = &self.offer.retires else { return };
+        let retirement = &end.value;
         let instead = match &retirement.successor {
             Some(successor) => format!("use {successor}"),
             None => "choose another model".to_owned(),
         };
         let left = terms.today.days_until(retirement.date);
         if left <= 0 {
-            let mut refusal = Refusal::by_rule(RefusalCode::Retired, "select");
-            refusal.limit = retirement.date.to_string().into();
-            refusal.got = terms.today.to_string().into();
+            let (date, today) = (retirement.date.to_string(), terms.today.to_string());
+            let refusal = Refusal::new(RefusalCode::Retired, "select", end, date, today);
             self.refuse(refusal.saying(format!("ended on {}", retirement.date), instead));
         } else if left <= WARN_DAYS {
             let message = format!("{} ends on {}: {instead}", self.model.id(), retirement.date);

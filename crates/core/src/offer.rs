@@ -21,7 +21,7 @@ pub struct Offer {
     /// What it costs.
     pub price: Fact<Price>,
     /// When it ends, if that is announced.
-    pub retires: Option<Retirement>,
+    pub retires: Option<Fact<Retirement>>,
     /// Whether a generative model makes the picture; a filter of ours says no, and never stands in
     /// for one that does.
     pub generative: bool,

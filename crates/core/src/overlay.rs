@@ -28,14 +28,14 @@ pub struct Overlay {
 #[serde(deny_unknown_fields)]
 pub struct OfferOverlay {
     /// Facts of its capabilities, by name.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub accepts: Map<String, Value>,
     /// Its price.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<Fact<Price>>,
     /// Its end.
-    #[serde(default)]
-    pub retires: Option<Retirement>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retires: Option<Fact<Retirement>>,
 }
 
 impl OfferOverlay {
@@ -69,8 +69,8 @@ impl OfferOverlay {
         if let Some(price) = price {
             overlaid.push(format!("price ({}, {})", price.source, price.date));
         }
-        if let Some(retirement) = retires {
-            overlaid.push(format!("retires ({})", retirement.date));
+        if let Some(end) = retires {
+            overlaid.push(format!("retires ({}, {})", end.source, end.date));
         }
         let overlaid: Vec<Text> = overlaid.into_iter().map(|it| Text(it.leak())).collect();
         Ok(Offer {

@@ -58,7 +58,7 @@ pub struct Entry {
     pub price: Fact<Price>,
     /// When it ends, if that is announced.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub retires: Option<Retirement>,
+    pub retires: Option<Fact<Retirement>>,
 }
 
 /// A field of a provider's body that carries input images.

@@ -3,7 +3,9 @@
 
 mod catalogue;
 mod index;
+mod known;
 mod pages;
+mod provenance;
 mod schemas;
 
 use std::collections::BTreeMap;
@@ -12,7 +14,9 @@ use repaint_core::Registry;
 
 pub use catalogue::{Catalogue, Entry, ImageField, catalogue};
 pub use index::{Code, Codes, Index};
+pub use known::Standing;
 pub use pages::{models_page, models_table};
+pub use provenance::{Ending, Finding, OLD_DAYS, Provenance, Share, provenance, share};
 pub use schemas::{BASE, VERSION, named, request_path, request_schema};
 
 /// Every generated file, by its path from the root of the repository. The same on every machine.
