@@ -25,6 +25,9 @@ pub(crate) enum Command {
     /// List what can be asked, and what it takes
     #[command(after_help = MODELS)]
     Models(Models),
+    /// Ask a provider for its limits, by orders built to be refused; writes what it says as an overlay
+    #[command(after_help = PROBE)]
+    Probe(Probe),
     /// Print the JSON Schema of an offer's body, or of one of our own documents
     #[command(after_help = SCHEMA)]
     Schema {
@@ -137,6 +140,37 @@ pub(crate) struct Validate {
     pub(crate) json: bool,
 }
 
+#[derive(Args, Debug)]
+pub(crate) struct Probe {
+    /// An offer (`together/flux2-pro`), or a model at one provider
+    pub(crate) offer: String,
+    /// Show what would be sent, and send nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Send without asking first
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+    /// Also send fields that the offer is not known to have; a provider that ignores them renders, and
+    /// charges
+    #[arg(long)]
+    pub(crate) unknown_fields: bool,
+    /// Where to write the overlay [default: OFFER.DATE.json]
+    #[arg(short, long, value_name = "PATH")]
+    pub(crate) output: Option<PathBuf>,
+    /// Overwrite the output
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Seconds until it is given up [default: 300]
+    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) timeout: Option<u32>,
+    /// A JSON file of facts that replace those of this release, to be probed in their place
+    #[arg(long, value_name = "FILE")]
+    pub(crate) capabilities: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Format {
     Png,
@@ -177,7 +211,8 @@ replace the addresses, with or without /v1.
 
 Exit codes:
   0  done                        6  moderated
-  1  a picture is missing        7  exhausted: wait, or pay
+  1  a picture is missing, or    7  exhausted: wait, or pay
+     a probe was taken
   2  the command line is wrong   8  unavailable: try again later; nothing was bought
   3  refused, nothing was sent   9  outcome unknown: look before you try again
   4  the request is invalid     10  expired
@@ -207,6 +242,19 @@ const MODELS: &str = "\
 Examples:
   repaint models --images 2
   repaint models --provider together --json";
+
+const PROBE: &str = "\
+Examples:
+  repaint probe together/flux2-pro --dry-run
+  repaint probe together/flux2-pro
+  repaint probe bfl/flux2-flex --yes --json -o facts.json
+  repaint edit cat.png -p \"make it night\" -m bfl/flux2-flex --capabilities facts.json
+
+Each order is one that the offer takes, with one field changed to what it should
+refuse: a number beyond its limit, a value that is in no list, one image too many.
+The answer confirms a fact, or says another, or teaches nothing. No order is sent
+twice. What is taken after all may be charged: then nothing more is sent. It needs
+a key, says first what it costs at worst, and asks.";
 
 const SCHEMA: &str = "\
 Examples:

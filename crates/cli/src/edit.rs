@@ -15,7 +15,8 @@ use crate::{ask, show};
 pub(crate) enum Ended {
     /// Every picture that was asked for is saved.
     Done,
-    /// Fewer pictures came than were asked for, or one is no picture or could not be saved.
+    /// Fewer pictures came than were asked for, or one is no picture or could not be saved; or a
+    /// probe was taken.
     Partly,
     /// No model would take what was to be explained.
     Nobody,
@@ -108,7 +109,7 @@ pub(crate) async fn run(ask: &Ask) -> Result<Ended, Failed> {
 
 /// Ctrl-C asks the job to stop and report its handle; a second one stops at once, and leaves no file
 /// behind either.
-async fn interrupted(cancel: CancellationToken, reserved: Option<PathBuf>) {
+pub(crate) async fn interrupted(cancel: CancellationToken, reserved: Option<PathBuf>) {
     if !signal().await {
         return;
     }

@@ -6,6 +6,7 @@ mod edit;
 mod explain;
 mod models;
 mod output;
+mod probe;
 mod show;
 mod validate;
 mod watch;
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
     let json = match &line.command {
         Command::Edit(ask) | Command::Explain(ask) => ask.json,
         Command::Models(models) => models.json,
+        Command::Probe(probe) => probe.json,
         Command::Schema { .. } => true,
         Command::Validate(args) => args.json,
     };
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
         Command::Edit(ask) => with_runtime(edit::run(ask)),
         Command::Explain(ask) => with_runtime(async { Ok(explain::run(ask).await.map(would)?) }),
         Command::Models(args) => models::run(args).map(done).map_err(Failed::from),
+        Command::Probe(args) => with_runtime(probe::run(args)),
         Command::Schema { name, json: _ } => schema(name).map(done).map_err(Failed::from),
         Command::Validate(args) => validate::run(args).map(valid).map_err(Failed::from),
     };

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::exchange::Exchange;
+use crate::exchange::{Answer, Exchange};
 use crate::http::Http;
 use crate::inspect::{facts, inspect};
 use crate::keys::Keys;
@@ -196,6 +196,17 @@ impl Run {
             .map_err(|refusals| Error::refused(model.id(), refusals))?;
         self.tell(Progress::Started { offer: model.id().to_owned() });
         admitted.generate(self).await
+    }
+
+    /// Sends an order once, and gives the answer as it is, whatever its status: for probes, which are
+    /// meant to be refused. It has the key, the address and the deadline of every other order, and is
+    /// never made again; nothing is polled or downloaded. The answer never has the key in it.
+    ///
+    /// # Errors
+    ///
+    /// `OutcomeUnknown` if the order was sent whole and no answer came: it may have been taken.
+    pub async fn once(&self, provider: &'static Provider, call: Call) -> Result<Answer> {
+        crate::drive::once(self, provider, call).await
     }
 
     pub(crate) fn tell(&self, progress: Progress) {

@@ -21,17 +21,30 @@ const REDIRECTS: usize = 5;
 
 /// Makes the first call and all that follow.
 pub(crate) async fn drive(run: &Run, provider: &'static Provider, first: Call) -> Result<Made> {
-    let endpoint = provider.endpoint.as_ref().ok_or_else(|| {
-        Error::new(ErrorKind::Unexpected, format!("{} has no address", provider.name))
-    })?;
-    let base = run.client.shared.keys.base(provider, endpoint)?;
     let first = run.client.addressed(provider, first)?;
-    let (made, budget) = (Made::default(), Budget::new());
-    let mut drive = Drive { run, provider, endpoint, base, made, budget };
+    let mut drive = Drive::new(run, provider, Budget::new())?;
     match drive.go(first).await {
         Ok(()) => Ok(drive.made),
         Err(err) => Err(drive.with_what_is_known(err)),
     }
+}
+
+/// Makes one order, once, and gives the answer as it is but for our key.
+pub(crate) async fn once(run: &Run, provider: &'static Provider, call: Call) -> Result<Answer> {
+    let call = run.client.addressed(provider, call)?;
+    let mut drive = Drive::new(run, provider, Budget::once())?;
+    let mut answer = match drive.answer(&call).await {
+        Ok(answer) => answer,
+        Err(err) => return Err(drive.with_what_is_known(err)),
+    };
+    let key = run.client.shared.keys.key(provider);
+    if let Some(key) = key.as_ref().map(ExposeSecret::expose_secret) {
+        let words = String::from_utf8_lossy(&answer.reply.body);
+        if words.contains(key) {
+            answer.reply.body = words.replace(key, "(the key)").into();
+        }
+    }
+    Ok(answer)
 }
 
 struct Drive<'a> {
@@ -50,7 +63,15 @@ enum Interrupted {
     Late,
 }
 
-impl Drive<'_> {
+impl<'a> Drive<'a> {
+    fn new(run: &'a Run, provider: &'static Provider, budget: Budget) -> Result<Self> {
+        let endpoint = provider.endpoint.as_ref().ok_or_else(|| {
+            Error::new(ErrorKind::Unexpected, format!("{} has no address", provider.name))
+        })?;
+        let base = run.client.shared.keys.base(provider, endpoint)?;
+        Ok(Self { run, provider, endpoint, base, made: Made::default(), budget })
+    }
+
     async fn go(&mut self, first: Call) -> Result<()> {
         let mut call = first;
         loop {

@@ -25,6 +25,11 @@ impl Budget {
         Self { orders: ORDERS, failures: 0 }
     }
 
+    /// For an order that is made once, whatever comes of it.
+    pub(crate) fn once() -> Self {
+        Self { orders: 0, failures: 0 }
+    }
+
     /// How long to wait before the same call again; `None` if it is not to be made again.
     ///
     /// Polls and downloads buy nothing, so only the deadline of the job ends them.

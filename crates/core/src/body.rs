@@ -46,6 +46,29 @@ impl Body {
         Ok(Self { segments, length, preview: preview(value, inputs) })
     }
 
+    /// The same body with one field set, whether or not the offer takes that: it goes round admission
+    /// and the check of the body, so it is for probes alone, which are meant to be refused.
+    ///
+    /// # Errors
+    ///
+    /// Fails where the body has images of files or of memory in it: those were never JSON.
+    pub fn with_field(&self, name: &str, value: Value) -> Result<Self> {
+        let unexpected = |why: &str| Error::new(ErrorKind::Unexpected, why);
+        let mut text = Vec::new();
+        for segment in &self.segments {
+            match segment {
+                Segment::Text(part) => text.extend_from_slice(part),
+                Segment::Image(_) => {
+                    return Err(unexpected("a body with images in it cannot be changed"));
+                }
+            }
+        }
+        let mut body: Map<String, Value> =
+            serde_json::from_slice(&text).map_err(|_| unexpected("the body is no JSON object"))?;
+        body.insert(name.to_owned(), value);
+        Self::new(&body.into(), &[])
+    }
+
     /// The parts, in order.
     pub fn segments(&self) -> &[Segment] {
         &self.segments
@@ -184,5 +207,29 @@ fn preview(value: &Value, inputs: &[&ImageInput]) -> Value {
             Value::Object(fields.collect::<Map<_, _>>())
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_field_is_set_in_a_body_of_text_and_in_no_other() {
+        let plain = Body::new(&json!({ "model": "m", "n": 1 }), &[]).expect("a body");
+        let changed = plain.with_field("n", json!(5)).expect("plain JSON");
+        assert_eq!(changed.preview(), &json!({ "model": "m", "n": 5 }));
+        assert_eq!(changed.length(), plain.length());
+        let input = ImageInput::file("cat.png").inspected(crate::ImageFacts {
+            media_type: crate::MediaType::Png,
+            dimensions: crate::Dimensions::new(1, 1),
+            bytes: 3,
+        });
+        let images = std::slice::from_ref(&input);
+        let image = WireImage::all(images, Form::DataUri).next();
+        let body = Body::new(&json!({ "image": image }), &[&input]).expect("a body");
+        assert!(body.with_field("n", json!(5)).is_err());
     }
 }

@@ -199,6 +199,18 @@ impl Endpoint {
 }
 
 impl Call {
+    /// The same call with one field of its body set: for probes alone; see [`Body::with_field`].
+    ///
+    /// # Errors
+    ///
+    /// Fails for a call without a body, and where the body cannot be changed.
+    pub fn with_field(&self, name: &str, value: Value) -> Result<Self> {
+        let body = self.body.as_ref().ok_or_else(|| {
+            Error::new(ErrorKind::Unexpected, "a call without a body has no field to set")
+        })?;
+        Ok(Self { body: Some(body.with_field(name, value)?), ..self.clone() })
+    }
+
     /// For a person and for snapshots: method, address, headers with the key hidden, body with base64
     /// shortened.
     pub fn preview(&self) -> Value {

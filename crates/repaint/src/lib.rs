@@ -40,7 +40,7 @@
 //! Each adapter is a feature (`kontext`, `flux2`, `gemini`, `local`), all on by default; with
 //! `default-features = false` no adapter is linked and no image codec is built.
 
-pub use repaint_client::{Builder, CancellationToken, Client, Exchange, Progress, Run};
+pub use repaint_client::{Answer, Builder, CancellationToken, Client, Exchange, Progress, Run};
 pub use repaint_core::*;
 
 use std::path::PathBuf;
