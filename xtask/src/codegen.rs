@@ -6,7 +6,7 @@ use std::path::Path;
 
 use repaint_core::Registry;
 
-use crate::root;
+use crate::{root, schemas};
 
 /// What to do with a file that is not what it should be.
 #[derive(Clone, Copy, PartialEq)]
@@ -26,6 +26,7 @@ pub(crate) fn run(mode: Mode) -> Result<(), String> {
     let mut files = repaint_schema::files(&registry);
     files.insert("README.md".to_owned(), readme(&registry)?);
     files.extend(examples(&registry));
+    files.insert(schemas::CHANGELOG.to_owned(), schemas::changelog(&registry)?);
     let strays = strays(&files)?;
     let mut stale = Vec::new();
     for (path, text) in &files {
@@ -92,6 +93,9 @@ fn filled(text: &str, mark: &str, with: &str) -> Result<String, String> {
     Ok(format!("{before}{mark}\n{with}\n{END}{after}"))
 }
 
+/// Files in schemas/ that are not derived from the registry.
+const KEPT: &[&str] = &[schemas::BASELINE, schemas::BREAKING];
+
 /// Files in schemas/ that nothing generates any more.
 fn strays(files: &BTreeMap<String, String>) -> Result<Vec<String>, String> {
     let mut strays = Vec::new();
@@ -103,7 +107,7 @@ fn strays(files: &BTreeMap<String, String>) -> Result<Vec<String>, String> {
             let path = format!("{folder}/{}", entry.file_name().to_string_lossy());
             if entry.path().is_dir() {
                 folders.push(path);
-            } else if !files.contains_key(&path) {
+            } else if !files.contains_key(&path) && !KEPT.contains(&path.as_str()) {
                 strays.push(path);
             }
         }

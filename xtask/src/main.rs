@@ -3,12 +3,15 @@
 mod bench;
 mod codegen;
 mod corpus;
+mod facade;
 mod licences;
 mod provenance;
+mod schemas;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
+use codegen::Mode;
 // Everything that is generated is about all adapters.
 use repaint_adapters as _;
 
@@ -20,8 +23,13 @@ usage: cargo xtask CHORE
   codegen --check   fails if one of them is not what it would write
   corpus --lines N FILE   writes N bodies and jobs with their verdicts, one JSON object a line
   corpus --jobs FILE      writes jobs with the body that each offer is sent, one JSON object a line
+  facade            checks the library as a dependency: how many crates it costs, that each adapter compiles
+                    alone, and that its public API is the one in crates/*/api.txt
+  facade --renew    the same, and writes those files
   licences          fails if a dependency has a licence that is not on the list
   provenance        lists the facts that are assumed, old or about to end: [--json] [--today YYYY-MM-DD]
+  release-schemas VERSION
+                    makes the present set of schemas the baseline that later ones must not break
   test              runs every test of the workspace";
 
 fn main() -> ExitCode {
@@ -29,12 +37,15 @@ fn main() -> ExitCode {
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     let result = match words.as_slice() {
         ["bench", ..] => bench::run(&args[1..]),
-        ["codegen"] => codegen::run(codegen::Mode::Write),
-        ["codegen", "--check"] => codegen::run(codegen::Mode::Check),
+        ["codegen"] => codegen::run(Mode::Write),
+        ["codegen", "--check"] => codegen::run(Mode::Check),
         ["corpus", "--lines", count, file] => corpus::values(count, Path::new(file)),
         ["corpus", "--jobs", file] => corpus::jobs(Path::new(file)),
+        ["facade"] => facade::run(Mode::Check),
+        ["facade", "--renew"] => facade::run(Mode::Write),
         ["licences"] => licences::run(),
         ["provenance", rest @ ..] => provenance::run(rest),
+        ["release-schemas", version] => schemas::release(version),
         ["test", rest @ ..] => cargo(&[&["test", "--workspace"], rest].concat()),
         _ => Err(USAGE.to_owned()),
     };
@@ -52,10 +63,15 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
+/// A call of the cargo that runs this.
+fn command(args: &[&str]) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(args).current_dir(root());
+    command
+}
+
 fn cargo(args: &[&str]) -> Result<(), String> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(cargo).args(args).current_dir(root()).status();
-    match status {
+    match command(args).status() {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(format!("cargo {} ended with {status}", args.join(" "))),
         Err(err) => Err(format!("cargo could not be run: {err}")),

@@ -11,10 +11,10 @@ use repaint_core::{
     Provider, Registry, Result, Terms, Transport, Work,
 };
 use secrecy::SecretString;
-use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
+use tokio::time::{Instant, timeout_at};
 use url::Url;
 
+use crate::cancel::CancellationToken;
 use crate::exchange::{Answer, Exchange};
 use crate::http::Http;
 use crate::inspect::{facts, inspect};
@@ -245,12 +245,12 @@ impl Transport for Run {
 
     async fn compute(&self, work: Work) -> Result<Made> {
         self.tell(Progress::Working);
-        tokio::select! {
-            made = blocking(work) => made,
-            () = self.cancel.cancelled() => {
+        match timeout_at(self.deadline, self.cancel.stops(blocking(work))).await {
+            Ok(Some(made)) => made,
+            Ok(None) => {
                 Err(Error::new(ErrorKind::Unavailable, "cancelled before the picture was made"))
             }
-            () = tokio::time::sleep_until(self.deadline) => {
+            Err(_) => {
                 let message = format!("given up after {} s", self.timeout.as_secs());
                 Err(Error::new(ErrorKind::Unavailable, message))
             }

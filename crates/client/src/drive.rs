@@ -347,12 +347,11 @@ impl<'a> Drive<'a> {
     }
 
     async fn guard<T>(&self, work: impl Future<Output = T>) -> Result<T, Interrupted> {
-        tokio::select! {
-            // What has ended has ended, even at the last moment.
-            biased;
-            done = work => Ok(done),
-            () = self.run.cancel.cancelled() => Err(Interrupted::Cancelled),
-            () = tokio::time::sleep_until(self.run.deadline) => Err(Interrupted::Late),
+        // What has ended has ended, even at the last moment: each asks the work first.
+        match tokio::time::timeout_at(self.run.deadline, self.run.cancel.stops(work)).await {
+            Ok(Some(done)) => Ok(done),
+            Ok(None) => Err(Interrupted::Cancelled),
+            Err(_) => Err(Interrupted::Late),
         }
     }
 

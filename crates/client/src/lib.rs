@@ -15,6 +15,7 @@
 //! # Ok(()) }
 //! ```
 
+mod cancel;
 mod client;
 mod drive;
 mod exchange;
@@ -26,7 +27,7 @@ mod progress;
 mod retry;
 mod upload;
 
+pub use cancel::CancellationToken;
 pub use client::{Builder, Client, Run};
 pub use exchange::{Answer, Exchange, Fault, Fetched, Order, Sent, Watch};
 pub use progress::Progress;
-pub use tokio_util::sync::CancellationToken;

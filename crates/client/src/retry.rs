@@ -1,6 +1,7 @@
 //! When a failed call is made again: one budget for a whole job, full jitter, the provider's word first.
 
-use std::time::Duration;
+use std::hash::{BuildHasher, RandomState};
+use std::time::{Duration, Instant};
 
 use repaint_core::Phase;
 
@@ -40,7 +41,7 @@ impl Budget {
         let most = LONGEST.min(FIRST * 2_u32.pow(self.failures.min(10)));
         self.failures += 1;
         // The provider's word is a least: "0" is no leave to ask without a pause.
-        let own = LEAST.max(most.mul_f64(fastrand::f64()));
+        let own = LEAST.max(most.mul_f64(chance()));
         Some(told.map_or(own, |it| it.max(own)))
     }
 
@@ -50,9 +51,25 @@ impl Budget {
     }
 }
 
+/// Anything from 0 to 1: the standard library has no other source of chance than the keys of its
+/// hash maps, and to keep clients from asking in step it is good enough.
+fn chance() -> f64 {
+    let bits = RandomState::new().hash_one(Instant::now());
+    bits as f64 / u64::MAX as f64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pauses_are_spread_over_the_whole_range() {
+        let mut fifths = [0; 5];
+        for _ in 0..1_000 {
+            fifths[((chance() * 5.0) as usize).min(4)] += 1;
+        }
+        assert!(fifths.iter().all(|it| 100 < *it), "{fifths:?}");
+    }
 
     #[test]
     fn orders_are_bounded_and_polls_are_not() {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -54,6 +54,23 @@ impl Date {
         let year = year_of_era + era * 400 + i64::from(month <= 2);
         Self { year: year as u16, month: month as u8, day: day as u8 }
     }
+}
+
+/// The moment of a header such as `Sun, 22 Nov 2026 08:49:37 GMT`, the only form of a date that HTTP
+/// lets a server write today.
+pub(crate) fn moment(text: &str) -> Option<SystemTime> {
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let (_, rest) = text.trim().strip_suffix(" GMT")?.split_once(", ")?;
+    let [day, month, year, clock] = rest.split(' ').collect::<Vec<_>>().try_into().ok()?;
+    let month = 1 + MONTHS.iter().position(|it| *it == month)?;
+    let date: Date = format!("{year}-{month:02}-{day}").parse().ok()?;
+    let [hour, minute, second] = clock.split(':').collect::<Vec<_>>().try_into().ok()?;
+    let part = |digits: &str, most| digits.parse::<u64>().ok().filter(|it| *it <= most);
+    // The 61st second of a minute is a leap second.
+    let seconds = part(hour, 23)? * 3_600 + part(minute, 59)? * 60 + part(second, 60)?;
+    let days = u64::try_from(date.days()).ok()?;
+    UNIX_EPOCH.checked_add(Duration::from_secs(days * 86_400 + seconds))
 }
 
 impl fmt::Display for Date {
@@ -121,6 +138,16 @@ mod tests {
             assert_eq!(Date::from_days(days).days(), days);
         }
         assert_eq!(Date::new(2026, 11, 22).days_until(Date::new(2027, 1, 1)), 40);
+    }
+
+    #[test]
+    fn the_moment_of_a_header_is_read() {
+        let seconds = |text| Some(moment(text)?.duration_since(UNIX_EPOCH).ok()?.as_secs());
+        assert_eq!(seconds("Sun, 06 Nov 1994 08:49:37 GMT"), Some(784_111_777));
+        assert_eq!(seconds(" Thu, 01 Jan 1970 00:00:00 GMT"), Some(0));
+        for wrong in ["", "12", "Sun, 31 Feb 2026 08:49:37 GMT", "Sun, 06 Nov 1994 24:00:00 GMT"] {
+            assert_eq!(seconds(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

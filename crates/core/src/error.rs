@@ -12,8 +12,7 @@ use crate::{Handle, Refusal, Usd};
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What went wrong, where, and what to do. Holds no key and no image.
-#[derive(Clone, PartialEq, thiserror::Error)]
-#[error("{}", .0.told())]
+#[derive(Clone, PartialEq)]
 pub struct Error(Box<ErrorData>);
 
 /// The content of an [`Error`]; what its JSON is.
@@ -162,15 +161,18 @@ impl ErrorKind {
     }
 }
 
-impl ErrorData {
-    /// The message, with the provider's own words.
-    fn told(&self) -> String {
-        match &self.provider_message {
-            Some(words) => format!("{} (the provider says: {words})", self.message),
-            None => self.message.clone(),
+/// The message, with the provider's own words.
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)?;
+        match &self.0.provider_message {
+            Some(words) => write!(f, " (the provider says: {words})"),
+            None => Ok(()),
         }
     }
 }
+
+impl std::error::Error for Error {}
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

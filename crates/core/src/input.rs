@@ -242,6 +242,13 @@ mod tests {
     }
 
     #[test]
+    fn a_host_may_be_written_in_any_script() {
+        assert!(ImageInput::url("https://bücher.example/a.png").is_ok());
+        assert!(ImageInput::url("https://例え.テスト/a.png").is_ok());
+        assert!(ImageInput::url("https://xn--a/a.png").is_err(), "it is checked, too");
+    }
+
+    #[test]
     fn nothing_secret_is_shown() {
         let url = ImageInput::url("https://secret:secret@a.example/b.png?s=secret").expect("a url");
         assert!(!format!("{url:?} {:?}", url.source()).contains("secret"));

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value, json};
 use url::Url;
 
+use crate::date::moment;
 use crate::error::quotable;
 use crate::{Body, Error, ErrorKind, Result, Stage, Usd};
 
@@ -244,7 +245,7 @@ impl Reply {
     /// `x-ratelimit-reset`.
     pub fn retry_after(&self) -> Option<u64> {
         let until = |date: &str| {
-            let date = httpdate::parse_http_date(date).ok()?;
+            let date = moment(date)?;
             Some(date.duration_since(SystemTime::now()).unwrap_or_default().as_secs_f64())
         };
         let number = |name: &str| self.header(name)?.trim().parse::<f64>().ok();

@@ -4,38 +4,159 @@
 //! that this model wants, and the picture comes back. If nobody can, the error says why, and what to
 //! do instead, before a cent is spent.
 //!
-//! ```no_run
-//! # async fn example() -> repaint::Result<()> {
+//! ```standalone_crate
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # std::env::set_current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples"))?;
 //! let outcome = repaint::edit("cat.png", "Transform this into a watercolor painting")
 //!     .model("local/watercolor")
 //!     .run()
 //!     .await?;
-//! # std::fs::write("watercolor.png", &outcome.images[0].bytes).ok();
+//! # let folder = std::env::temp_dir();
+//! # std::env::set_current_dir(&folder)?;
+//! std::fs::write("watercolor.png", &outcome.images[0].bytes)?;
+//! # std::fs::remove_file("watercolor.png")?;
 //! # Ok(()) }
 //! ```
 //!
-//! Keys come from the environment: `TOGETHER_API_KEY`, `BFL_API_KEY`. For more than one call, keep a
-//! [`Client`] and a [`Registry`]:
+//! Keys come from the environment (`TOGETHER_API_KEY`, `BFL_API_KEY`) or from [`Client::builder`]. For
+//! more than one call, keep a [`Client`] and a [`Registry`]. What follows is what a library that
+//! routes requests does with them; only the last part reaches the network.
 //!
-//! ```no_run
-//! use repaint::{Client, ImageInput, ImageRequest, Job};
+//! # Who can do it
 //!
-//! # async fn example() -> repaint::Result<()> {
-//! let (client, registry) = (Client::new()?, repaint::registry()?);
+//! A model is chosen by what it accepts, not by its name: [`Capabilities`] are data, each fact with
+//! its source and how sure it is.
+//!
+//! ```
+//! # fn main() -> repaint::Result<()> {
+//! let registry = repaint::registry()?;
+//! let several = registry.models().filter(|model| {
+//!     let accepts = model.capabilities();
+//!     2 <= accepts.images.value.max && accepts.seed.value.is_some()
+//! });
+//! let several: Vec<&str> = several.map(|model| model.id()).collect();
+//! assert!(several.contains(&"together/flux2-pro"));
+//! assert!(!several.contains(&"together/kontext-pro"), "it takes one image");
+//! # Ok(()) }
+//! ```
+//!
+//! # Who would, and why others would not
+//!
+//! A [`Job`] is a request, who may take it, and under which rules. Planning sends nothing: it orders
+//! the offers that admit the request, the cheapest first, and gives *all* reasons of every other.
+//!
+//! ```
+//! use repaint::{Client, ImageInput, ImageRequest, Job, RefusalCode};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> repaint::Result<()> {
+//! let registry = repaint::registry()?;
+//! let client = Client::builder().without_environment().key("together", "a key").build()?;
 //! let request = ImageRequest {
-//!     images: vec![ImageInput::file("person.jpg"), ImageInput::url("https://example.com/cat.jpg")?],
+//!     images: vec![
+//!         ImageInput::url("https://example.com/person.jpg")?,
+//!         ImageInput::url("https://example.com/cat.jpg")?,
+//!     ],
 //!     seed: Some(7),
 //!     ..ImageRequest::new("The person from image 1 is petting the cat from image 2")
 //! };
-//! let mut job = Job::new(request);
+//! let mut job = Job { select: vec!["kontext".into(), "flux2-pro".into()], ..Job::new(request) };
 //! let plan = client.plan(&registry, &mut job).await?;
-//! for refused in &plan.refusals {
-//!     println!("{} {}", refused.offer, refused.reasons[0]);
-//! }
-//! let outcome = client.run(&registry, job).await?;
-//! println!("{} for {:?}", outcome.receipt.offer, outcome.receipt.cost);
+//! assert_eq!(plan.first()?.offer, "together/flux2-pro");
+//!
+//! let refused = plan.refusals.iter().find(|it| it.offer == "together/kontext-pro");
+//! let reasons = &refused.expect("it takes one image").reasons;
+//! assert_eq!(reasons[0].code, RefusalCode::TooMany);
+//! assert_eq!(reasons[0].field, "images");
+//! println!("{}; instead: {}", reasons[0].message, reasons[0].fix);
 //! # Ok(()) }
 //! ```
+//!
+//! # What exactly would be sent
+//!
+//! Only the offer that admitted a request can encode it. What it shows holds no key and no bytes of
+//! images.
+//!
+//! ```
+//! use repaint::{Adapt, Date, Error, ImageInput, ImageRequest, Terms};
+//!
+//! # fn main() -> repaint::Result<()> {
+//! let registry = repaint::registry()?;
+//! let request = ImageRequest {
+//!     images: vec![ImageInput::url("https://example.com/car.jpg")?],
+//!     ..ImageRequest::new("Replace the color of the car to blue")
+//! };
+//! let terms = Terms { adapt: &Adapt::NONE, today: Date::today() };
+//! for (offer, field) in [("together/kontext-pro", "image_url"), ("bfl/flux2-pro", "input_image")] {
+//!     let model = registry.get(offer).expect("its feature is on");
+//!     let admitted = model.admit(&request, terms).map_err(|it| Error::refused(offer, it))?;
+//!     let call = admitted.encode()?.shown();
+//!     assert_eq!(call["body"][field], "https://example.com/car.jpg");
+//!     println!("{} for {}", call["url"], admitted.estimate());
+//! }
+//! # Ok(()) }
+//! ```
+//!
+//! # With rules, and a cap on the cost
+//!
+//! Nothing is changed to make a request fit unless its [`Policy`] names it, and nothing is ordered whose
+//! high estimate is above the cap.
+//!
+//! ```
+//! use repaint::{Adapt, AdaptSize, Client, Dimensions, ErrorKind, ImageInput, ImageRequest, Job};
+//! use repaint::{Policy, RefusalCode, Size, Usd};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> repaint::Result<()> {
+//! # let registry = repaint::registry()?;
+//! # let client = Client::builder().without_environment().key("together", "a key").build()?;
+//! let request = ImageRequest {
+//!     images: vec![ImageInput::url("https://example.com/car.jpg")?],
+//!     size: Size::Pixels(Dimensions::new(1001, 701)),
+//!     ..ImageRequest::new("Replace the color of the car to blue")
+//! };
+//! let adapt = Adapt { size: Some(AdaptSize::Nearest), ..Adapt::NONE };
+//! let policy = Policy { adapt, max_cost: Some(Usd(10_000)), timeout_seconds: Some(60) };
+//! let mut job = Job { select: vec!["flux2-pro".into()], request, policy };
+//!
+//! let err = client.run(&registry, job.clone()).await.expect_err("one cent is too little");
+//! assert_eq!(err.kind(), ErrorKind::Refused);
+//! assert!(err.data().refusals.iter().any(|it| it.code == RefusalCode::OverBudget));
+//!
+//! job.policy.max_cost = Some(Usd(200_000));
+//! let plan = client.plan(&registry, &mut job).await?;
+//! assert_eq!(plan.first()?.adaptations[0].field, "size");
+//! # Ok(()) }
+//! ```
+//!
+//! A run orders once. The error says what can be done about it, and a picture that may have been paid
+//! for is never just a failure:
+//!
+//! ```no_run
+//! use repaint::ErrorKind;
+//!
+//! # async fn run(client: repaint::Client, job: repaint::Job) -> repaint::Result<()> {
+//! # let registry = repaint::registry()?;
+//! match client.run(&registry, job).await {
+//!     Ok(outcome) => {
+//!         println!("{} for {:?}", outcome.receipt.offer, outcome.receipt.cost);
+//!         for adaptation in &outcome.receipt.adaptations {
+//!             println!("changed {adaptation}");
+//!         }
+//!     }
+//!     Err(err) if err.kind() == ErrorKind::OutcomeUnknown => {
+//!         println!("look before you order again: {err} {:?}", err.data().resume);
+//!     }
+//!     Err(err) if err.kind() == ErrorKind::Exhausted => {
+//!         println!("wait {:?}", err.retry_after());
+//!     }
+//!     Err(err) => return Err(err),
+//! }
+//! # Ok(()) }
+//! ```
+//!
+//! # Features
 //!
 //! Each adapter is a feature (`kontext`, `flux2`, `gemini`, `local`), all on by default; with
 //! `default-features = false` no adapter is linked and no image codec is built.

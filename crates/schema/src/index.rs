@@ -5,7 +5,7 @@ use schemars::{JsonSchema, schema_for};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::schemas::VERSION;
+use crate::schemas::{Role, VERSION};
 
 /// The list of the schemas of this set.
 #[derive(Clone, Debug, JsonSchema, Serialize)]
@@ -29,6 +29,8 @@ pub struct Entry {
     pub id: String,
     /// What a type is called that is generated from it; unique in the set.
     pub title: String,
+    /// Whether a program of yours writes such a value, which we or a provider read, or reads it.
+    pub role: Role,
     /// What it describes.
     pub what: String,
 }

@@ -2,6 +2,9 @@
 //! for a model.
 
 mod catalogue;
+mod changelog;
+mod changes;
+mod edition;
 mod index;
 mod known;
 mod pages;
@@ -13,11 +16,14 @@ use std::collections::BTreeMap;
 use repaint_core::Registry;
 
 pub use catalogue::{Catalogue, Entry, ImageField, catalogue};
+pub use changelog::{changelog, close, excuses};
+pub use changes::{Change, Kind, changes};
+pub use edition::{Edition, Version};
 pub use index::{Code, Codes, Index};
 pub use known::Standing;
 pub use pages::{models_page, models_table};
 pub use provenance::{Ending, Finding, OLD_DAYS, Provenance, Share, provenance, share};
-pub use schemas::{BASE, VERSION, named, request_path, request_schema};
+pub use schemas::{BASE, Document, Role, VERSION, named, request_path, request_schema, set};
 
 /// Every generated file, by its path from the root of the repository. The same on every machine.
 pub fn files(registry: &Registry) -> BTreeMap<String, String> {
