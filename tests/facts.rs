@@ -52,6 +52,23 @@ fn an_overlay_raises_a_limit() {
     model.admit(&ten, terms).expect("ten").encode().expect("a body with ten");
 }
 
+/// Who has seen that a model edits need not wait for a release.
+#[test]
+fn an_overlay_lets_a_model_edit_that_only_drew() {
+    let id = "together/qwen-image-2.0";
+    let facts = json!({
+        "images": fact(json!({ "min": 0, "max": 3 })),
+        "transports": fact(json!({ "url": true, "bytes": false })),
+    });
+    let registry = registry(json!({ "offers": { id: { "accepts": facts } } }));
+    let model = registry.get(id).expect("there");
+    let (three, terms) =
+        (with_images(3), Terms { adapt: &Adapt::default(), today: Date::new(2026, 11, 22) });
+    let call = model.admit(&three, terms).expect("three").encode().expect("a body").shown();
+    let url = "https://example.com/a.png";
+    assert_eq!(call["body"]["reference_images"], json!([url, url, url]));
+}
+
 #[test]
 fn an_overlay_that_names_nothing_is_an_error_that_says_what_there_is() {
     for (overlay, needle) in [

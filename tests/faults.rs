@@ -1,7 +1,12 @@
 //! The trials are tried: each fault that an adapter can have is caught, and by a message that helps.
+//!
+//! Two are caught elsewhere: a field of a request that an encoder forgets does not compile, which the front
+//! page of the testkit shows; that a crate registers nothing is said by `main!`, tried in its own tests.
 
 use std::fmt::Debug;
+use std::fs;
 use std::marker::PhantomData;
+use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -11,7 +16,9 @@ use repaint_core::{
     Transport, Transports, Usd, Wire, WireImage, Witness, between, documented,
 };
 use repaint_providers::{LOCAL, TOGETHER};
-use repaint_testkit::{claims, snapshot};
+use repaint_testkit::snapshots::{compare, strays};
+use repaint_testkit::{Complaint, claims, snapshot};
+use repaint_tests::unlinked;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -158,6 +165,63 @@ fn an_image_that_could_be_an_option_is_caught() {
     has(&complaints, "holds options to the wire", "`logo` is an image, which is never an option");
 }
 
+#[test]
+fn a_guidance_that_is_dropped_is_caught() {
+    caught::<DropsTheGuidance>("takes guidance 10", "`guidance` is declared, but changes nothing");
+}
+
+// --- Faults that only a snapshot shows.
+
+#[test]
+fn an_offer_without_a_snapshot_is_caught() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let complaint = compare(&*model::<Body<Sound>>(TAKES), folder.path());
+    let said = helpful(&complaint.expect_err("nothing is there"));
+    assert!(said.contains("together.trial-1.snap"), "{said}");
+    assert!(said.contains("write it with INSTA_UPDATE=always"), "{said}");
+}
+
+/// Writes a snapshot as insta has it, so that the test is the same whatever the environment says.
+fn keep(model: &dyn ImageModel, folder: &Path) {
+    let file = folder.join(format!("{}.snap", model.id().replace('/', ".")));
+    let text = format!("---\nsource: a trial\n---\n{:#}\n", snapshot(model));
+    fs::write(file, text).expect("written");
+}
+
+/// All that is declared is still sent; but something goes along that nobody has read.
+#[test]
+fn a_default_that_came_unseen_is_caught() {
+    let folder = tempfile::tempdir().expect("a folder");
+    keep(&*model::<Body<Sound>>(TAKES), folder.path());
+    compare(&*model::<Body<Sound>>(TAKES), folder.path()).expect("the same");
+    let strong = model::<Body<Strong>>(TAKES);
+    assert_eq!(complaints(&*strong), [""; 0]);
+    let said = helpful(&compare(&*strong, folder.path()).expect_err("differs"));
+    assert!(said.contains("read the difference"), "{said}");
+}
+
+#[test]
+fn another_name_or_limit_is_caught() {
+    let folder = tempfile::tempdir().expect("a folder");
+    keep(&*model::<Body<Sound>>(TAKES), folder.path());
+    let fewer = Capabilities { images: documented(between(0, 1), SOURCE), ..TAKES };
+    let fewer = offered::<Body<Sound>>(Offer::new("trial-1", "Trial One", fewer, free()));
+    assert_eq!(complaints(&*fewer), [""; 0]);
+    let said = helpful(&compare(&*fewer, folder.path()).expect_err("differs"));
+    assert!(said.contains("sends something else"), "{said}");
+}
+
+#[test]
+fn the_snapshot_of_an_offer_that_is_gone_is_caught() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let gone = offered::<Body<Sound>>(Offer::new("trial-0", "Trial Zero", TAKES, free()));
+    keep(&*gone, folder.path());
+    let registry = Registry::new([model::<Body<Sound>>(TAKES)]).expect("one model");
+    let said = helpful(&strays(&registry, folder.path()).expect_err("a stray"));
+    assert!(said.contains("delete it") && said.contains("together.trial-0.snap"), "{said}");
+    strays(&Registry::new([gone]).expect("one model"), folder.path()).expect("its own");
+}
+
 // --- Faults of a model in this process.
 
 #[test]
@@ -216,6 +280,22 @@ fn an_id_that_is_there_twice_is_caught() {
     assert_eq!(err.message(), "two models are together/trial-1");
 }
 
+/// The crate is there and compiles, and nobody names it, or it names not its own module.
+#[test]
+fn an_adapter_that_is_not_linked_is_caught() {
+    let adapters = tempfile::tempdir().expect("a folder");
+    for name in ["all", "trial", "ghost"] {
+        fs::create_dir(adapters.path().join(name)).expect("made");
+        fs::write(adapters.path().join(name).join("Cargo.toml"), "").expect("written");
+    }
+    let registry = Registry::new([model::<Body<Sound>>(TAKES)]).expect("one model");
+    let said = unlinked(&registry, adapters.path()).expect_err("a ghost");
+    assert!(said.starts_with("adapters/ghost registers nothing"), "{said}");
+    assert!(said.contains("name it in adapters/all"), "{said}");
+    fs::remove_dir_all(adapters.path().join("ghost")).expect("gone");
+    unlinked(&registry, adapters.path()).expect("all are linked");
+}
+
 #[test]
 fn a_strange_id_is_caught() {
     for name in ["Trial One", "trial_1", "", "trial/1"] {
@@ -250,7 +330,16 @@ fn has(complaints: &[String], claim: &str, message: &str) {
 
 fn complaints(model: &dyn ImageModel) -> Vec<String> {
     let tried = claims(model).into_iter().map(|it| (it.holds(model), it.name));
-    tried.filter_map(|(held, name)| Some(format!("{name}: {}", held.err()?))).collect()
+    let failed = tried.filter_map(|(held, name)| Some((name, held.err()?)));
+    failed.map(|(name, complaint)| format!("{name}: {}", helpful(&complaint))).collect()
+}
+
+/// No fault is only reported: what to do stands in each complaint.
+fn helpful(complaint: &Complaint) -> String {
+    let Complaint { wrong, fix } = complaint;
+    assert!(!wrong.is_empty() && !fix.is_empty(), "{complaint}");
+    assert!(!fix.ends_with('.') && fix.starts_with(char::is_lowercase), "{complaint}");
+    complaint.to_string()
 }
 
 fn model<W: Wire>(accepts: Capabilities) -> Arc<dyn ImageModel> {
@@ -389,6 +478,8 @@ faults! {
     DropsThePrompt: |fields| fields.prompt = "Something else".to_owned();
     Turns: |fields| std::mem::swap(&mut fields.width, &mut fields.height);
     DropsTheCount: |fields| fields.n = None;
+    DropsTheGuidance: |fields| fields.guidance = None;
+    Strong: |fields| fields.strength = Some(0.5);
 }
 
 #[derive(Debug)]

@@ -7,29 +7,30 @@ const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 fn manifest(folder: &str) -> String {
     let path = Path::new(ROOT).join(folder).join("Cargo.toml");
-    let text = fs::read_to_string(&path).unwrap_or_else(|err| panic!("{}: {err}", path.display()));
-    text.split("[dev-dependencies]").next().unwrap_or_default().to_owned()
+    fs::read_to_string(&path).unwrap_or_else(|err| panic!("{}: {err}", path.display()))
 }
 
 fn depends(folder: &str, on: &str) -> bool {
-    manifest(folder)
-        .lines()
-        .any(|it| it.starts_with(&format!("{on}.")) || it.starts_with(&format!("{on} ")))
+    let text = manifest(folder);
+    let real = text.split("[dev-dependencies]").next().unwrap_or_default();
+    real.lines().any(|it| it.starts_with(&format!("{on}.")) || it.starts_with(&format!("{on} ")))
+}
+
+/// The folders of `adapters/`, but for the one that links them.
+fn adapters() -> Vec<String> {
+    let entries = fs::read_dir(Path::new(ROOT).join("adapters")).expect("a folder").flatten();
+    let names = entries.map(|it| it.file_name().to_string_lossy().into_owned());
+    let mut names: Vec<String> = names.filter(|it| it != "all").collect();
+    names.sort();
+    names
 }
 
 #[test]
 fn what_decides_does_no_input_or_output() {
-    for pure in [
-        "crates/core",
-        "crates/providers",
-        "crates/schema",
-        "adapters/kontext",
-        "adapters/flux2",
-        "adapters/gemini",
-        "adapters/local",
-    ] {
+    let crates = ["core", "providers", "schema"].map(|it| format!("crates/{it}"));
+    for pure in crates.into_iter().chain(adapters().iter().map(|it| format!("adapters/{it}"))) {
         for io in ["reqwest", "tokio", "repaint-client"] {
-            assert!(!depends(pure, io), "{pure} depends on {io}");
+            assert!(!depends(&pure, io), "{pure} depends on {io}");
         }
     }
 }
@@ -37,8 +38,24 @@ fn what_decides_does_no_input_or_output() {
 #[test]
 fn nobody_but_adapters_all_names_an_adapter() {
     for crate_ in ["core", "providers", "client", "schema", "testkit", "repaint", "cli"] {
-        for adapter in ["repaint-kontext", "repaint-flux2", "repaint-gemini", "repaint-local"] {
-            assert!(!depends(&format!("crates/{crate_}"), adapter), "{crate_} names {adapter}");
+        for adapter in adapters() {
+            let adapter = format!("repaint-{adapter}");
+            assert!(!depends(&format!("crates/{crate_}"), &adapter), "{crate_} names {adapter}");
+        }
+    }
+}
+
+#[test]
+fn every_adapter_is_a_feature_here_and_in_the_facade_and_on_by_default() {
+    for (folder, of) in [("adapters/all", "dep:repaint-"), ("crates/repaint", "repaint-adapters/")]
+    {
+        let text = manifest(folder);
+        let default = text.lines().find(|it| it.starts_with("default = ")).unwrap_or_default();
+        for name in adapters() {
+            let feature = format!("{name} = [\"{of}{name}\"]");
+            assert!(text.lines().any(|it| it == feature), "add `{feature}` to {folder}/Cargo.toml");
+            let named = default.contains(&format!("\"{name}\""));
+            assert!(named, "add `{name}` to the default features of {folder}/Cargo.toml");
         }
     }
 }

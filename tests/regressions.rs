@@ -23,8 +23,8 @@ use repaint_core::{
     Usd, Wire, WireImage, Witness, between, documented,
 };
 use repaint_providers::TOGETHER;
-use repaint_testkit::{picture, png, render};
-use repaint_tests::{Script, edit, edits, job, linked, reply, ticket};
+use repaint_testkit::{Script, picture, png, render, reply};
+use repaint_tests::{edit, edits, job, linked, ticket};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

@@ -1,11 +1,11 @@
 //! What the trials share: jobs to run, and servers of ours that answer them on 127.0.0.1.
 
 mod ask;
-mod script;
+mod house;
 mod turns;
 mod wire;
 
 pub use ask::{client, edit, edits, heavy, job, linked};
-pub use script::{Asked, Script, reply};
+pub use house::{folder, unlinked};
 pub use turns::{in_turn, picture_answer, ticket};
 pub use wire::{Act, Received, Server, answer};

@@ -5,6 +5,7 @@ mod codegen;
 mod corpus;
 mod facade;
 mod licences;
+mod new_adapter;
 mod provenance;
 mod schemas;
 
@@ -27,6 +28,7 @@ usage: cargo xtask CHORE
                     alone, and that its public API is the one in crates/*/api.txt
   facade --renew    the same, and writes those files
   licences          fails if a dependency has a licence that is not on the list
+  new-adapter       FAMILY --provider PROVIDER: writes the crate of a new family, and registers it
   provenance        lists the facts that are assumed, old or about to end: [--json] [--today YYYY-MM-DD]
   release-schemas VERSION
                     makes the present set of schemas the baseline that later ones must not break
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
         ["facade"] => facade::run(Mode::Check),
         ["facade", "--renew"] => facade::run(Mode::Write),
         ["licences"] => licences::run(),
+        ["new-adapter", rest @ ..] => new_adapter::run(rest),
         ["provenance", rest @ ..] => provenance::run(rest),
         ["release-schemas", version] => schemas::release(version),
         ["test", rest @ ..] => cargo(&[&["test", "--workspace"], rest].concat()),
@@ -58,9 +61,10 @@ fn main() -> ExitCode {
     }
 }
 
-/// The root of the repository.
+/// The root of the repository: of the copy that cargo was started in, not of the one that built this.
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+    let built_in = || env!("CARGO_MANIFEST_DIR").into();
+    Path::new(&std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(built_in)).join("..")
 }
 
 /// A call of the cargo that runs this.

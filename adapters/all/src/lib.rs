@@ -14,3 +14,7 @@ use repaint_gemini as _;
 use repaint_kontext as _;
 #[cfg(feature = "local")]
 use repaint_local as _;
+#[cfg(feature = "qwen")]
+use repaint_qwen as _;
+#[cfg(feature = "seedream")]
+use repaint_seedream as _;

@@ -296,7 +296,8 @@ fn a_dry_run_needs_no_key_and_shows_each_body() {
             assert_eq!(output.status.code(), Some(0), "{id}: {}", text(&output.stderr));
             let shown: Value = serde_json::from_slice(&output.stdout).expect("JSON");
             let probes = shown["probes"].as_array().expect("probes");
-            assert!(2 < probes.len(), "{id}: {shown}");
+            // Of a model of which little is known, only fields can be asked for that it surely lacks.
+            assert!(more.is_empty() || !probes.is_empty(), "{id}: {shown}");
             for probe in probes {
                 let field = probe["field"].as_str().expect("a field");
                 assert!(probe["call"]["body"].get(field).is_some(), "{id}: {probe}");

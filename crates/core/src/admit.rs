@@ -280,6 +280,10 @@ impl<'a> Desk<'a, '_> {
             let message = format!("takes {}, not {got}", how_many(takes.value, "input image"));
             self.refuse(refusal.saying(message, format!("add {}", u64::from(min) - got)));
         }
+        if max == 0 {
+            // Where no image has a place, the kind of one is beside the point.
+            return 0;
+        }
         let fields = (0..images.len()).map(|it| format!("images/{it}"));
         let inputs = images.iter().zip(fields).chain(mask.map(|it| (it, "mask".to_owned())));
         let (mut unchecked, mut bytes) = (Vec::new(), 0);

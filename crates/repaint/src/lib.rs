@@ -158,7 +158,7 @@
 //!
 //! # Features
 //!
-//! Each adapter is a feature (`kontext`, `flux2`, `gemini`, `local`), all on by default; with
+//! Each adapter is a feature, such as `kontext` or `local`, all on by default; with
 //! `default-features = false` no adapter is linked and no image codec is built.
 
 pub use repaint_client::{Answer, Builder, CancellationToken, Client, Exchange, Progress, Run};

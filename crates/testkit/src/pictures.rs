@@ -47,7 +47,7 @@ pub(crate) fn file_bytes(path: &Path) -> Vec<u8> {
 }
 
 /// A PNG with a head, a comment that makes it unlike all others, no pixels, and an end: enough for all
-/// that looks only at a picture's facts.
+/// that looks only at a picture's facts. [`real_png`] has pixels too.
 pub fn png(width: u32, height: u32, index: usize) -> Vec<u8> {
     let mut png = b"\x89PNG\r\n\x1a\n".to_vec();
     let mut chunk = |name: &[u8], data: &[u8]| {
@@ -63,6 +63,53 @@ pub fn png(width: u32, height: u32, index: usize) -> Vec<u8> {
     chunk(b"tEXt", format!("Comment\0image {index}").as_bytes());
     chunk(b"IEND", b"");
     png
+}
+
+/// A PNG that any program can show: grey, with a comment that makes it unlike all others. It weighs an
+/// eighth of a byte a pixel.
+pub fn real_png(width: u32, height: u32, index: usize) -> Vec<u8> {
+    let mut png = b"\x89PNG\r\n\x1a\n".to_vec();
+    let mut chunk = |name: &[u8], data: &[u8]| {
+        let named = [name, data].concat();
+        png.extend((data.len() as u32).to_be_bytes());
+        png.extend(&named);
+        png.extend(crc32(&named).to_be_bytes());
+    };
+    // One bit a pixel, and every second one white.
+    let mut head = [width.to_be_bytes(), height.to_be_bytes()].concat();
+    head.extend([1, 0, 0, 0, 0]);
+    chunk(b"IHDR", &head);
+    chunk(b"tEXt", format!("Comment\0picture {index}").as_bytes());
+    let mut row = vec![0b0101_0101; width.div_ceil(8) as usize + 1];
+    row[0] = 0;
+    let rows = row.repeat(height as usize);
+    // A stream of stored blocks: nothing is compressed.
+    let mut stream = vec![0x78, 0x01];
+    let mut blocks = rows.chunks(usize::from(u16::MAX)).peekable();
+    while let Some(block) = blocks.next() {
+        let length = block.len() as u16;
+        stream.push(u8::from(blocks.peek().is_none()));
+        stream.extend(length.to_le_bytes());
+        stream.extend((!length).to_le_bytes());
+        stream.extend(block);
+    }
+    stream.extend(adler32(&rows).to_be_bytes());
+    chunk(b"IDAT", &stream);
+    chunk(b"IEND", b"");
+    png
+}
+
+fn crc32(bytes: &[u8]) -> u32 {
+    let step = |crc: u32, _| if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 };
+    !bytes.iter().fold(!0, |crc, byte| (0..8).fold(crc ^ u32::from(*byte), step))
+}
+
+fn adler32(bytes: &[u8]) -> u32 {
+    let (a, b) = bytes.iter().fold((1, 0), |(a, b), byte| {
+        let a = (a + u32::from(*byte)) % 65_521;
+        (a, (b + a) % 65_521)
+    });
+    b << 16 | a
 }
 
 fn jpeg(side: u32, index: usize) -> Vec<u8> {

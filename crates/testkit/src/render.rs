@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use repaint_core::{
-    Adapt, Body, Date, ImageModel, ImageRequest, ImageSource, Preview, Segment, Terms,
+    Adapt, Body, Date, ImageModel, ImageRequest, ImageSource, Owner, Preview, Segment, Terms,
 };
 use serde_json::{Map, Value, json};
 
@@ -53,6 +53,10 @@ pub fn snapshot(model: &dyn ImageModel) -> Value {
         unset.retain(|it| body.get(it).is_none());
         cases.insert(case.name, body);
     }
+    // A model in this process has no wire, and says what it works on as `image`.
+    let owned = model.wire().map_or(&[("image", Owner::Image(0))][..], |it| it.owned);
+    let sizes = fields_of(owned, |it| matches!(it, Owner::Width | Owner::Height | Owner::Ratio));
+    let images = fields_of(owned, |it| matches!(it, Owner::Image(_) | Owner::Images));
     // Cells of the grid that send the same or are refused alike stand together.
     let mut cells: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (name, request, adapt) in grid(model) {
@@ -61,14 +65,10 @@ pub fn snapshot(model: &dyn ImageModel) -> Value {
             Value::String(refusal) => refusal,
             body => {
                 let body = body.as_object().cloned().unwrap_or_default();
-                let size = ["width", "height", "aspect_ratio", "size"];
-                let size: Vec<String> = size
-                    .iter()
-                    .filter_map(|it| body.get(*it).map(|value| format!("{it}={value}")))
-                    .collect();
-                let images = body.iter().filter(|(it, _)| it.contains("image"));
+                let field = |it: &&str| body.get(*it).map(|value| format!("{it}={value}"));
+                let size: Vec<String> = sizes.iter().filter_map(field).collect();
+                let images = body.iter().filter(|(it, _)| images.contains(&it.as_str()));
                 let images: Vec<String> = images
-                    .filter(|(it, _)| *it != "image_loras")
                     .map(|(it, value)| match value {
                         Value::Array(items) => format!("{it}[{}]", items.len()),
                         _ => it.clone(),
@@ -86,6 +86,10 @@ pub fn snapshot(model: &dyn ImageModel) -> Value {
     shown.into()
 }
 
+fn fields_of<'a>(owned: &[(&'a str, Owner)], is: impl Fn(Owner) -> bool) -> Vec<&'a str> {
+    owned.iter().filter(|(_, owner)| is(*owner)).map(|(name, _)| *name).collect()
+}
+
 fn outcome(model: &dyn ImageModel, request: &ImageRequest, adapt: &Adapt) -> Value {
     match encode(model, request, adapt) {
         Ok(Preview::Http(call)) => call.body.map_or(Value::Null, |it| it.preview().clone()),
@@ -95,7 +99,7 @@ fn outcome(model: &dyn ImageModel, request: &ImageRequest, adapt: &Adapt) -> Val
 }
 
 /// The first call for a request, or why there is none.
-pub(crate) fn encode(
+fn encode(
     model: &dyn ImageModel,
     request: &ImageRequest,
     adapt: &Adapt,
