@@ -53,6 +53,9 @@ pub(crate) fn run(mode: Mode) -> Result<(), String> {
         }
         (Mode::Write, false) => {
             println!("wrote {}", stale.join("\nwrote "));
+            if stale.iter().any(|it| it.starts_with("schemas/")) {
+                println!("now run `cargo xtask clients`, which reads schemas/");
+            }
             Ok(())
         }
         (_, true) => Ok(()),

@@ -1,6 +1,7 @@
 //! Chores that cargo cannot express; `cargo xtask` lists them.
 
 mod bench;
+mod clients;
 mod codegen;
 mod corpus;
 mod facade;
@@ -20,6 +21,8 @@ const USAGE: &str = "\
 usage: cargo xtask CHORE
 
   bench             measures speed against goals and peers: [client|decide|start|watercolor] [--json]
+  clients           writes what is generated in clients/: types and validators of other languages
+  clients --check   fails if one of them is not what it would write
   codegen           writes schemas/, docs/models.md and what the README says of models
   codegen --check   fails if one of them is not what it would write
   corpus --lines N FILE   writes N bodies and jobs with their verdicts, one JSON object a line
@@ -32,13 +35,16 @@ usage: cargo xtask CHORE
   provenance        lists the facts that are assumed, old or about to end: [--json] [--today YYYY-MM-DD]
   release-schemas VERSION
                     makes the present set of schemas the baseline that later ones must not break
-  test              runs every test of the workspace";
+  test              runs every test of the workspace
+  test --clients    builds and tries the clients; says NOT RUN where a tool is missing";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     let result = match words.as_slice() {
         ["bench", ..] => bench::run(&args[1..]),
+        ["clients"] => clients::run(Mode::Write),
+        ["clients", "--check"] => clients::run(Mode::Check),
         ["codegen"] => codegen::run(Mode::Write),
         ["codegen", "--check"] => codegen::run(Mode::Check),
         ["corpus", "--lines", count, file] => corpus::values(count, Path::new(file)),
@@ -49,6 +55,7 @@ fn main() -> ExitCode {
         ["new-adapter", rest @ ..] => new_adapter::run(rest),
         ["provenance", rest @ ..] => provenance::run(rest),
         ["release-schemas", version] => schemas::release(version),
+        ["test", "--clients"] => clients::test(),
         ["test", rest @ ..] => cargo(&[&["test", "--workspace"], rest].concat()),
         _ => Err(USAGE.to_owned()),
     };

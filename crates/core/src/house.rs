@@ -11,6 +11,7 @@ pub fn tidy(schema: &mut Schema) {
     RecursiveTransform(strip_null).transform(schema);
     RecursiveTransform(plain_numbers).transform(schema);
     RecursiveTransform(strip_null_default).transform(schema);
+    name_parts(schema);
     if let Some(Value::Object(definitions)) = schema.get_mut("$defs") {
         hoist(definitions);
         for (name, definition) in definitions {
@@ -18,6 +19,69 @@ pub fn tidy(schema: &mut Schema) {
                 fields.entry("title").or_insert_with(|| json!(name));
             }
         }
+    }
+}
+
+/// Gives each fact and each range a name of its own, after the field that it stands in: they are
+/// generic in Rust, and where a schema has no name for a type, generators number it.
+fn name_parts(schema: &mut Schema) {
+    let mut parts = Map::new();
+    let Some(root) = schema.as_object_mut() else { return };
+    name_parts_of(root, &mut parts);
+    if parts.is_empty() && !root.contains_key("$defs") {
+        return;
+    }
+    let definitions = root.entry("$defs").or_insert_with(|| json!({}));
+    for definition in definitions.as_object_mut().into_iter().flat_map(Map::values_mut) {
+        definition.as_object_mut().into_iter().for_each(|it| name_parts_of(it, &mut parts));
+        for arm in definition.get_mut("oneOf").and_then(Value::as_array_mut).into_iter().flatten() {
+            let inner = arm.get_mut("properties").and_then(Value::as_object_mut);
+            let inner =
+                inner.into_iter().flat_map(Map::values_mut).filter_map(Value::as_object_mut);
+            inner.for_each(|it| name_parts_of(it, &mut parts));
+        }
+    }
+    definitions.as_object_mut().into_iter().for_each(|it| it.append(&mut parts));
+}
+
+fn name_parts_of(object: &mut Map<String, Value>, parts: &mut Map<String, Value>) {
+    let Some(Value::Object(properties)) = object.get_mut("properties") else { return };
+    for (name, property) in properties {
+        let has = |keys: &[&str]| keys.iter().all(|key| property["properties"].get(key).is_some());
+        let (title, what) = if has(&["sure", "source", "date"]) {
+            if let Some(value) = property["properties"].get_mut("value") {
+                name_range(name, value, parts);
+            }
+            (format!("{}Fact", pascal(name)), "A value with its provenance.")
+        } else {
+            name_range(name, property, parts);
+            continue;
+        };
+        name_part(title, what, property, parts);
+    }
+}
+
+fn name_range(name: &str, property: &mut Value, parts: &mut Map<String, Value>) {
+    let bounds = property["properties"].as_object();
+    if bounds.is_some_and(|it| it.len() == 2 && it.contains_key("min") && it.contains_key("max")) {
+        let what = "From `min` to `max`, both included.";
+        name_part(format!("{}Range", pascal(name)), what, property, parts);
+    }
+}
+
+/// Moves a part to the definitions; what its field says of it stays with the field.
+fn name_part(title: String, what: &str, part: &mut Value, parts: &mut Map<String, Value>) {
+    let Value::Object(fields) = part else { return };
+    let said = fields.shift_remove("description").filter(|it| it != what);
+    fields.insert("description".to_owned(), json!(what));
+    // Another field of this name that holds something else keeps its own.
+    if parts.get(&title).is_some_and(|it| it != part) {
+        return;
+    }
+    let named = std::mem::replace(part, json!({ "$ref": format!("#/$defs/{title}") }));
+    parts.insert(title, named);
+    if let (Some(said), Value::Object(fields)) = (said, part) {
+        fields.shift_insert(0, "description".to_owned(), said);
     }
 }
 

@@ -1,0 +1,3 @@
+module repaint.example/client
+
+go 1.22
