@@ -94,3 +94,24 @@ fn what_was_ever_judged_differently_has_one_verdict() {
         assert_eq!(line["valid"], valid, "{why}: {body}");
     }
 }
+
+/// A fix can be followed: what it says is taken.
+#[test]
+fn the_fix_of_a_side_is_a_side_that_is_taken() {
+    let registry = Registry::linked().expect("adapters are linked");
+    for offer in ["together/flux2-pro", "together/kontext-pro", "bfl/flux2-pro"] {
+        let model = registry.get(offer).expect("an offer");
+        for wrong in [0, 1, 5, 255, 257, 1441, 1925, 2047, 1_000_000] {
+            let mut body = serde_json::json!({ "prompt": "a cat", "width": wrong, "height": 512 });
+            if model.wire().is_some_and(|it| it.known.iter().any(|it| it == "model")) {
+                body["model"] = model.offer().name.into();
+            }
+            let found = model.validate(&body);
+            let of_width: Vec<_> = found.iter().filter(|it| it.pointer == "/width").collect();
+            let [only] = of_width[..] else { panic!("{offer} {wrong}: {found:?}") };
+            let side = only.fix.rsplit(' ').next().and_then(|it| it.parse::<u32>().ok());
+            body["width"] = side.expect("a number").into();
+            assert_eq!(model.validate(&body), [], "{offer} {wrong}");
+        }
+    }
+}

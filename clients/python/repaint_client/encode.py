@@ -4,7 +4,7 @@ from typing import Any
 
 from .generated.catalog import Entry
 from .generated.job import ImageRequest
-from .violation import Refused, Violation
+from .violation import Refused, Violation, escaped
 
 
 def encode(offer: Entry, request: ImageRequest) -> dict[str, Any]:
@@ -16,6 +16,7 @@ def encode(offer: Entry, request: ImageRequest) -> dict[str, Any]:
     asked = request.model_dump(mode="json")
     parts = _parts(asked)
     made: dict[str, Any] = {}
+    wrong = _kindless(offer, asked)
     for field in offer.model_dump(mode="json").get("fields", []):
         value = _held(field, parts, asked)
         if value is None:
@@ -26,9 +27,28 @@ def encode(offer: Entry, request: ImageRequest) -> dict[str, Any]:
     if parts.get("count") == 1:
         del parts["count"]
     message = "has no field in the body: leave it out, or use another offer"
-    if parts:
-        raise Refused(offer.id, [Violation(f"/{part}", "field", message) for part in parts])
+    wrong += [Violation(f"/{part}", "field", message) for part in parts]
+    if wrong:
+        raise Refused(offer.id, wrong)
     return made
+
+
+def _kindless(offer: Entry, asked: dict[str, Any]) -> list[Violation]:
+    """Bare base64 does not say what kind of picture it is, so the kind is judged before it is lost."""
+    rules = offer.model_dump(mode="json").get("rules", [])
+    rule = next((it for it in rules if it["rule"] == "image"), None)
+    if rule is None or rule["form"] != "base64":
+        return []
+    heads = tuple(f"data:{it};base64," for it in rule["media_types"])
+    named = {f"/images/{index}": it for index, it in enumerate(asked.get("images", []))}
+    if "mask" in asked:
+        named["/mask"] = asked["mask"]
+    message = f"must be {' or '.join(rule['media_types'])}"
+    return [
+        Violation(place, "image", message)
+        for place, image in named.items()
+        if image.startswith("data:") and not image.startswith(heads)
+    ]
 
 
 def _parts(asked: dict[str, Any]) -> dict[str, Any]:
@@ -39,8 +59,13 @@ def _parts(asked: dict[str, Any]) -> dict[str, Any]:
     for index, image in enumerate(parts.pop("images", [])):
         parts[f"images/{index}"] = image
     for name, value in parts.pop("options", {}).items():
-        parts[f"options/{name}"] = value
+        parts[_option(name)] = value
     return parts
+
+
+def _option(name: str) -> str:
+    """The place of an option, as a JSON Pointer has it."""
+    return f"options/{escaped(name)}"
 
 
 def _held(field: dict[str, Any], parts: dict[str, Any], asked: dict[str, Any]) -> Any:
@@ -64,7 +89,7 @@ def _held(field: dict[str, Any], parts: dict[str, Any], asked: dict[str, Any]) -
         case "ratio":
             return parts.pop("size") if ":" in size else None
         case "option":
-            return parts.pop(f"options/{field['name']}", None)
+            return parts.pop(_option(field["name"]), None)
         case part:
             return parts.pop(part, None)
 

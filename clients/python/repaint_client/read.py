@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from .violation import Violation
+from .violation import Violation, escaped
 
 Model = TypeVar("Model")
 
@@ -15,14 +15,34 @@ def read(model: TypeAdapter[Model], value: object) -> tuple[Model | None, list[V
 
     Strict, since pydantic would read `"3"` and `true` as numbers; but `1024.0` is a whole number to JSON.
     """
-    text = json.dumps(_plain(value), ensure_ascii=False)
     try:
+        text = json.dumps(_plain(value), ensure_ascii=False)
         return model.validate_json(text, strict=True), []
     except ValidationError as error:
         return None, [
-            Violation("".join(f"/{it}" for it in one["loc"]), one["type"], one["msg"])
+            Violation(_pointer(value, one["loc"]), one["type"], one["msg"])
             for one in error.errors(include_url=False, include_input=False)
         ]
+    except RecursionError:
+        return None, [Violation("", "recursion", "is nested too deeply")]
+    except ValueError:
+        # Python writes no whole number of more than 4300 digits.
+        return None, [Violation("", "value_error", "has a number beyond all limits")]
+
+
+def _pointer(value: object, places: tuple[int | str, ...]) -> str:
+    """A JSON Pointer: pydantic also names the arm of a union, which is no place in the value."""
+    pointer = ""
+    for place in places:
+        match value, place:
+            case dict(), str() if place in value:
+                value = value[place]
+            case list(), int() if place < len(value):
+                value = value[place]
+            case _, str() if place is not places[-1] or place[:1].isupper():
+                continue
+        pointer += f"/{escaped(str(place))}"
+    return pointer
 
 
 def _plain(value: Any) -> Any:

@@ -26,3 +26,8 @@ class Refused(ValueError):
         super().__init__(f"{offer} does not take it: {'; '.join(map(str, violations))}")
         self.offer = offer
         self.violations = tuple(violations)
+
+
+def escaped(name: str) -> str:
+    """A name as a JSON Pointer has it."""
+    return name.replace("~", "~0").replace("/", "~1")

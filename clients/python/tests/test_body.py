@@ -28,6 +28,28 @@ class Body(unittest.TestCase):
         request = ImageRequest(prompt="night", images=[PIXEL])
         self.assertEqual(body("bfl/kontext-pro", request)["input_image"], "iVBORw0KGgo=")
 
+    def test_a_kind_that_is_not_taken_is_refused_before_bare_base64_hides_it(self) -> None:
+        for kind in ("image/gif;base64,R0lGODlh", "image/tiff;base64,AAAA"):
+            request = ImageRequest(prompt="night", images=[f"data:{kind}"])
+            kontext = partial(encode, offer("bfl/kontext-pro"), request)
+            self.assertEqual(reasons(kontext), ["/images/0 image"])
+
+    def test_a_pointer_leads_into_the_value(self) -> None:
+        theirs = {"model": "x", "prompt": "night", "width": 1000, "height": 512, "a/b~c": 1}
+        _, wrong = read(BODIES["together/kontext-pro"], theirs)
+        found = {it.pointer for it in wrong}
+        self.assertLessEqual({"/model", "/width", "/a~1b~0c"}, found)
+        self.assertFalse(any("Request" in it for it in found), found)
+
+    def test_what_python_cannot_hold_is_refused_and_not_raised(self) -> None:
+        deep: list[object] = []
+        for _ in range(5000):
+            deep = [deep]
+        for strange in (deep, {"seed": 10**5000}):
+            model, wrong = read(BODIES["together/kontext-pro"], strange)
+            self.assertIsNone(model)
+            self.assertEqual(len(wrong), 1)
+
     def test_whatever_has_no_field_is_refused_all_of_it_at_once(self) -> None:
         request = ImageRequest(
             prompt="night", images=[IMAGE, IMAGE], mask=IMAGE, guidance=3, count=2, options={"nope": 1}

@@ -10,17 +10,15 @@ import { Refused, type Violation } from "./violation.js";
 export function encode(offer: Entry, request: ImageRequest): Record<string, unknown> {
   const parts = taken(request);
   const body: Record<string, unknown> = {};
+  const violations = kindless(offer, request);
   for (const field of offer.fields ?? []) {
     const value = held(field, parts, request) ?? field.value;
     if (value !== undefined && value !== field.omit) body[field.name] = value;
   }
   // What is left has no field. One picture is what every offer makes.
   if (request.count === 1) parts.delete("count");
-  const violations: Violation[] = [...parts.keys()].map((part) => ({
-    pointer: `/${part}`,
-    rule: "field",
-    message: "has no field in the body: leave it out, or use another offer",
-  }));
+  const message = "has no field in the body: leave it out, or use another offer";
+  for (const part of parts.keys()) violations.push({ pointer: `/${part}`, rule: "field", message });
   if (0 < violations.length) throw new Refused(offer.id, violations);
   return body;
 }
@@ -33,7 +31,7 @@ function taken(request: ImageRequest): Map<string, unknown> {
   for (const [name, value] of Object.entries(fields)) if (value !== undefined) parts.set(name, value);
   if (size !== undefined && size !== "auto") parts.set("size", size);
   images.forEach((image, index) => parts.set(`images/${index}`, image));
-  for (const [name, value] of Object.entries(options)) parts.set(`options/${name}`, value);
+  for (const [name, value] of Object.entries(options)) parts.set(option(name), value);
   return parts;
 }
 
@@ -65,7 +63,7 @@ function held(field: BodyField, parts: Map<string, unknown>, { images = [], size
     case "ratio":
       return size.includes(":") ? take("size") : undefined;
     case "option":
-      return take(`options/${field.name}`);
+      return take(option(field.name));
     case "prompt":
     case "count":
     case "seed":
@@ -75,6 +73,21 @@ function held(field: BodyField, parts: Map<string, unknown>, { images = [], size
     case "output_format":
       return take(field.holds);
   }
+}
+
+/** The place of an option, as a JSON Pointer has it. */
+const option = (name: string): string => `options/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`;
+
+/** Bare base64 does not say what kind of picture it is, so the kind is judged before it is lost. */
+function kindless(offer: Entry, { images = [], mask }: ImageRequest): Violation[] {
+  const rule = offer.rules?.find((it) => it.rule === "image");
+  if (rule?.rule !== "image" || rule.form !== "base64") return [];
+  const heads = rule.media_types.map((it) => `data:${it};base64,`);
+  const named = images.map((image, index): [string, string] => [`/images/${index}`, image]);
+  if (mask !== undefined) named.push(["/mask", mask]);
+  return named
+    .filter(([, image]) => image.startsWith("data:") && !heads.some((it) => image.startsWith(it)))
+    .map(([pointer]) => ({ pointer, rule: "image", message: `must be ${rule.media_types.join(" or ")}` }));
 }
 
 /** An address as it is; bytes, which come as a data URI, in the form that the field wants. */

@@ -30,11 +30,13 @@ pub(crate) struct Failed {
     pub(crate) warnings: Vec<Warning>,
     /// Whether the caller stopped it.
     pub(crate) interrupted: bool,
+    /// Whether JSON that has the error was printed already.
+    pub(crate) shown: bool,
 }
 
 impl From<Error> for Failed {
     fn from(error: Error) -> Self {
-        Self { error, warnings: Vec::new(), interrupted: false }
+        Self { error, warnings: Vec::new(), interrupted: false, shown: false }
     }
 }
 
@@ -59,7 +61,7 @@ pub(crate) async fn run(ask: &Ask) -> Result<Ended, Failed> {
     watch.done();
     let Outcome { images, receipt } = outcome.map_err(|error| {
         warnings.iter().for_each(show::warning);
-        Failed { error, warnings, interrupted: cancel.is_cancelled() }
+        Failed { error, warnings, interrupted: cancel.is_cancelled(), shown: false }
     })?;
 
     receipt.warnings.iter().for_each(show::warning);

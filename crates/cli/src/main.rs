@@ -45,8 +45,8 @@ fn main() -> ExitCode {
         Ok(Ended::Partly) => ExitCode::FAILURE,
         Ok(Ended::Invalid) => ExitCode::from(show::exit_code(ErrorKind::InvalidRequest)),
         Ok(Ended::Nobody) => ExitCode::from(show::exit_code(ErrorKind::Refused)),
-        Err(Failed { error, warnings, interrupted }) => {
-            if json {
+        Err(Failed { error, warnings, interrupted, shown }) => {
+            if json && !shown {
                 show::json(&json!({ "error": error, "warnings": warnings }));
             }
             show::error(&error);

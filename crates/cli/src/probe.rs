@@ -73,24 +73,32 @@ pub(crate) async fn run(args: &Args) -> Result<Ended, Failed> {
     listener.abort();
 
     // Whatever ended it, what was paid for is kept: in a file, and if there can be none, in sight.
-    let kept = match write(&registry, model, &facts, &path, args.force) {
-        Ok(kept) => kept,
-        Err(err) => {
-            show::json(&overlay(model, &facts));
-            return Err(err.into());
-        }
+    let facts = that_fit(&registry, model, facts);
+    let overlay = overlay(model, &facts);
+    let kept =
+        if facts.is_empty() { Ok(None) } else { write(&overlay, &path, args.force).map(Some) };
+    let unwritten = kept.as_ref().err().map(|_| &overlay);
+    let told = Told {
+        heard: &heard,
+        kept: kept.as_ref().ok().copied().flatten(),
+        unwritten,
+        unwritten_since: kept.as_ref().err(),
+        stopped: &stopped,
+        worst,
     };
-    tell(&heard, kept.then_some(&path), args.json, &stopped, worst);
-    match stopped {
-        None => Ok(Ended::Done),
-        Some(Stopped::Taken) => Ok(Ended::Partly),
-        Some(Stopped::Failed(error)) => {
+    tell(&told, args.json);
+    let failed = match (kept, stopped) {
+        (Ok(_), None) => return Ok(Ended::Done),
+        (Ok(_), Some(Stopped::Taken)) => return Ok(Ended::Partly),
+        (_, Some(Stopped::Failed(error))) => {
             let left = asked - heard.len();
             show::note(&format!("stopped with {left} of {asked} probes unanswered"));
-            let interrupted = cancel.is_cancelled();
-            Err(Failed { error, warnings: Vec::new(), interrupted })
+            error
         }
-    }
+        (Err(error), _) => error,
+    };
+    // Its JSON has been printed.
+    Err(Failed { shown: args.json, interrupted: cancel.is_cancelled(), ..failed.into() })
 }
 
 /// Sends one after another until one is not refused. Returns what was heard, and the facts by name.
@@ -134,8 +142,10 @@ async fn send(
                 short(&reply.words())
             );
             // A second probe of the same fact adds to what the first has taught.
+            // What is said of a part of a fact makes the whole no surer than it was.
+            let sure = if lesson.whole { json!("observed") } else { fact["sure"].clone() };
             let fact = json!({
-                "value": value, "sure": "observed", "source": source, "date": Date::today(),
+                "value": value, "sure": sure, "source": source, "date": Date::today(),
             });
             facts.insert(name, fact);
         }
@@ -241,27 +251,40 @@ fn consent(model: &dyn ImageModel, count: usize, worst: Usd, yes: bool) -> Resul
     }
 }
 
-/// Writes the overlay, if there is anything to write; it is tried as a reader will take it.
-fn write(
+/// Those facts that a reader of the overlay will take; of the others it is said why not.
+fn that_fit(
     registry: &Registry,
     model: &dyn ImageModel,
-    facts: &BTreeMap<&'static str, Value>,
-    path: &Path,
-    force: bool,
-) -> Result<bool> {
-    if facts.is_empty() {
-        return Ok(false);
-    }
-    let overlay = overlay(model, facts);
-    registry.clone().with_overlay(&overlay)?;
-    let mut text = serde_json::to_string_pretty(&overlay)
+    facts: BTreeMap<&'static str, Value>,
+) -> BTreeMap<&'static str, Value> {
+    let fits = |name: &&'static str, fact: &mut Value| {
+        let alone = overlay(model, &BTreeMap::from([(*name, fact.clone())]));
+        match registry.clone().with_overlay(&alone) {
+            Ok(_) => true,
+            Err(err) => {
+                say(&format!(
+                    "what was said of {name} is no fact, and is left out: {}",
+                    err.message()
+                ));
+                false
+            }
+        }
+    };
+    let mut facts = facts;
+    facts.retain(fits);
+    facts
+}
+
+/// Writes the overlay.
+fn write<'a>(overlay: &Overlay, path: &'a Path, force: bool) -> Result<&'a Path> {
+    let mut text = serde_json::to_string_pretty(overlay)
         .map_err(|err| Error::new(ErrorKind::Unexpected, err.to_string()))?;
     text.push('\n');
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(true).create_new(!force);
     let written = options.open(path).and_then(|mut it| it.write_all(text.as_bytes()));
     written.map_err(|err| invalid(format!("{} cannot be written: {err}", path.display())))?;
-    Ok(true)
+    Ok(path)
 }
 
 fn overlay(model: &dyn ImageModel, facts: &BTreeMap<&'static str, Value>) -> Overlay {
@@ -271,20 +294,40 @@ fn overlay(model: &dyn ImageModel, facts: &BTreeMap<&'static str, Value>) -> Ove
     Overlay { offers: [(model.id().to_owned(), facts)].into() }
 }
 
-fn tell(
-    heard: &[Heard],
-    kept: Option<&PathBuf>,
-    as_json: bool,
-    stopped: &Option<Stopped>,
+/// What is told in the end.
+struct Told<'a> {
+    heard: &'a [Heard],
+    /// Where the overlay is.
+    kept: Option<&'a Path>,
+    /// The overlay, where it could not be written.
+    unwritten: Option<&'a Overlay>,
+    unwritten_since: Option<&'a Error>,
+    stopped: &'a Option<Stopped>,
     worst: Usd,
-) {
-    let taken = matches!(stopped, Some(Stopped::Taken));
+}
+
+fn tell(told: &Told<'_>, as_json: bool) {
+    let Told { heard, kept, unwritten, unwritten_since, stopped, worst } = told;
+    let taken = match stopped {
+        None => Some(false),
+        Some(Stopped::Taken) => Some(true),
+        Some(Stopped::Failed(err)) if err.kind() == ErrorKind::OutcomeUnknown => None,
+        Some(Stopped::Failed(_)) => Some(false),
+    };
+    let error = match stopped {
+        Some(Stopped::Failed(err)) => Some(err),
+        Some(Stopped::Taken) | None => *unwritten_since,
+    };
     if as_json {
         let probes: Vec<Value> = heard.iter().map(shown).collect();
         show::json(&json!({
-            "probes": probes, "overlay": kept, "taken": taken, "worst_case": worst,
+            "probes": probes, "overlay": kept, "unwritten": unwritten, "taken": taken,
+            "worst_case": worst, "error": error,
         }));
     } else {
+        if let Some(overlay) = unwritten {
+            show::json(overlay);
+        }
         let row = |it: &Heard| {
             let verdict = match it.lesson.verdict {
                 Verdict::Confirmed => "confirmed",
@@ -304,9 +347,10 @@ fn tell(
             path.display()
         )),
         Some(_) => {}
+        None if unwritten.is_some() => {}
         None => show::note("nothing was learned that could be written down"),
     }
-    if taken {
+    if taken == Some(true) {
         say("the last one was taken, not refused, so it may have been paid; nothing more was sent");
     }
 }

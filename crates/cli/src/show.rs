@@ -123,6 +123,8 @@ pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
 /// Columns side by side; the last is broken so that the table fits the terminal.
 pub(crate) fn table(rows: &[Vec<String>], head: &[&str]) -> String {
     let columns = head.len();
+    let rows: Vec<Vec<String>> =
+        rows.iter().map(|row| row.iter().map(|it| visible(it)).collect()).collect();
     let long = |column: usize| {
         let cells = rows.iter().filter_map(|it| it.get(column)).map(|it| it.chars().count());
         cells.chain([head[column].chars().count()]).max().unwrap_or(0)
@@ -144,8 +146,21 @@ pub(crate) fn table(rows: &[Vec<String>], head: &[&str]) -> String {
     };
     let head: Vec<String> = head.iter().map(|it| (*it).to_owned()).collect();
     line(&head, BOLD);
-    for row in rows {
+    for row in &rows {
         line(row, Style::new());
     }
     table
+}
+
+/// What a file or a provider says does not steer the terminal, nor break a table.
+fn visible(text: &str) -> String {
+    if !text.contains(char::is_control) {
+        return text.to_owned();
+    }
+    let shown = text.chars().flat_map(|it| {
+        let escaped = it.is_control().then(|| it.escape_default());
+        let plain = escaped.is_none().then_some(it);
+        escaped.into_iter().flatten().chain(plain)
+    });
+    shown.collect()
 }

@@ -89,7 +89,7 @@ fn what_a_provider_refuses_becomes_an_overlay_that_is_taken() {
         let output = hosted(folder.path(), &server, &args);
         let (table, told) = (text(&output.stdout), text(&output.stderr));
         assert_eq!(output.status.code(), Some(0), "{told}");
-        assert!(told.contains("cost at most $0."), "{told}");
+        assert!(told.contains("cost at most $1."), "{told}");
         for (fact, learned) in [
             ("seed ", "confirmed: 0 to 2147483647"),
             ("count ", "confirmed: 1 to 4"),
@@ -193,14 +193,15 @@ fn what_is_taken_ends_it_and_names_the_job() {
                 ("steps", "confirmed"),
                 ("guidance", "confirmed"),
                 ("output_formats", "differs"),
-                ("seed", "differs"),
+                // It was taken, and perhaps ignored: that raises no limit.
+                ("seed", "nothing"),
             ]
         );
         assert_eq!(received(&server).await.len(), 4, "something was sent after one was taken");
         let overlay = fs::read_to_string(folder.path().join("facts.json")).expect("written");
         let overlay: Value = serde_json::from_str(&overlay).expect("JSON");
         let accepts = &overlay["offers"]["bfl/flux2-flex"]["accepts"];
-        assert_eq!(accepts["seed"]["value"]["max"], 2_147_483_648_u64);
+        assert!(accepts.get("seed").is_none());
         assert_eq!(accepts["output_formats"]["value"], json!(["jpeg", "png", "webp"]));
     });
 }
@@ -307,4 +308,50 @@ fn a_dry_run_needs_no_key_and_shows_each_body() {
         }
     }
     assert_eq!(files(folder.path()), 0);
+}
+
+/// What a provider says may fit no fact; all else that was learned is kept, and told once.
+#[test]
+fn a_limit_that_is_no_number_of_images_spoils_nothing_else() {
+    on_runtime(async {
+        let server = serve(|body| {
+            let message = if body["reference_images"].as_array().is_some_and(|it| 3 < it.len()) {
+                "This model accepts up to 3.5 input images."
+            } else if body["seed"].as_u64().is_some_and(|it| 2_147_483_647 < it) {
+                "Seed must be an integer value between 0 and 2147483647."
+            } else {
+                // Not a word of what would be taken.
+                "Invalid value for 'n' parameter."
+            };
+            let error = json!({ "message": message, "type": "invalid_request_error" });
+            ResponseTemplate::new(400).set_body_json(json!({ "error": error }))
+        })
+        .await;
+        let folder = folder();
+        let args = ["together/flux2-pro", "--yes", "--json", "-o", "facts.json"];
+        let output = hosted(folder.path(), &server, &args);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        assert!(text(&output.stderr).contains("what was said of images is no fact"));
+        let shown: Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
+        assert_eq!(shown["taken"], false);
+        let overlay = fs::read_to_string(folder.path().join("facts.json")).expect("written");
+        let overlay: Value = serde_json::from_str(&overlay).expect("JSON");
+        let accepts = &overlay["offers"]["together/flux2-pro"]["accepts"];
+        let names: Vec<&String> = accepts.as_object().expect("facts").keys().collect();
+        // The count was refused, but nothing was said of how many are made.
+        assert_eq!(names, ["seed"]);
+    });
+}
+
+#[test]
+fn an_answer_that_is_lost_is_told_once_and_not_as_untaken() {
+    on_runtime(async {
+        let server = serve(|_| ResponseTemplate::new(200).set_body_json(json!([1]))).await;
+        let folder = folder();
+        let output = hosted(folder.path(), &server, &["together/flux2-pro", "--yes", "--json"]);
+        assert_ne!(output.status.code(), Some(0));
+        let shown: Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
+        assert_eq!(shown["taken"], Value::Null);
+        assert_eq!(shown["error"]["code"], "outcome_unknown");
+    });
 }

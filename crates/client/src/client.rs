@@ -200,7 +200,7 @@ impl Run {
 
     /// Sends an order once, and gives the answer as it is, whatever its status: for probes, which are
     /// meant to be refused. It has the key, the address and the deadline of every other order, and is
-    /// never made again; nothing is polled or downloaded. The answer never has the key in it.
+    /// never made again; nothing is polled or downloaded. The answer's body never has the key in it.
     ///
     /// # Errors
     ///

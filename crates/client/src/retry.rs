@@ -72,6 +72,13 @@ mod tests {
     }
 
     #[test]
+    fn an_order_that_is_made_once_is_never_made_again() {
+        for phase in [Phase::Connect, Phase::Submit] {
+            assert_eq!(Budget::once().again(phase, Some(Duration::ZERO)), None);
+        }
+    }
+
+    #[test]
     fn orders_are_bounded_and_polls_are_not() {
         let mut budget = Budget::new();
         assert_eq!((0..20).filter_map(|_| budget.again(Phase::Submit, None)).count(), 4);

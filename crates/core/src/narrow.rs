@@ -98,7 +98,22 @@ impl Narrowed {
         self.shape.check(body, "", writer, &mut found);
         if let Value::Object(fields) = body {
             found.iter_mut().for_each(|it| self.in_terms_of_the_offer(it, fields));
-            self.rules.iter().for_each(|it| it.check(fields, &mut found));
+            let (own, mut of_rules) = (found.len(), Vec::new());
+            self.rules.iter().for_each(|it| it.check(fields, &mut of_rules));
+            // A product of sides of which one is no side says nothing.
+            let spoiled = |owner: Owner| {
+                let name = self.owned.iter().find(|it| it.1 == owner).map(|it| it.0);
+                let at = |it: &Violation| it.pointer.strip_prefix('/') == name;
+                found[..own].iter().any(at)
+            };
+            if spoiled(Owner::Width) || spoiled(Owner::Height) {
+                let of_size = |it: &Violation| {
+                    let name = it.pointer.strip_prefix('/').unwrap_or_default();
+                    matches!(self.owner(name), Some(Owner::Width | Owner::Height))
+                };
+                of_rules.retain(|it| it.code == RefusalCode::Empty || !of_size(it));
+            }
+            found.append(&mut of_rules);
         }
         found
     }

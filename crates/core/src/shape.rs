@@ -146,11 +146,16 @@ impl Shape {
             Self::Boolean => invalid("true or false"),
             Self::Integer { least, most, step } => match value.as_f64() {
                 Some(number) if number.fract() == 0.0 => {
-                    found.extend(beyond(value, at, *least, *most));
-                    if let Some(step) = step
-                        && number % step != 0.0
-                    {
-                        let nearest = (number / step).round().max(1.0) * step;
+                    // The ends of the range that are multiples, so that each fix can be followed.
+                    let step = step.unwrap_or(1.0);
+                    let least = least.map(|it| (it / step).ceil() * step);
+                    let most = most.map(|it| (it / step).floor() * step);
+                    if let Some(violation) = beyond(value, at, least, most) {
+                        found.push(violation);
+                    } else if number % step != 0.0 {
+                        let nearest = (number / step).round() * step;
+                        let nearest = nearest.max(least.unwrap_or(nearest));
+                        let nearest = nearest.min(most.unwrap_or(nearest));
                         let message = format!("must be a multiple of {step}, not {value}");
                         let violation = Violation::new(RefusalCode::OutOfRange, at, message);
                         found.push(violation.got(value).fix(format!("give {nearest}")));

@@ -21,6 +21,17 @@ test("an image stands in the field of the offer, to the letter", () => {
   assert.deepEqual(body("bfl/kontext-pro", { prompt: "night", images: [PIXEL] }).input_image, "iVBORw0KGgo=");
 });
 
+test("a kind of image that is not taken is refused before bare base64 hides it", () => {
+  for (const image of ["data:image/gif;base64,R0lGODlh", "data:application/pdf;base64,AAAA", "data:image/png,AAAA"]) {
+    assert.deepEqual(reasons(() => encode(offer("bfl/kontext-pro"), { prompt: "night", images: [image] })), ["/images/0 image"]);
+  }
+});
+
+test("the pointer of an option is escaped", () => {
+  const request = { prompt: "night", options: { "a/b~c": 1 } };
+  assert.deepEqual(reasons(() => body("bfl/kontext-pro", request)), ["/options/a~1b~0c field"]);
+});
+
 test("whatever has no field is refused, all of it at once", () => {
   const request = { prompt: "night", images: [IMAGE, IMAGE], mask: IMAGE, guidance: 3, count: 2, options: { nope: 1 } };
   const found = reasons(() => body("bfl/kontext-pro", request));

@@ -15,8 +15,8 @@ pub(crate) struct Complaint {
 /// What the words amount to.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Says {
-    /// The field has these limits, as far as they are stated.
-    Limits { least: Option<f64>, most: Option<f64> },
+    /// The field has these limits, as far as they are stated; an end is `open` that is not included.
+    Limits { least: Option<f64>, most: Option<f64>, open: bool },
     /// The field takes these values.
     Listed(Vec<String>),
     /// There is no such field for this model.
@@ -45,14 +45,13 @@ fn detail(detail: &Value) -> Complaint {
     let mut names = places.iter().filter_map(Value::as_str).filter(|it| *it != "body");
     let words = quotable(detail["msg"].as_str().unwrap_or_default());
     let limit = |key: &str| detail["ctx"][key].as_f64();
-    let (least, most) = (
-        limit("ge").or(limit("gt").map(|it| it + 1.0)).or(limit("min_length")),
-        limit("le").or(limit("lt").map(|it| it - 1.0)).or(limit("max_length")),
-    );
+    let open = limit("gt").or(limit("lt")).is_some();
+    let least = limit("ge").or(limit("gt")).or(limit("min_length"));
+    let most = limit("le").or(limit("lt")).or(limit("max_length"));
     let says = match (detail["type"].as_str(), least, most) {
         (Some("extra_forbidden"), ..) => Says::Unsupported,
         (_, None, None) => says(&words),
-        (_, least, most) => Says::Limits { least, most },
+        (_, least, most) => Says::Limits { least, most, open },
     };
     Complaint { field: names.next().map(str::to_owned), words, says }
 }
@@ -122,6 +121,7 @@ fn says(words: &str) -> Says {
     let stated = |phrases: &[&str]| {
         phrases.iter().find_map(|it| number_after(&words, it)).map(|(number, _)| number)
     };
+    let mut open = false;
     most = most
         .or_else(|| {
             stated(&[
@@ -135,12 +135,12 @@ fn says(words: &str) -> Says {
                 "<= ",
             ])
         })
-        .or_else(|| stated(&["less than "]).map(|it| it - 1.0));
+        .or_else(|| stated(&["less than "]).inspect(|_| open = true));
     least = least
         .or_else(|| stated(&["greater than or equal to ", "at least ", "minimum of ", ">= "]))
-        .or_else(|| stated(&["greater than "]).map(|it| it + 1.0));
+        .or_else(|| stated(&["greater than "]).inspect(|_| open = true));
     if least.is_some() || most.is_some() {
-        return Says::Limits { least, most };
+        return Says::Limits { least, most, open };
     }
     let strange = [
         "unsupported use of",
@@ -227,7 +227,10 @@ mod tests {
             "Invalid value for 'seed' parameter. Seed must be an integer value between 0 and \
              2147483647. Default: Random.",
         );
-        assert_eq!(seed.says, Says::Limits { least: Some(0.0), most: Some(2_147_483_647.0) });
+        assert_eq!(
+            seed.says,
+            Says::Limits { least: Some(0.0), most: Some(2_147_483_647.0), open: false }
+        );
         assert!(seed.is_about("seed", &[]) && !seed.is_about("n", &[]));
         for words in [
             "Unsupported use of 'image_url' parameter. This parameter is not supported for the \
@@ -254,7 +257,7 @@ mod tests {
         );
         assert_eq!(area.says, Says::Unsaid);
         let many = together("Too many input images. This model accepts up to 3 input images.");
-        assert_eq!(many.says, Says::Limits { least: None, most: Some(3.0) });
+        assert_eq!(many.says, Says::Limits { least: None, most: Some(3.0), open: false });
         assert!(many.is_about("reference_images", &["input images"]));
     }
 
@@ -264,12 +267,12 @@ mod tests {
         let steps = heard(
             r#"{"detail":[{"loc":["body","steps"],"msg":"Input should be less than or equal to 50","type":"less_than_equal","ctx":{"le":50}}]}"#,
         );
-        assert_eq!(steps[0].says, Says::Limits { least: None, most: Some(50.0) });
+        assert_eq!(steps[0].says, Says::Limits { least: None, most: Some(50.0), open: false });
         assert!(steps[0].is_about("steps", &[]) && !steps[0].is_about("width", &[]));
         let bare = heard(
             r#"{"detail":[{"loc":["body","width"],"msg":"ensure this value is greater than or equal to 64","type":"value_error"}]}"#,
         );
-        assert_eq!(bare[0].says, Says::Limits { least: Some(64.0), most: None });
+        assert_eq!(bare[0].says, Says::Limits { least: Some(64.0), most: None, open: false });
         let format = heard(
             r#"{"detail":[{"loc":["body","output_format"],"msg":"Input should be 'jpeg', 'png' or 'webp'","type":"enum"}]}"#,
         );
@@ -284,13 +287,23 @@ mod tests {
     }
 
     #[test]
+    fn an_end_that_is_not_included_is_said_to_be_open() {
+        let guidance = heard(
+            r#"{"detail":[{"loc":["body","guidance"],"msg":"Input should be less than 10","type":"less_than","ctx":{"lt":10.0}}]}"#,
+        );
+        let open = Says::Limits { least: None, most: Some(10.0), open: true };
+        assert_eq!(guidance[0].says, open);
+        assert_eq!(together("guidance must be less than 10.").says, open);
+    }
+
+    #[test]
     fn a_limit_of_another_kind_is_none_of_the_field() {
         for words in
             ["Each image must be at most 5 MB", "at most 20 megapixels", "up to 4,000 tokens"]
         {
             assert_eq!(together(words).says, Says::Unsaid, "{words}");
         }
-        let limits = Says::Limits { least: None, most: Some(2_147_483_647.0) };
+        let limits = Says::Limits { least: None, most: Some(2_147_483_647.0), open: false };
         assert_eq!(together("n must be no more than 2,147,483,647.").says, limits);
     }
 

@@ -13,9 +13,12 @@ pub(crate) struct Lesson {
     pub(crate) verdict: Verdict,
     /// In a few words.
     pub(crate) says: String,
-    /// The value of the fact, where there is one to be kept.
+    /// The value of the fact, where the answer states one that is to be kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) value: Option<Value>,
+    /// Whether the answer states the whole of the fact, so that all of it is observed now.
+    #[serde(skip)]
+    pub(crate) whole: bool,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
@@ -55,7 +58,8 @@ pub(crate) fn refused(probe: &Probe, fact: &Value, complaints: &[Complaint]) -> 
 
 /// What it teaches that a probe was taken; `pictures` is how many came back, where that is seen.
 ///
-/// That a field was taken does not show that it was honoured.
+/// That a field was taken does not show that it was honoured: only pictures that were counted raise a
+/// limit.
 pub(crate) fn taken(probe: &Probe, fact: &Value, pictures: Option<usize>) -> Lesson {
     let (Ask::Beyond { at, over }, Some(name)) = (probe.ask, probe.fact) else {
         return nothing("it was taken, so the field is honoured or ignored".to_owned());
@@ -69,18 +73,16 @@ pub(crate) fn taken(probe: &Probe, fact: &Value, pictures: Option<usize>) -> Les
     {
         return nothing(format!("it was taken, and {pictures} made: the number was not honoured"));
     }
+    let ("count", Some(pictures)) = (name, pictures) else {
+        let beyond = if over { "higher" } else { "lower" };
+        return nothing(format!("{sent} was taken: the limit is {beyond}, or it was ignored"));
+    };
     let mut value = fact.clone();
-    let end = if over { "max" } else { "min" };
-    match value.pointer_mut(at).and_then(|it| it.get_mut(end)) {
-        Some(limit) => *limit = sent.clone(),
+    match value.pointer_mut(at).and_then(|it| it.get_mut("max")) {
+        Some(limit) => *limit = sent,
         None => return nothing("it was taken".to_owned()),
     }
-    let beyond = if over { "higher" } else { "lower" };
-    let says = match (name, pictures) {
-        ("count", Some(pictures)) => format!("the limit is {beyond}: {pictures} were made"),
-        _ => format!("the limit is {beyond}: {sent} was taken, whether or not it was honoured"),
-    };
-    Lesson { verdict: Verdict::Differs, says, value: Some(value) }
+    differs(format!("the limit is higher: {pictures} were made"), value)
 }
 
 fn range(probe: &Probe, fact: &Value, complaint: &Complaint, at: &str, over: bool) -> Lesson {
@@ -93,7 +95,16 @@ fn range(probe: &Probe, fact: &Value, complaint: &Complaint, at: &str, over: boo
         sent => sent.as_f64().unwrap_or_default(),
     };
     match &complaint.says {
-        Says::Limits { least, most } if (if over { *most } else { *least }).is_some() => {
+        Says::Limits { least, most, open } if (if over { *most } else { *least }).is_some() => {
+            // The other end is stated, or can be no other.
+            let whole = least.is_some() && most.is_some() || over && min <= 1.0;
+            let (least, most) = match (open, probe.fact) {
+                (false, _) => (*least, *most),
+                (true, Some("guidance")) => {
+                    return nothing(format!("an end is not included: {}", short(&complaint.words)));
+                }
+                (true, _) => (least.map(|it| it + 1.0), most.map(|it| it - 1.0)),
+            };
             let (least, most) = (least.unwrap_or(min), most.unwrap_or(max));
             if (least..=most).contains(&sent) || most < least {
                 return nothing(format!(
@@ -106,11 +117,15 @@ fn range(probe: &Probe, fact: &Value, complaint: &Complaint, at: &str, over: boo
                 range["min"] = plain(least);
                 range["max"] = plain(most);
             }
+            // Of widths and heights the step and the area are facts, too, which no side tells.
+            let whole = whole && at.is_empty();
             let says = format!("{} to {}", plain(least), plain(most));
-            if (least, most) == (min, max) {
-                return confirmed(&says, Some(fact.clone()));
-            }
-            differs(format!("{says}, not {} to {}", plain(min), plain(max)), value)
+            let lesson = if (least, most) == (min, max) {
+                confirmed(&says, Some(fact.clone()))
+            } else {
+                differs(format!("{says}, not {} to {}", plain(min), plain(max)), value)
+            };
+            Lesson { whole, ..lesson }
         }
         Says::Listed(items) if probe.fact == Some("pixels") => {
             let sizes: Vec<&String> =
@@ -132,8 +147,9 @@ fn range(probe: &Probe, fact: &Value, complaint: &Complaint, at: &str, over: boo
         _ if complaint.is_about_fetching() || !complaint.is_about_value() => {
             nothing(unclear(complaint))
         }
-        _ if over => confirmed(&format!("no more than {}", plain(max)), Some(fact.clone())),
-        _ => confirmed(&format!("no less than {}", plain(min)), Some(fact.clone())),
+        // What is refused without a word of the limit shows only that the limit is no higher.
+        _ if over => confirmed(&format!("no more than {}", plain(max)), None),
+        _ => confirmed(&format!("no less than {}", plain(min)), None),
     }
 }
 
@@ -201,15 +217,15 @@ fn meaning(probe: &Probe) -> &'static [&'static str] {
 }
 
 fn confirmed(says: &str, value: Option<Value>) -> Lesson {
-    Lesson { verdict: Verdict::Confirmed, says: says.to_owned(), value }
+    Lesson { verdict: Verdict::Confirmed, says: says.to_owned(), value, whole: true }
 }
 
 fn differs(says: String, value: Value) -> Lesson {
-    Lesson { verdict: Verdict::Differs, says, value: Some(value) }
+    Lesson { verdict: Verdict::Differs, says, value: Some(value), whole: true }
 }
 
 pub(crate) fn nothing(says: String) -> Lesson {
-    Lesson { verdict: Verdict::Nothing, says, value: None }
+    Lesson { verdict: Verdict::Nothing, says, value: None, whole: false }
 }
 
 fn unclear(complaint: &Complaint) -> String {
@@ -252,7 +268,7 @@ mod tests {
     }
 
     fn at_most(most: f64) -> Says {
-        Says::Limits { least: None, most: Some(most) }
+        Says::Limits { least: None, most: Some(most), open: false }
     }
 
     #[test]
@@ -311,5 +327,30 @@ mod tests {
         let lesson = taken(&probe, &fact, Some(5));
         assert_eq!(lesson.value, Some(json!({ "min": 1, "max": 5 })));
         assert_eq!(taken(&probe, &fact, Some(4)).verdict, Verdict::Nothing);
+    }
+
+    #[test]
+    fn what_is_not_stated_is_not_observed() {
+        let ask = Ask::Beyond { at: "", over: true };
+        let (steps, fact) =
+            (probe("steps", "steps", json!(51), ask), json!({ "min": 1, "max": 50 }));
+        // Taken, and perhaps ignored.
+        let lesson = taken(&steps, &fact, None);
+        assert_eq!((lesson.verdict, lesson.value), (Verdict::Nothing, None));
+        // Refused without a word of the limit.
+        let lesson = refused(&steps, &fact, &said("invalid steps", Says::Unsaid));
+        assert_eq!((lesson.verdict, lesson.value), (Verdict::Confirmed, None));
+        // A limit of one side is not the whole of what is known of widths and heights.
+        let ask = Ask::Beyond { at: "/range/side", over: true };
+        let width = probe("pixels", "width", json!(1928), ask);
+        let fact = json!({ "range": { "side": { "min": 256, "max": 1920 }, "step": 8 } });
+        let lesson = refused(&width, &fact, &said("width: at most 1440", at_most(1440.0)));
+        assert_eq!((lesson.verdict, lesson.whole), (Verdict::Differs, false));
+        // Nobody knows the last number below an end that is not included.
+        let ask = Ask::Beyond { at: "", over: true };
+        let guidance = probe("guidance", "guidance", json!(11.0), ask);
+        let open = Says::Limits { least: None, most: Some(10.0), open: true };
+        let fact = json!({ "min": 1.5, "max": 10.0 });
+        assert_eq!(refused(&guidance, &fact, &said("guidance", open)).value, None);
     }
 }

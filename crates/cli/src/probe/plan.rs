@@ -204,7 +204,10 @@ impl Plan<'_> {
         let Some(call) = call(self.model, base)? else { return Ok(()) };
         let call = call.with_field(field, sent.clone())?;
         let offer = self.model.offer();
-        let cost = offer.price.value.estimate(asked, &offer.accepts).high;
+        let estimate = |it: &ImageRequest| offer.price.value.estimate(it, &offer.accepts).high;
+        // Who ignores the size that is asked for may make the largest.
+        let largest = ImageRequest { size: largest(self.model), ..asked.clone() };
+        let cost = estimate(asked).max(estimate(&largest));
         let facts = serde_json::to_value(offer.accepts).unwrap_or_default();
         let assumed = fact.is_none_or(|it| facts[it]["sure"] == json!(Sure::Assumed));
         let field = field.to_owned();
@@ -240,6 +243,21 @@ fn least(model: &dyn ImageModel) -> ImageRequest {
     };
     let images = (1..=accepts.images.value.min).filter_map(|it| ImageInput::url(&address(it)).ok());
     ImageRequest { images: images.collect(), size, ..ImageRequest::new("a grey square") }
+}
+
+/// The most pixels that the offer makes.
+fn largest(model: &dyn ImageModel) -> Size {
+    match &model.capabilities().pixels.value {
+        Pixels::None => Size::Auto,
+        Pixels::Listed(sizes) => {
+            sizes.iter().max_by_key(|it| it.area()).map_or(Size::Auto, |it| Size::Pixels(*it))
+        }
+        Pixels::Range { side, area, .. } => {
+            let most = area.max.min(u64::from(side.max) * u64::from(side.max));
+            let side = ((most as f64).sqrt().ceil() as u32).clamp(side.min.max(1), side.max);
+            Size::Pixels(Dimensions { width: side, height: side })
+        }
+    }
 }
 
 fn with_images(request: &ImageRequest, count: u32) -> Result<ImageRequest> {
