@@ -1,6 +1,7 @@
 //! Chores that cargo cannot express; `cargo xtask` lists them.
 
 mod bench;
+mod book;
 mod clients;
 mod codegen;
 mod corpus;
@@ -21,6 +22,7 @@ const USAGE: &str = "\
 usage: cargo xtask CHORE
 
   bench             measures speed against goals and peers: [client|decide|start|watercolor] [--json]
+  book              builds the book of docs/ with mdBook into target/book/html, and checks its links
   clients           writes what is generated in clients/: types and validators of other languages
   clients --check   fails if one of them is not what it would write
   codegen           writes schemas/, docs/models.md and what the README says of models
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     let result = match words.as_slice() {
         ["bench", ..] => bench::run(&args[1..]),
+        ["book"] => book::run(),
         ["clients"] => clients::run(Mode::Write),
         ["clients", "--check"] => clients::run(Mode::Check),
         ["codegen"] => codegen::run(Mode::Write),
