@@ -1203,7 +1203,9 @@ namespace Repaint
         public bool SlotRequired { get; set; }
 
         /// <summary>
-        /// The words, in lower case.
+        /// The words, in lower case. If there are none, the slot takes up to four words that no slot
+        /// knows, such as the name of a thing, but none that turns the sentence, such as `not` or
+        /// `except`.
         /// </summary>
         [JsonProperty("words")]
         public string[] Words { get; set; }

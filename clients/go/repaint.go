@@ -463,7 +463,9 @@ type Slot struct {
 	Name string `json:"name"`
 	// Whether a prompt without any of its words is refused.
 	Required bool `json:"required"`
-	// The words, in lower case.
+	// The words, in lower case. If there are none, the slot takes up to four words that no slot
+	// knows, such as the name of a thing, but none that turns the sentence, such as `not` or
+	// `except`.
 	Words []string `json:"words"`
 }
 

@@ -850,7 +850,9 @@ struct Slot: Codable {
     let name: String
     /// Whether a prompt without any of its words is refused.
     let slotRequired: Bool
-    /// The words, in lower case.
+    /// The words, in lower case. If there are none, the slot takes up to four words that no slot
+    /// knows, such as the name of a thing, but none that turns the sentence, such as `not` or
+    /// `except`.
     let words: [String]
 
     enum CodingKeys: String, CodingKey {

@@ -4,11 +4,11 @@
 mod client;
 mod decide;
 mod figure;
+mod local;
 mod peers;
 mod random;
 mod start;
 mod upstream;
-mod watercolor;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -22,11 +22,11 @@ type Bench = (&'static str, fn(&Place) -> Result<Report, String>);
 const BENCHES: [Bench; 4] = [
     ("client", client::run),
     ("decide", decide::run),
+    ("local", local::run),
     ("start", start::run),
-    ("watercolor", watercolor::run),
 ];
 
-const USAGE: &str = "usage: cargo xtask bench [client|decide|start|watercolor] … [--json]
+const USAGE: &str = "usage: cargo xtask bench [client|decide|local|start] … [--json]
 
 Without a name, all are run. Fails if a goal is missed. The peers' libraries are installed under the
 target directory by `pip` and `npm`; what cannot be installed is reported as NOT RUN.";

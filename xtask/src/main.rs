@@ -21,7 +21,7 @@ use repaint_adapters as _;
 const USAGE: &str = "\
 usage: cargo xtask CHORE
 
-  bench             measures speed against goals and peers: [client|decide|start|watercolor] [--json]
+  bench             measures speed against goals and peers: [client|decide|local|start] [--json]
   book              builds the book of docs/ with mdBook into target/book/html, and checks its links
   clients           writes what is generated in clients/: types and validators of other languages
   clients --check   fails if one of them is not what it would write

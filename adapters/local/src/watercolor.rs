@@ -5,7 +5,27 @@
 //! pigment is thickened and thinned over them (Bousseau and others, 2006); paper shows through.
 //! Only `+ - * /` and `sqrt` on floats: the same seed gives the same bytes on every machine.
 
+mod words;
+
+use serde_json::{Map, Value};
+
+use crate::filter::{Files, Filter, Painted, Task};
+use crate::oklab::smooth;
 use crate::picture::Picture;
+pub(crate) use words::VOCABULARY;
+
+pub(crate) const FILTER: Filter = Filter { show, make };
+
+fn show(_: &Task, _: &mut Map<String, Value>) {}
+
+fn make(task: &Task, files: Files) -> Result<Painted, String> {
+    let file = files.images.first().ok_or("there is no image to paint")?;
+    let (picture, notes) = task.decode(0, file, WORKING_PIXELS)?;
+    Ok(Painted { notes, picture: paint(&picture, &words::brush(&task.words, task.seed)) })
+}
+
+/// The most pixels that are worked on: beyond, memory and patience run out before the eye gains.
+const WORKING_PIXELS: u64 = 4_000_000;
 
 /// How the picture is painted. Lengths follow the picture's size, so a thumbnail and a large print
 /// of one picture look alike.
@@ -521,12 +541,6 @@ fn fitting(tone: f32, tint: [f32; 3]) -> [f32; 3] {
     let room = |tint: f32, room: f32| if tint > room { room.max(0.0) / tint } else { 1.0 };
     let share = room(high, 1.0 - tone).min(room(-low, tone));
     tint.map(|it| (tone + it * share).clamp(0.0, 1.0))
-}
-
-/// 0 below 0, 1 above 1, an S between.
-fn smooth(value: f32) -> f32 {
-    let value = value.clamp(0.0, 1.0);
-    value * value * (3.0 - 2.0 * value)
 }
 
 /// Noise summed over octaves, about -1 to 1.

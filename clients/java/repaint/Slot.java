@@ -30,7 +30,9 @@ public class Slot {
     public void setRequired(boolean value) { this.required = value; }
 
     /**
-     * The words, in lower case.
+     * The words, in lower case. If there are none, the slot takes up to four words that no slot
+     * knows, such as the name of a thing, but none that turns the sentence, such as `not` or
+     * `except`.
      */
     @JsonProperty("words")
     public List<String> getWords() { return words; }

@@ -244,20 +244,21 @@ impl<'a> Desk<'a, '_> {
         let words: Vec<String> = strange.words.iter().map(|it| format!("`{it}`")).collect();
         let message = match (words.join(", "), strange.misplaced) {
             (none, _) if none.is_empty() => {
-                format!(
-                    "does not find in the prompt what to make ({})",
-                    strange.missing.join(" and ")
-                )
+                format!("finds no {} in the prompt", strange.missing.join(" and no "))
             }
             (words, true) => format!("cannot make sense of {words} where it stands in the prompt"),
-            (words, false) => format!("understands only the words that it knows, and not {words}"),
+            (words, false) => format!("knows few words, and not {words}"),
         };
+        let known = vocabulary.words();
+        let mut meant: Vec<String> =
+            strange.words.iter().filter_map(|it| near(it, &known)).collect();
+        meant.dedup();
         let examples: Vec<String> = examples.iter().map(|it| format!("\"{it}\"")).collect();
-        let fix = format!(
-            "say for example {}; the words are {}",
-            examples.join(" or "),
-            vocabulary.words().join(" ")
-        );
+        // All words of all offers would hide what is said.
+        let fix = match (meant.as_slice(), strange.misplaced) {
+            (meant @ [_, ..], false) => format!("did you mean {}?", meant.join(", ")),
+            _ => format!("say for example {}", examples.join(" or ")),
+        };
         self.refuse(refusal.saying(message, fix));
     }
 
@@ -560,6 +561,13 @@ impl<'a> Desk<'a, '_> {
             }
         }
     }
+}
+
+/// The known word that a strange one may be a slip of.
+fn near(word: &str, known: &[&str]) -> Option<String> {
+    let likely = known.iter().map(|it| (strsim::damerau_levenshtein(it, word), it));
+    let (slips, known) = likely.min_by_key(|(slips, _)| *slips)?;
+    (slips <= 2 && 3 * slips < word.chars().count()).then(|| format!("`{known}`"))
 }
 
 /// An offer is announced as retiring this many days before it ends.

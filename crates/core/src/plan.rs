@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
-    Adaptation, Admitted, Date, Error, ErrorKind, Estimate, ImageModel, Job, Provider, Refusal,
-    RefusalCode, Registry, Result, Terms, Warning, WarningCode,
+    Adaptation, Admitted, Bounds, Date, Error, ErrorKind, Estimate, ImageModel, Instructions, Job,
+    Provider, Refusal, RefusalCode, Registry, Result, Terms, Warning, WarningCode,
 };
 
 /// Who would take a job. Holds ids and no witness: who takes it admits it anew.
@@ -100,29 +100,44 @@ impl Registry {
             b_keyed.cmp(a_keyed).then(order(a).cmp(&order(b))).then(a.offer.cmp(&b.offer))
         });
         let candidates: Vec<Candidate> = candidates.into_iter().map(|it| it.1).collect();
-        self.name_alternatives(&mut refusals);
+        self.name_alternatives(&job.request.prompt, &mut refusals);
         Ok(Plan { candidates, refusals })
     }
 
-    /// Adds to each "too many images" who would take so many.
-    fn name_alternatives(&self, refusals: &mut [OfferRefusals]) {
-        for reason in refusals.iter_mut().flat_map(|it| &mut it.reasons) {
-            let many = matches!(reason.code, RefusalCode::TooMany | RefusalCode::Unsupported);
-            let Some(got) = reason.got.as_u64().filter(|_| many && reason.field == "images") else {
-                continue;
-            };
-            let takes = |it: &&dyn ImageModel| got <= u64::from(it.capabilities().images.value.max);
-            let mut others: Vec<String> = Vec::new();
-            for model in self.models().filter(takes) {
-                let other =
-                    format!("{} ({})", model.offer().model, model.capabilities().images.value.max);
-                if !others.contains(&other) {
-                    others.push(other);
+    /// Adds to each "too many images" and "too few" who would take so many, with such a prompt.
+    fn name_alternatives(&self, prompt: &str, refusals: &mut [OfferRefusals]) {
+        let understands = |it: &dyn ImageModel| match it.capabilities().instructions.value {
+            Instructions::Any => true,
+            Instructions::Closed(vocabulary) => vocabulary.read(prompt).is_ok(),
+        };
+        let able: Vec<&dyn ImageModel> = self.models().filter(|it| understands(*it)).collect();
+        for OfferRefusals { offer, reasons } in refusals {
+            for reason in reasons.iter_mut().filter(|it| it.field == "images") {
+                let Some(got) = reason.got.as_u64() else { continue };
+                let takes = |it: Bounds<u32>| match reason.code {
+                    // Who takes more takes so many, unless it wants more still.
+                    RefusalCode::TooMany | RefusalCode::Unsupported => got <= u64::from(it.max),
+                    RefusalCode::TooFew => {
+                        (1..).contains(&got) && (u64::from(it.min)..=it.max.into()).contains(&got)
+                    }
+                    _ => false,
+                };
+                let mut others: Vec<String> = Vec::new();
+                // Another offer of the same place needs no other key.
+                let place = self.get(offer).map(|it| it.provider().id);
+                let (here, there): (Vec<&dyn ImageModel>, Vec<&dyn ImageModel>) =
+                    able.iter().copied().partition(|it| Some(it.provider().id) == place);
+                for model in here.into_iter().chain(there) {
+                    let range = model.capabilities().images.value;
+                    let other = format!("{} ({})", model.offer().model, range.max);
+                    if takes(range) && !others.contains(&other) {
+                        others.push(other);
+                    }
                 }
-            }
-            others.truncate(3);
-            if !others.is_empty() {
-                reason.fix = format!("{}, or use {}", reason.fix, others.join(" or "));
+                others.truncate(3);
+                if !others.is_empty() {
+                    reason.fix = format!("{}, or use {}", reason.fix, others.join(" or "));
+                }
             }
         }
     }

@@ -138,7 +138,7 @@ pub fn refused(model: &dyn ImageModel) -> Vec<Refused> {
         ImageRequest { prompt: " ".to_owned(), ..least.clone() },
     );
     if let Instructions::Closed(_) = accepts.instructions.value {
-        let prompt = "Replace the color of the car to blue".to_owned();
+        let prompt = "Knit the fox a scarf of moonlight".to_owned();
         add("strange words", NotUnderstood, "prompt", ImageRequest { prompt, ..least.clone() });
     }
     let kind = if accepts.transports.value.bytes { "data" } else { "url" };

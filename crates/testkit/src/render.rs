@@ -53,8 +53,9 @@ pub fn snapshot(model: &dyn ImageModel) -> Value {
         unset.retain(|it| body.get(it).is_none());
         cases.insert(case.name, body);
     }
-    // A model in this process has no wire, and says what it works on as `image`.
-    let owned = model.wire().map_or(&[("image", Owner::Image(0))][..], |it| it.owned);
+    // A model in this process has no wire, and says what it works on as `image` or `images`.
+    let local = [("image", Owner::Image(0)), ("images", Owner::Images)];
+    let owned = model.wire().map_or(&local[..], |it| it.owned);
     let sizes = fields_of(owned, |it| matches!(it, Owner::Width | Owner::Height | Owner::Ratio));
     let images = fields_of(owned, |it| matches!(it, Owner::Image(_) | Owner::Images));
     // Cells of the grid that send the same or are refused alike stand together.

@@ -3,8 +3,8 @@
 mod client;
 mod decide;
 mod floor;
+mod local;
 mod meter;
-mod watercolor;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -26,7 +26,7 @@ fn main() -> ExitCode {
             client::run(Threads::One, base, folder.as_ref(), times)
         }
         ["decide"] => decide::run(),
-        ["watercolor", picture, folder] => watercolor::run(picture.as_ref(), folder.as_ref()),
+        ["local", picture, folder] => local::run(picture.as_ref(), folder.as_ref()),
         _ => Err("`cargo xtask bench` runs this".into()),
     };
     match result {

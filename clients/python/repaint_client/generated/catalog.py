@@ -236,7 +236,7 @@ class Slot(BaseModel):
     required: bool
     """Whether a prompt without any of its words is refused."""
     words: list[str]
-    """The words, in lower case."""
+    """The words, in lower case. If there are none, the slot takes up to four words that no slot knows, such as the name of a thing, but none that turns the sentence, such as `not` or `except`."""
 
 
 class StepsRange(BaseModel):

@@ -262,7 +262,7 @@ export interface Slot {
    */
   required: boolean;
   /**
-   * The words, in lower case.
+   * The words, in lower case. If there are none, the slot takes up to four words that no slot knows, such as the name of a thing, but none that turns the sentence, such as `not` or `except`.
    */
   words: string[];
 }

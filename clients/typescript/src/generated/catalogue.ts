@@ -1702,22 +1702,22 @@ export const CATALOGUE: Catalogue = {
       }
     },
     {
-      "id": "local/watercolor",
-      "model": "watercolor",
-      "family": "watercolor",
+      "id": "local/collage",
+      "model": "collage",
+      "family": "collage",
       "provider": "local",
-      "name": "watercolor",
+      "name": "collage",
       "generative": false,
       "image_fields": [],
       "accepts": {
         "images": {
           "value": {
-            "min": 1,
-            "max": 1
+            "min": 2,
+            "max": 8
           },
           "sure": "documented",
           "source": "our own code",
-          "date": "2026-11-22"
+          "date": "2026-11-24"
         },
         "transports": {
           "value": {
@@ -1726,7 +1726,7 @@ export const CATALOGUE: Catalogue = {
           },
           "sure": "documented",
           "source": "our own code",
-          "date": "2026-11-22"
+          "date": "2026-11-24"
         },
         "media_types": {
           "value": [
@@ -1736,13 +1736,13 @@ export const CATALOGUE: Catalogue = {
           ],
           "sure": "documented",
           "source": "our own code",
-          "date": "2026-11-22"
+          "date": "2026-11-24"
         },
         "image_bytes": {
-          "value": 80000000,
+          "value": 40000000,
           "sure": "documented",
           "source": "our own code",
-          "date": "2026-11-22"
+          "date": "2026-11-24"
         },
         "image_pixels": {
           "value": {
@@ -1751,7 +1751,7 @@ export const CATALOGUE: Catalogue = {
           },
           "sure": "documented",
           "source": "our own code",
-          "date": "2026-11-22"
+          "date": "2026-11-24"
         },
         "image_side": {
           "value": 1,
@@ -1768,13 +1768,930 @@ export const CATALOGUE: Catalogue = {
           "value": 9007199254740991,
           "sure": "documented",
           "source": "our own code",
-          "date": "2026-11-22"
+          "date": "2026-11-24"
         },
         "mask": {
           "value": false,
           "sure": "documented",
           "source": "our own code",
+          "date": "2026-11-24"
+        },
+        "instructions": {
+          "value": {
+            "closed": {
+              "slots": [
+                {
+                  "name": "verb",
+                  "required": false,
+                  "words": [
+                    "arrange",
+                    "can",
+                    "combine",
+                    "could",
+                    "create",
+                    "give",
+                    "lay",
+                    "make",
+                    "me",
+                    "please",
+                    "put",
+                    "show",
+                    "you"
+                  ]
+                },
+                {
+                  "name": "what",
+                  "required": false,
+                  "words": [
+                    "a",
+                    "all",
+                    "an",
+                    "as",
+                    "images",
+                    "in",
+                    "into",
+                    "my",
+                    "numbered",
+                    "of",
+                    "on",
+                    "one",
+                    "out",
+                    "photos",
+                    "pictures",
+                    "the",
+                    "them",
+                    "these"
+                  ]
+                },
+                {
+                  "name": "layout",
+                  "required": true,
+                  "words": [
+                    "by",
+                    "collage",
+                    "column",
+                    "contact",
+                    "grid",
+                    "montage",
+                    "overview",
+                    "row",
+                    "sheet",
+                    "side",
+                    "strip"
+                  ]
+                },
+                {
+                  "name": "finish",
+                  "required": false,
+                  "words": [
+                    "a",
+                    "all",
+                    "and",
+                    "background",
+                    "black",
+                    "dark",
+                    "gaps",
+                    "grey",
+                    "gray",
+                    "images",
+                    "in",
+                    "light",
+                    "my",
+                    "narrow",
+                    "numbered",
+                    "numbers",
+                    "of",
+                    "on",
+                    "order",
+                    "photos",
+                    "pictures",
+                    "please",
+                    "the",
+                    "their",
+                    "them",
+                    "these",
+                    "white",
+                    "wide",
+                    "with"
+                  ]
+                }
+              ],
+              "examples": [
+                "Make a numbered collage",
+                "show the images side by side on a black background"
+              ]
+            }
+          },
+          "sure": "documented",
+          "source": "our own code",
+          "date": "2026-11-24"
+        },
+        "ratios": {
+          "value": "none",
+          "sure": "documented",
+          "source": "our own code",
+          "date": "2026-11-24"
+        },
+        "pixels": {
+          "value": "none",
+          "sure": "documented",
+          "source": "our own code",
+          "date": "2026-11-24"
+        },
+        "count": {
+          "value": {
+            "min": 1,
+            "max": 1
+          },
+          "sure": "documented",
+          "source": "our own code",
+          "date": "2026-11-24"
+        },
+        "seed": {
+          "sure": "documented",
+          "source": "our own code",
+          "date": "2026-11-24"
+        },
+        "negative_prompt": {
+          "value": false,
+          "sure": "documented",
+          "source": "our own code",
+          "date": "2026-11-24"
+        },
+        "steps": {
+          "sure": "documented",
+          "source": "our own code",
+          "date": "2026-11-24"
+        },
+        "guidance": {
+          "sure": "documented",
+          "source": "our own code",
+          "date": "2026-11-24"
+        },
+        "output_formats": {
+          "value": [
+            "png",
+            "jpeg",
+            "webp"
+          ],
+          "sure": "documented",
+          "source": "our own code",
+          "date": "2026-11-24"
+        },
+        "options": {
+          "value": [],
+          "sure": "documented",
+          "source": "our own code",
+          "date": "2026-11-24"
+        }
+      },
+      "price": {
+        "value": "free",
+        "sure": "documented",
+        "source": "our own code",
+        "date": "2026-11-24"
+      }
+    },
+    {
+      "id": "local/palette",
+      "model": "palette",
+      "family": "palette",
+      "provider": "local",
+      "name": "palette",
+      "generative": false,
+      "image_fields": [],
+      "accepts": {
+        "images": {
+          "value": {
+            "min": 2,
+            "max": 2
+          },
+          "sure": "documented",
+          "source": "our own code",
+          "date": "2026-11-24"
+        },
+        "transports": {
+          "value": {
+            "url": false,
+            "bytes": true
+          },
+          "sure": "documented",
+          "source": "our own code",
+          "date": "2026-11-24"
+        },
+        "media_types": {
+          "value": [
+            "image/png",
+            "image/jpeg",
+            "image/webp"
+          ],
+          "sure": "documented",
+          "source": "our own code",
+          "date": "2026-11-24"
+        },
+        "image_bytes": {
+          "value": 80000000,
+          "sure": "documented",
+          "source": "our own code",
+          "date": "2026-11-24"
+        },
+        "image_pixels": {
+          "value": {
+            "min": 1,
+            "max": 50000000
+          },
+          "sure": "documented",
+          "source": "our own code",
+          "date": "2026-11-24"
+        },
+        "image_side": {
+          "value": 1,
+          "sure": "assumed",
+          "source": "not declared by the adapter",
           "date": "2026-11-22"
+        },
+        "pixel_budget": {
+          "sure": "assumed",
+          "source": "not declared by the adapter",
+          "date": "2026-11-22"
+        },
+        "body_bytes": {
+          "value": 9007199254740991,
+          "sure": "documented",
+          "source": "our own code",
+          "date": "2026-11-24"
+        },
+        "mask": {
+          "value": false,
+          "sure": "documented",
+          "source": "our own code",
+          "date": "2026-11-24"
+        },
+        "instructions": {
+          "value": {
+            "closed": {
+              "slots": [
+                {
+                  "name": "verb",
+                  "required": false,
+                  "words": [
+                    "apply",
+                    "can",
+                    "change",
+                    "could",
+                    "give",
+                    "match",
+                    "paint",
+                    "please",
+                    "put",
+                    "recolor",
+                    "recolour",
+                    "render",
+                    "repaint",
+                    "transfer",
+                    "use",
+                    "you"
+                  ]
+                },
+                {
+                  "name": "strength",
+                  "required": false,
+                  "words": [
+                    "fully",
+                    "please",
+                    "slightly",
+                    "softly",
+                    "strongly"
+                  ]
+                },
+                {
+                  "name": "picture",
+                  "required": false,
+                  "words": [
+                    "1",
+                    "first",
+                    "image",
+                    "it",
+                    "my",
+                    "one",
+                    "photo",
+                    "picture",
+                    "the",
+                    "this"
+                  ]
+                },
+                {
+                  "name": "strength",
+                  "required": false,
+                  "words": [
+                    "fully",
+                    "please",
+                    "slightly",
+                    "softly",
+                    "strongly"
+                  ]
+                },
+                {
+                  "name": "with",
+                  "required": false,
+                  "words": [
+                    "all",
+                    "in",
+                    "of",
+                    "same",
+                    "the",
+                    "to",
+                    "using",
+                    "with"
+                  ]
+                },
+                {
+                  "name": "colours or palette",
+                  "required": true,
+                  "words": [
+                    "color",
+                    "colors",
+                    "colour",
+                    "colours",
+                    "palette"
+                  ]
+                },
+                {
+                  "name": "of",
+                  "required": false,
+                  "words": [
+                    "from",
+                    "in",
+                    "of"
+                  ]
+                },
+                {
+                  "name": "source",
+                  "required": false,
+                  "words": [
+                    "2",
+                    "image",
+                    "one",
+                    "other",
+                    "photo",
+                    "picture",
+                    "reference",
+                    "second",
+                    "the"
+                  ]
+                },
+                {
+                  "name": "onto",
+                  "required": false,
+                  "words": [
+                    "for",
+                    "in",
+                    "on",
+                    "onto",
+                    "to"
+                  ]
+                },
+                {
+                  "name": "target",
+                  "required": false,
+                  "words": [
+                    "1",
+                    "first",
+                    "image",
+                    "it",
+                    "my",
+                    "one",
+                    "photo",
+                    "picture",
+                    "the",
+                    "this"
+                  ]
+                },
+                {
+                  "name": "finish",
+                  "required": false,
+                  "words": [
+                    "fully",
+                    "please",
+                    "slightly",
+                    "softly",
+                    "strongly"
+                  ]
+                }
+              ],
+              "examples": [
+                "Use the colors of image 2 on image 1",
+                "give the first picture the palette of the second"
+              ]
+            }
+          },
+          "sure": "documented",
+          "source": "our own code",
+          "date": "2026-11-24"
+        },
+        "ratios": {
+          "value": "none",
+          "sure": "documented",
+          "source": "our own code",
+          "date": "2026-11-24"
+        },
+        "pixels": {
+          "value": "none",
+          "sure": "documented",
+          "source": "our own code",
+          "date": "2026-11-24"
+        },
+        "count": {
+          "value": {
+            "min": 1,
+            "max": 1
+          },
+          "sure": "documented",
+          "source": "our own code",
+          "date": "2026-11-24"
+        },
+        "seed": {
+          "sure": "documented",
+          "source": "our own code",
+          "date": "2026-11-24"
+        },
+        "negative_prompt": {
+          "value": false,
+          "sure": "documented",
+          "source": "our own code",
+          "date": "2026-11-24"
+        },
+        "steps": {
+          "sure": "documented",
+          "source": "our own code",
+          "date": "2026-11-24"
+        },
+        "guidance": {
+          "sure": "documented",
+          "source": "our own code",
+          "date": "2026-11-24"
+        },
+        "output_formats": {
+          "value": [
+            "png",
+            "jpeg",
+            "webp"
+          ],
+          "sure": "documented",
+          "source": "our own code",
+          "date": "2026-11-24"
+        },
+        "options": {
+          "value": [],
+          "sure": "documented",
+          "source": "our own code",
+          "date": "2026-11-24"
+        }
+      },
+      "price": {
+        "value": "free",
+        "sure": "documented",
+        "source": "our own code",
+        "date": "2026-11-24"
+      }
+    },
+    {
+      "id": "local/recolour",
+      "model": "recolour",
+      "family": "recolour",
+      "provider": "local",
+      "name": "recolour",
+      "aliases": [
+        "recolor"
+      ],
+      "generative": false,
+      "image_fields": [],
+      "accepts": {
+        "images": {
+          "value": {
+            "min": 1,
+            "max": 1
+          },
+          "sure": "documented",
+          "source": "our own code",
+          "date": "2026-11-24"
+        },
+        "transports": {
+          "value": {
+            "url": false,
+            "bytes": true
+          },
+          "sure": "documented",
+          "source": "our own code",
+          "date": "2026-11-24"
+        },
+        "media_types": {
+          "value": [
+            "image/png",
+            "image/jpeg",
+            "image/webp"
+          ],
+          "sure": "documented",
+          "source": "our own code",
+          "date": "2026-11-24"
+        },
+        "image_bytes": {
+          "value": 80000000,
+          "sure": "documented",
+          "source": "our own code",
+          "date": "2026-11-24"
+        },
+        "image_pixels": {
+          "value": {
+            "min": 1,
+            "max": 50000000
+          },
+          "sure": "documented",
+          "source": "our own code",
+          "date": "2026-11-24"
+        },
+        "image_side": {
+          "value": 1,
+          "sure": "assumed",
+          "source": "not declared by the adapter",
+          "date": "2026-11-22"
+        },
+        "pixel_budget": {
+          "sure": "assumed",
+          "source": "not declared by the adapter",
+          "date": "2026-11-22"
+        },
+        "body_bytes": {
+          "value": 9007199254740991,
+          "sure": "documented",
+          "source": "our own code",
+          "date": "2026-11-24"
+        },
+        "mask": {
+          "value": true,
+          "sure": "documented",
+          "source": "our own code",
+          "date": "2026-11-24"
+        },
+        "instructions": {
+          "value": {
+            "closed": {
+              "slots": [
+                {
+                  "name": "verb",
+                  "required": true,
+                  "words": [
+                    "can",
+                    "change",
+                    "color",
+                    "colour",
+                    "convert",
+                    "could",
+                    "dye",
+                    "make",
+                    "paint",
+                    "please",
+                    "recolor",
+                    "recolour",
+                    "repaint",
+                    "replace",
+                    "shift",
+                    "swap",
+                    "tint",
+                    "turn",
+                    "you"
+                  ]
+                },
+                {
+                  "name": "what",
+                  "required": false,
+                  "words": [
+                    "a",
+                    "an",
+                    "all",
+                    "color",
+                    "colors",
+                    "colour",
+                    "colours",
+                    "from",
+                    "her",
+                    "his",
+                    "hue",
+                    "image",
+                    "in",
+                    "it",
+                    "its",
+                    "my",
+                    "of",
+                    "our",
+                    "paint",
+                    "photo",
+                    "picture",
+                    "that",
+                    "the",
+                    "their",
+                    "these",
+                    "this",
+                    "your"
+                  ]
+                },
+                {
+                  "name": "from",
+                  "required": false,
+                  "words": [
+                    "beige",
+                    "black",
+                    "blue",
+                    "brown",
+                    "burgundy",
+                    "coral",
+                    "cream",
+                    "crimson",
+                    "cyan",
+                    "gold",
+                    "gray",
+                    "green",
+                    "grey",
+                    "indigo",
+                    "lavender",
+                    "lime",
+                    "magenta",
+                    "maroon",
+                    "mint",
+                    "navy",
+                    "olive",
+                    "orange",
+                    "peach",
+                    "pink",
+                    "purple",
+                    "red",
+                    "salmon",
+                    "silver",
+                    "tan",
+                    "teal",
+                    "turquoise",
+                    "violet",
+                    "white",
+                    "yellow"
+                  ]
+                },
+                {
+                  "name": "thing",
+                  "required": false,
+                  "words": []
+                },
+                {
+                  "name": "where",
+                  "required": false,
+                  "words": [
+                    "image",
+                    "in",
+                    "my",
+                    "of",
+                    "on",
+                    "photo",
+                    "picture",
+                    "the",
+                    "this"
+                  ]
+                },
+                {
+                  "name": "join",
+                  "required": false,
+                  "words": [
+                    "a",
+                    "an",
+                    "as",
+                    "be",
+                    "by",
+                    "for",
+                    "into",
+                    "look",
+                    "the",
+                    "to",
+                    "with"
+                  ]
+                },
+                {
+                  "name": "shade",
+                  "required": false,
+                  "words": [
+                    "bright",
+                    "dark",
+                    "deep",
+                    "light",
+                    "muted",
+                    "pale",
+                    "pastel",
+                    "vivid"
+                  ]
+                },
+                {
+                  "name": "new colour",
+                  "required": true,
+                  "words": [
+                    "beige",
+                    "black",
+                    "blue",
+                    "brown",
+                    "burgundy",
+                    "coral",
+                    "cream",
+                    "crimson",
+                    "cyan",
+                    "gold",
+                    "gray",
+                    "green",
+                    "grey",
+                    "indigo",
+                    "lavender",
+                    "lime",
+                    "magenta",
+                    "maroon",
+                    "mint",
+                    "navy",
+                    "olive",
+                    "orange",
+                    "peach",
+                    "pink",
+                    "purple",
+                    "red",
+                    "salmon",
+                    "silver",
+                    "tan",
+                    "teal",
+                    "turquoise",
+                    "violet",
+                    "white",
+                    "yellow"
+                  ]
+                },
+                {
+                  "name": "finish",
+                  "required": false,
+                  "words": [
+                    "color",
+                    "colour",
+                    "hue",
+                    "now",
+                    "paint",
+                    "please",
+                    "shade",
+                    "tone"
+                  ]
+                }
+              ],
+              "examples": [
+                "Replace the color of the car to blue",
+                "replace the red with dark green",
+                "recolour to teal"
+              ]
+            }
+          },
+          "sure": "documented",
+          "source": "our own code",
+          "date": "2026-11-24"
+        },
+        "ratios": {
+          "value": "none",
+          "sure": "documented",
+          "source": "our own code",
+          "date": "2026-11-24"
+        },
+        "pixels": {
+          "value": "none",
+          "sure": "documented",
+          "source": "our own code",
+          "date": "2026-11-24"
+        },
+        "count": {
+          "value": {
+            "min": 1,
+            "max": 1
+          },
+          "sure": "documented",
+          "source": "our own code",
+          "date": "2026-11-24"
+        },
+        "seed": {
+          "sure": "documented",
+          "source": "our own code",
+          "date": "2026-11-24"
+        },
+        "negative_prompt": {
+          "value": false,
+          "sure": "documented",
+          "source": "our own code",
+          "date": "2026-11-24"
+        },
+        "steps": {
+          "sure": "documented",
+          "source": "our own code",
+          "date": "2026-11-24"
+        },
+        "guidance": {
+          "sure": "documented",
+          "source": "our own code",
+          "date": "2026-11-24"
+        },
+        "output_formats": {
+          "value": [
+            "png",
+            "jpeg",
+            "webp"
+          ],
+          "sure": "documented",
+          "source": "our own code",
+          "date": "2026-11-24"
+        },
+        "options": {
+          "value": [],
+          "sure": "documented",
+          "source": "our own code",
+          "date": "2026-11-24"
+        }
+      },
+      "price": {
+        "value": "free",
+        "sure": "documented",
+        "source": "our own code",
+        "date": "2026-11-24"
+      }
+    },
+    {
+      "id": "local/watercolor",
+      "model": "watercolor",
+      "family": "watercolor",
+      "provider": "local",
+      "name": "watercolor",
+      "generative": false,
+      "image_fields": [],
+      "accepts": {
+        "images": {
+          "value": {
+            "min": 1,
+            "max": 1
+          },
+          "sure": "documented",
+          "source": "our own code",
+          "date": "2026-11-24"
+        },
+        "transports": {
+          "value": {
+            "url": false,
+            "bytes": true
+          },
+          "sure": "documented",
+          "source": "our own code",
+          "date": "2026-11-24"
+        },
+        "media_types": {
+          "value": [
+            "image/png",
+            "image/jpeg",
+            "image/webp"
+          ],
+          "sure": "documented",
+          "source": "our own code",
+          "date": "2026-11-24"
+        },
+        "image_bytes": {
+          "value": 80000000,
+          "sure": "documented",
+          "source": "our own code",
+          "date": "2026-11-24"
+        },
+        "image_pixels": {
+          "value": {
+            "min": 1,
+            "max": 100000000
+          },
+          "sure": "documented",
+          "source": "our own code",
+          "date": "2026-11-24"
+        },
+        "image_side": {
+          "value": 1,
+          "sure": "assumed",
+          "source": "not declared by the adapter",
+          "date": "2026-11-22"
+        },
+        "pixel_budget": {
+          "sure": "assumed",
+          "source": "not declared by the adapter",
+          "date": "2026-11-22"
+        },
+        "body_bytes": {
+          "value": 9007199254740991,
+          "sure": "documented",
+          "source": "our own code",
+          "date": "2026-11-24"
+        },
+        "mask": {
+          "value": false,
+          "sure": "documented",
+          "source": "our own code",
+          "date": "2026-11-24"
         },
         "instructions": {
           "value": {
@@ -2016,19 +2933,19 @@ export const CATALOGUE: Catalogue = {
           },
           "sure": "documented",
           "source": "our own code",
-          "date": "2026-11-22"
+          "date": "2026-11-24"
         },
         "ratios": {
           "value": "none",
           "sure": "documented",
           "source": "our own code",
-          "date": "2026-11-22"
+          "date": "2026-11-24"
         },
         "pixels": {
           "value": "none",
           "sure": "documented",
           "source": "our own code",
-          "date": "2026-11-22"
+          "date": "2026-11-24"
         },
         "count": {
           "value": {
@@ -2037,7 +2954,7 @@ export const CATALOGUE: Catalogue = {
           },
           "sure": "documented",
           "source": "our own code",
-          "date": "2026-11-22"
+          "date": "2026-11-24"
         },
         "seed": {
           "value": {
@@ -2046,23 +2963,23 @@ export const CATALOGUE: Catalogue = {
           },
           "sure": "documented",
           "source": "our own code",
-          "date": "2026-11-22"
+          "date": "2026-11-24"
         },
         "negative_prompt": {
           "value": false,
           "sure": "documented",
           "source": "our own code",
-          "date": "2026-11-22"
+          "date": "2026-11-24"
         },
         "steps": {
           "sure": "documented",
           "source": "our own code",
-          "date": "2026-11-22"
+          "date": "2026-11-24"
         },
         "guidance": {
           "sure": "documented",
           "source": "our own code",
-          "date": "2026-11-22"
+          "date": "2026-11-24"
         },
         "output_formats": {
           "value": [
@@ -2072,20 +2989,20 @@ export const CATALOGUE: Catalogue = {
           ],
           "sure": "documented",
           "source": "our own code",
-          "date": "2026-11-22"
+          "date": "2026-11-24"
         },
         "options": {
           "value": [],
           "sure": "documented",
           "source": "our own code",
-          "date": "2026-11-22"
+          "date": "2026-11-24"
         }
       },
       "price": {
         "value": "free",
         "sure": "documented",
         "source": "our own code",
-        "date": "2026-11-22"
+        "date": "2026-11-24"
       }
     },
     {

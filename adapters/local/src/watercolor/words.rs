@@ -3,9 +3,18 @@
 //! The vocabulary is closed: a word that would change nothing is not in it, so that a prompt is
 //! either carried out whole or refused.
 
-use repaint_core::{List, Slot, Text};
+use repaint_core::{List, Slot, Text, Vocabulary};
 
-use crate::watercolor::Brush;
+use super::Brush;
+use crate::filter::Word;
+
+pub(crate) const VOCABULARY: Vocabulary = Vocabulary {
+    slots: List(SLOTS),
+    examples: List(&[
+        Text("Transform this into a watercolor painting"),
+        Text("a soft, light watercolor on rough paper"),
+    ]),
+};
 
 /// Words of a slot.
 macro_rules! words {
@@ -14,7 +23,7 @@ macro_rules! words {
 
 /// `[please turn] [this photo] [into a] [soft and light] [watercolor] [painting] [on rough paper]`;
 /// only the medium is required.
-pub(crate) const SLOTS: &[Slot] = &[
+const SLOTS: &[Slot] = &[
     Slot {
         name: Text("ask"),
         required: false,
@@ -228,14 +237,14 @@ pub(crate) const SLOTS: &[Slot] = &[
 ///
 /// What words do is added up: "soft and bold" lies between, and a word said twice counts twice.
 /// An adjective belongs to the next noun ("dark edges"), or to the painting if none follows.
-pub(crate) fn brush(words: &[(&str, &str)], seed: u64) -> Brush {
+pub(super) fn brush(words: &[Word], seed: u64) -> Brush {
     let mut brush = Brush { seed, ..Brush::default() };
     let mut strength = 1.0;
     for (at, (_, word)) in words.iter().enumerate() {
         match STRENGTHS.iter().find(|(name, _)| name == word) {
             Some((_, by)) => strength = *by,
             None => {
-                let rest = words[at + 1..].iter().map(|(_, word)| *word);
+                let rest = words[at + 1..].iter().map(|(_, word)| word.as_str());
                 let effects = meaning(word, noun(rest));
                 for &(quality, step) in effects {
                     *quality.of(&mut brush) += step * strength;
@@ -453,16 +462,17 @@ const MEANINGS: &[Meaning] = &[
 
 #[cfg(test)]
 mod tests {
-    use repaint_core::Vocabulary;
-
     use super::*;
     use crate::picture::Picture;
     use crate::watercolor::paint;
 
-    type Words = Vec<(&'static str, &'static str)>;
+    fn matched(prompt: &str) -> Option<Vec<Word>> {
+        VOCABULARY.read(prompt).ok()
+    }
 
-    fn matched(prompt: &str) -> Option<Words> {
-        Vocabulary { slots: List(SLOTS), examples: List::EMPTY }.read(prompt).ok()
+    fn finish(words: &[&str]) -> Brush {
+        let words: Vec<Word> = words.iter().map(|it| ("finish", (*it).to_owned())).collect();
+        brush(&words, 0)
     }
 
     fn asked(prompt: &str) -> Brush {
@@ -517,8 +527,8 @@ mod tests {
                 it.word
             );
             let noun = it.of.first().copied().unwrap_or("please");
-            let plain = brush(&[("finish", noun)], 0);
-            let said = brush(&[("finish", it.word), ("finish", noun)], 0);
+            let plain = finish(&[noun]);
+            let said = finish(&[it.word, noun]);
             assert_ne!(plain, said, "{} {noun}", it.word);
         }
     }
@@ -587,9 +597,7 @@ mod tests {
 
     #[test]
     fn words_said_over_and_over_stay_in_range() {
-        let pairs = [("look", "bold"); 40];
-        assert!(brush(&pairs, 0).edges <= 2.2);
-        let pairs = [("look", "pale"); 40];
-        assert!(brush(&pairs, 0).depth >= 0.5);
+        assert!(finish(&["bold"; 40]).edges <= 2.2);
+        assert!(finish(&["pale"; 40]).depth >= 0.5);
     }
 }
