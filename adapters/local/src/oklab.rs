@@ -195,6 +195,20 @@ mod tests {
         near(chroma(eye.lab([128; 3])), 0.0, 1e-4);
     }
 
+    /// The same bytes on every machine: if this fails on one of them only, a function whose result the
+    /// machine may choose came in.
+    #[test]
+    fn the_bytes_are_those_of_every_machine() {
+        let eye = Eye::new();
+        let sum = (0..1_u32 << 24).step_by(1009).fold(0_u32, |sum, at| {
+            let [light, a, b] = eye.lab([(at >> 16) as u8, (at >> 8) as u8, at as u8]);
+            let [red, green, blue] = eye.rgb([light * 0.9, 1.7 * b, -1.3 * a]);
+            let angle = (hue([light, a, b]) * 100.0) as u32;
+            (sum ^ u32::from_be_bytes([0, red, green, blue]) ^ angle).wrapping_mul(0x9e37_79b1)
+        });
+        assert_eq!(sum, 1_300_217_100);
+    }
+
     #[test]
     fn what_cannot_be_shown_keeps_its_hue() {
         let eye = Eye::new();

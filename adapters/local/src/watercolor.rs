@@ -7,6 +7,8 @@
 
 mod words;
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use crate::filter::{Files, Filter, Painted, Task};
@@ -79,13 +81,21 @@ pub(crate) fn paint(picture: &Picture, brush: &Brush) -> Picture {
         return picture.clone();
     }
     let sheet = Sheet { width, height, unit: (width as f32 * height as f32).sqrt() / 100.0 };
+    let picture = &sheet.mounted(picture, brush);
     let radius = (brush.stroke * sheet.unit).max(1.4);
     let source = sheet.wobbled(&opaque(picture), radius, brush);
-    let patches = sheet.patches(&source, radius);
+    let patches = sheet.patches(&source, radius, brush);
     let washes = sheet.washes(&patches, brush);
     let density = sheet.density(&washes, radius, brush);
     let paper = sheet.paper(brush);
-    Picture { pixels: sheet.finish(&washes, &density, &paper, brush), ..picture.clone() }
+    let pixels = sheet.finish(&washes, &density, &paper, brush);
+    Picture {
+        alpha: picture.alpha.clone(),
+        height: picture.height,
+        pixels,
+        profile: picture.profile.clone(),
+        width: picture.width,
+    }
 }
 
 /// Red, green, blue and brightness, each 0 to 1 and encoded as in the file.
@@ -100,6 +110,41 @@ struct Sheet {
 }
 
 impl Sheet {
+    /// The picture on a sheet of its own size with a margin: what lies at its edge is not painted over,
+    /// but moves in.
+    fn mounted<'a>(&self, picture: &'a Picture, brush: &Brush) -> Cow<'a, Picture> {
+        // The ragged edge of the brush takes a little more than the margin.
+        let margin = (1.2 * self.margin(brush)) as usize;
+        if margin == 0 || self.width.min(self.height) < 2 * margin + 2 {
+            return Cow::Borrowed(picture);
+        }
+        let (wide, high) = (self.width - 2 * margin, self.height - 2 * margin);
+        let small = picture.sized(wide as u32, high as u32);
+        // Beyond its edge it is mirrored, for the brush to run into.
+        let at = |x: usize, y: usize| {
+            let inside = |at: usize, side: usize| {
+                let far = (at.abs_diff(margin)).min(2 * (side - 1));
+                far.min(2 * (side - 1) - far)
+            };
+            inside(y, high) * wide + inside(x, wide)
+        };
+        let places = (0..self.height).flat_map(|y| (0..self.width).map(move |x| (x, y)));
+        let alpha = small.alpha.as_ref().map(|alpha| {
+            let free = |at: usize, side: usize| at < margin || side - margin <= at;
+            let seen = |(x, y): (usize, usize)| {
+                if free(x, self.width) || free(y, self.height) { 255 } else { alpha[at(x, y)] }
+            };
+            places.clone().map(seen).collect()
+        });
+        let pixels = places.map(|(x, y)| small.pixels[at(x, y)]).collect();
+        Cow::Owned(Picture { alpha, pixels, profile: small.profile, ..*picture })
+    }
+
+    /// The width of unpainted paper, in pixels.
+    fn margin(&self, brush: &Brush) -> f32 {
+        brush.border * self.width.min(self.height) as f32 / 100.0
+    }
+
     /// The picture as an unsteady hand sees it: every line is bent a little.
     fn wobbled(&self, source: &[Colour], radius: f32, brush: &Brush) -> Vec<Colour> {
         let reach = radius * 0.3 * brush.wetness.sqrt();
@@ -116,7 +161,7 @@ impl Sheet {
     }
 
     /// Flat patches that follow the lines of the picture.
-    fn patches(&self, source: &[Colour], radius: f32) -> Vec<Colour> {
+    fn patches(&self, source: &[Colour], radius: f32, brush: &Brush) -> Vec<Colour> {
         // One sample stands for a small square, so that the squares are averaged beforehand.
         let spacing = radius * FINE / LATTICE;
         let blurred = self.blur(source, (spacing * 0.5) as usize);
@@ -133,10 +178,19 @@ impl Sheet {
             [(0..3).map(|i| (fine[i] - broad[i]).abs()).sum::<f32>()]
         });
         let missed = self.blur(&missed, (radius * 0.4).max(1.0) as usize);
+        // Who wants broad strokes forgoes more of what they miss.
+        let broadness = brush.stroke / 0.9;
         self.each(|x, y| {
             let at = y * self.width + x;
-            let return_to = smooth((missed[at][0] - 0.05) * 6.0);
-            std::array::from_fn(|i| broad[at][i] + (fine[at][i] - broad[at][i]) * return_to)
+            let return_to = smooth((missed[at][0] - 0.05 * broadness) * 6.0);
+            let [fine, source] = [&fine[at], &source[at]];
+            // What even the small brush drowns, such as letters, is drawn with the point of it.
+            let drowned = (0..3).map(|i| (source[i] - fine[i]).abs()).sum::<f32>();
+            let point = smooth((drowned - POINT * broadness) * 2.5);
+            std::array::from_fn(|i| {
+                let brushed = broad[at][i] + (fine[i] - broad[at][i]) * return_to;
+                brushed + (source[i] - brushed) * point
+            })
         })
     }
 
@@ -167,7 +221,9 @@ impl Sheet {
             let range = rgb.into_iter().fold(0.0, f32::max) - rgb.into_iter().fold(1.0, f32::min);
             let light = key.lightened(tone, brush.whites * (1.0 - 3.0 * range).max(0.0));
             let wash = stepped(light + 0.02 * drift, 7.0);
-            let target = light + (wash - light) * brush.washes;
+            // Steps in the dark would be rings around nothing.
+            let steps = brush.washes * (0.25 + 0.75 * smooth((light - 0.12) * 4.0));
+            let target = light + (wash - light) * steps;
             let ratio = target / tone;
             // Pale and dark tones hold less colour than middle ones; they are pushed less.
             let middle = (4.0 * target * (1.0 - target)).clamp(0.0, 1.0);
@@ -243,8 +299,7 @@ impl Sheet {
         paper: &[f32],
         brush: &Brush,
     ) -> Vec<[u8; 3]> {
-        let short = self.width.min(self.height) as f32;
-        let margin = brush.border * short / 100.0;
+        let margin = self.margin(brush);
         let seed = seed(brush, 5);
         let step = (self.grain() * 0.35).max(1.0) as usize;
         self.each(|x, y| {
@@ -590,6 +645,9 @@ const POINTS: usize = 37;
 /// Radius of the small brush, as a part of the broad one's.
 const FINE: f32 = 0.5;
 
+/// How far a line must stand out, over all channels, to be drawn with the point of the brush.
+const POINT: f32 = 0.45;
+
 /// How strongly uneven sectors are left out.
 const SHARPNESS: f32 = 160.0;
 
@@ -670,7 +728,42 @@ mod tests {
         let painted = paint(&picture(40, 30), &Brush { border: 3.0, seed: 7, ..Brush::default() });
         let bytes = painted.pixels.as_flattened();
         let sum = bytes.iter().fold(0, |sum, it| hashed(sum as i32, i32::from(*it), 1));
-        assert_eq!(sum, 851_999_958);
+        assert_eq!(sum, 205_124_471);
+    }
+
+    #[test]
+    fn a_border_paints_over_nothing() {
+        // Red all around the edge; under a border it must still be seen.
+        let edge = |at: usize| {
+            let (x, y) = (at % 200, at / 200);
+            let outer = x.min(199 - x).min(y.min(149 - y)) < 6;
+            if outer { [200, 20, 20] } else { [20, 60, 160] }
+        };
+        let pixels = (0..200 * 150).map(edge).collect();
+        let picture = Picture { pixels, ..picture(200, 150) };
+        let painted = paint(&picture, &Brush { border: 7.0, ..Brush::default() });
+        let red = painted.pixels.iter().filter(|it| it[0] > 150 && it[2] < 120).count();
+        assert!(red > 1500, "{red}");
+        assert!(painted.pixels[0].iter().all(|it| *it > 220), "the margin is paper");
+    }
+
+    #[test]
+    fn small_print_is_not_drowned() {
+        // Crosses of 5 pixels, as small as the strokes of letters, where the brush is 8 wide.
+        let cross = |at: usize| {
+            let (x, y) = (at % 500 % 14, at / 500 % 14);
+            (x == 7 && y.abs_diff(7) < 3) || (y == 7 && x.abs_diff(7) < 3)
+        };
+        let pixels = (0..500 * 400).map(|at| if cross(at) { [20; 3] } else { [250; 3] }).collect();
+        let picture = Picture { pixels, ..picture(500, 400) };
+        let still = Brush { wetness: 0.0, ..Brush::default() };
+        let painted = paint(&picture, &still);
+        let ink: Vec<u64> = (0..500 * 400)
+            .filter(|at| cross(*at))
+            .map(|at| u64::from(painted.pixels[at][1]))
+            .collect();
+        let mean = ink.iter().sum::<u64>() / ink.len() as u64;
+        assert!(mean < 130, "{mean}");
     }
 
     #[test]
