@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use repaint::{Adapt, OutputFormat, Ratio, Usd};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use repaint::{Adapt, MediaType, OutputFormat, Ratio, Usd};
 use serde_json::Value;
 
 /// One request, any image-editing model.
@@ -28,6 +28,12 @@ pub(crate) enum Command {
     /// Ask a provider for its limits, by orders built to be refused; writes what it says as an overlay
     #[command(after_help = PROBE)]
     Probe(Probe),
+    /// Say what a picture is, and what each offer would say of it as an input; sends nothing
+    #[command(after_help = INSPECT)]
+    Inspect(Inspect),
+    /// Look at keys, proxies, the way to each provider, the clock, and who would be chosen
+    #[command(after_help = DOCTOR)]
+    Doctor(Doctor),
     /// Print the JSON Schema of an offer's body, or of one of our own documents
     #[command(after_help = SCHEMA)]
     Schema {
@@ -41,13 +47,25 @@ pub(crate) enum Command {
     /// Check a body or a job in a file against what an offer takes; sends nothing
     #[command(after_help = VALIDATE)]
     Validate(Validate),
+    /// Print what a shell needs to complete our commands
+    #[command(after_help = COMPLETIONS)]
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page of the program, or of one of its commands
+    #[command(after_help = MAN)]
+    Man {
+        /// A command, such as edit [default: the program]
+        command: Option<String>,
+    },
 }
 
 /// A request. `edit` and `explain` take the same.
 #[derive(Args, Debug)]
 pub(crate) struct Ask {
     /// Input images in order: paths, http(s) addresses, data URIs, or `-` for standard input
-    #[arg(value_name = "IMAGE")]
+    #[arg(value_name = "IMAGE", value_hint = ValueHint::FilePath)]
     pub(crate) images: Vec<String>,
     /// What to draw, or how to change the images
     #[arg(short, long, value_name = "TEXT")]
@@ -55,12 +73,32 @@ pub(crate) struct Ask {
     /// Who may take it: a model, an offer or a family; more than once for a choice [default: any]
     #[arg(short, long, value_name = "ID")]
     pub(crate) model: Vec<String>,
-    /// Where to save the picture; its extension follows the bytes [default: after the first image]
-    #[arg(short, long, value_name = "PATH")]
+    /// Where to save the picture, or `-`; its extension follows the bytes [default: after the first
+    /// image]
+    #[arg(short, long, value_name = "PATH", value_hint = ValueHint::FilePath)]
     pub(crate) output: Option<PathBuf>,
     /// Overwrite the output
     #[arg(long)]
     pub(crate) force: bool,
+    /// Edit each image by itself, one after another; `--max-cost` is for all together
+    #[arg(long)]
+    pub(crate) each: bool,
+    /// Say what would be sent, what it may cost and which files would be written; sends nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Show the picture in the terminal, in the way that it understands or in the one that is named
+    #[arg(
+        long,
+        value_name = "WAY",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "auto",
+        conflicts_with = "json"
+    )]
+    pub(crate) show: Option<Way>,
+    /// Also save the first image and the picture side by side: a .png, .jpg or .webp
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub(crate) compare: Option<PathBuf>,
     /// Width and height of the picture
     #[arg(long, value_name = "WxH", conflicts_with = "ratio")]
     pub(crate) size: Option<repaint::Dimensions>,
@@ -171,6 +209,50 @@ pub(crate) struct Probe {
     pub(crate) json: bool,
 }
 
+#[derive(Args, Debug)]
+pub(crate) struct Inspect {
+    /// Pictures: paths, http(s) addresses, data URIs, or `-` for standard input
+    #[arg(value_name = "IMAGE", required = true, value_hint = ValueHint::FilePath)]
+    pub(crate) images: Vec<String>,
+    /// Of whom to say whether it takes them: a model, an offer or a family [default: all]
+    #[arg(short, long, value_name = "ID")]
+    pub(crate) model: Vec<String>,
+    /// A JSON file of facts that replace those of this release
+    #[arg(long, value_name = "FILE")]
+    pub(crate) capabilities: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Doctor {
+    /// Look only at this machine
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// A JSON file of facts that replace those of this release
+    #[arg(long, value_name = "FILE")]
+    pub(crate) capabilities: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// How a terminal is told to show a picture.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Way {
+    /// What the terminal says that it understands; else blocks
+    Auto,
+    /// The graphics protocol of kitty, Ghostty and Konsole
+    Kitty,
+    /// The inline images of iTerm2 and WezTerm
+    Iterm,
+    /// Sixels: foot, mlterm, Windows Terminal and others
+    Sixel,
+    /// Two pixels a character, in colour: any terminal
+    Blocks,
+}
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Format {
     Png,
@@ -179,6 +261,16 @@ pub(crate) enum Format {
 }
 
 impl From<Format> for OutputFormat {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Png => Self::Png,
+            Format::Jpeg => Self::Jpeg,
+            Format::Webp => Self::Webp,
+        }
+    }
+}
+
+impl From<Format> for MediaType {
     fn from(format: Format) -> Self {
         match format {
             Format::Png => Self::Png,
@@ -229,6 +321,8 @@ Examples:
   repaint edit person.jpg cat.jpg -p \"The person from image 1 is petting the cat from image 2\"
   repaint edit photo.jpg -p \"make it night\" -m kontext-pro --ratio 16:9 --seed 7 --json
   repaint draw -p \"A red fox in snow\" -m flux2-dev --size 1024x768 -n 2 -o fox.jpg
+  repaint edit *.jpg -p \"make it night\" --each --max-cost 2 --dry-run
+  repaint edit cat.png -p \"watercolor\" -m local/watercolor --show --compare both.png
 
 The cheapest hosted offer that takes all of the request and has a key is asked; without any key, a
 local one. `repaint explain` with the same arguments says which, and why.";
@@ -242,6 +336,34 @@ const MODELS: &str = "\
 Examples:
   repaint models --images 2
   repaint models --provider together --json";
+
+const INSPECT: &str = "\
+Examples:
+  repaint inspect photo.jpg
+  repaint inspect *.png -m flux2 --json
+
+Exits with 4 if one of them is no picture.";
+
+const DOCTOR: &str = "\
+Examples:
+  repaint doctor
+  repaint doctor --offline --json
+
+Each provider's host is asked for its front page, without a key: that costs nothing.
+No key is shown, nor sent.";
+
+const COMPLETIONS: &str = "\
+Examples:
+  repaint completions bash > ~/.local/share/bash-completion/completions/repaint
+  repaint completions zsh > ~/.zfunc/_repaint
+  repaint completions fish > ~/.config/fish/completions/repaint.fish
+  repaint completions powershell >> $PROFILE";
+
+const MAN: &str = "\
+Examples:
+  repaint man > repaint.1
+  repaint man edit > repaint-edit.1
+  repaint man edit | man -l -";
 
 const PROBE: &str = "\
 Examples:

@@ -57,7 +57,8 @@ pub(crate) fn registry(overlay: Option<&Path>) -> Result<Registry> {
     registry.with_overlay(&overlay).map_err(|err| invalid(format!("{name}: {}", err.message())))
 }
 
-fn image(text: &str) -> Result<ImageInput> {
+/// An image as it is named on the command line.
+pub(crate) fn image(text: &str) -> Result<ImageInput> {
     match text {
         "" => Err(invalid("an image is named by an empty text")),
         "-" => stdin(),

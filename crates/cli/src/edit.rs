@@ -1,15 +1,20 @@
 //! `repaint edit`: a picture, or the reason why there is none.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 
-use repaint::{CancellationToken, Client, Error, Image, ImageFacts, Outcome, Warning};
+use repaint::{
+    CancellationToken, Client, Error, ErrorKind, Image, ImageFacts, Job, Outcome, Receipt,
+    Registry, Warning,
+};
 use serde_json::{Value, json};
 
 use crate::args::Ask;
+use crate::compare::Strip;
 use crate::output::{Output, Saved};
 use crate::watch::Watch;
-use crate::{ask, show};
+use crate::{ask, each, explain, preview, show};
 
 /// How an edit ended, where it did not fail.
 pub(crate) enum Ended {
@@ -20,6 +25,10 @@ pub(crate) enum Ended {
     Partly,
     /// No model would take what was to be explained.
     Nobody,
+    /// Nothing came of any of the jobs.
+    Failed(ErrorKind),
+    /// The caller stopped it after some of the jobs.
+    Interrupted,
     /// What was to be validated is not what it should be.
     Invalid,
 }
@@ -40,85 +49,183 @@ impl From<Error> for Failed {
     }
 }
 
+/// Where the pictures of a job go, and the strip that compares them with the first image.
+pub(crate) struct Place {
+    pub(crate) output: Output,
+    pub(crate) strip: Option<Strip>,
+}
+
+/// What a job brought, and where it is now.
+pub(crate) struct Brought {
+    pub(crate) receipt: Receipt,
+    images: Vec<Image>,
+    saved: Vec<io::Result<Saved>>,
+    strip: Option<Result<Saved, String>>,
+    /// Whether the caller asked to stop; the pictures had come by then.
+    pub(crate) interrupted: bool,
+}
+
 pub(crate) async fn run(ask: &Ask) -> Result<Ended, Failed> {
     let registry = ask::registry(ask.capabilities.as_deref())?;
     let mut job = ask::job(ask)?;
     let client = Client::new()?;
+    match (ask.each, ask.dry_run) {
+        (_, true) => return explain::run(ask).await,
+        (true, false) => return each::run(ask, &registry, &client, job).await,
+        (false, false) => {}
+    }
     // Whatever can be refused is, before the place is reserved.
     let plan = client.plan(&registry, &mut job).await?;
-    let warnings = plan.first()?.warnings.clone();
-    let first = job.request.images.first();
-    let output = Output::reserve(ask.output.as_deref(), ask.force, job.request.count, first)?;
-    let count = job.request.count as usize;
+    let chosen = plan.first().map_err(|err| each::suggested(err, &plan, ask.images.len()))?;
+    let warnings = chosen.warnings.clone();
+    let place = Place::reserve(ask, &job)?;
+    let brought = carry_out(&client, &registry, job, place).await;
+    let brought = brought.map_err(|failed| {
+        warnings.iter().for_each(show::warning);
+        Failed { warnings, ..failed }
+    })?;
+    brought.receipt.warnings.iter().for_each(show::warning);
+    brought.tell(ask);
+    let shown = brought.shown();
+    match (ask.json, brought.is_printed()) {
+        // Standard output has the picture, so what is said of it goes beside.
+        (true, true) => show::note(&shown.to_string()),
+        (true, false) => show::json(&shown),
+        (false, _) => {}
+    }
+    Ok(if brought.is_whole(ask.count) { Ended::Done } else { Ended::Partly })
+}
 
+/// Runs a job whose place is reserved, and saves what it brings.
+pub(crate) async fn carry_out(
+    client: &Client,
+    registry: &Registry,
+    job: Job,
+    place: Place,
+) -> Result<Brought, Failed> {
     let watch = Watch::new();
     let teller = watch.clone();
     let run = client.watched(&job, move |progress| teller.tell(&progress));
     let cancel = run.canceller();
-    let listener = tokio::spawn(interrupted(cancel.clone(), output.reserved()));
-    let outcome = run.run(&registry, job).await;
+    let listener = tokio::spawn(interrupted(cancel.clone(), place.reserved()));
+    let outcome = run.run(registry, job).await;
     listener.abort();
     watch.done();
-    let Outcome { images, receipt } = outcome.map_err(|error| {
-        warnings.iter().for_each(show::warning);
-        Failed { error, warnings, interrupted: cancel.is_cancelled(), shown: false }
+    let interrupted = cancel.is_cancelled();
+    let Outcome { images, receipt } = outcome.map_err(|error| Failed {
+        error,
+        warnings: Vec::new(),
+        interrupted,
+        shown: false,
     })?;
+    let saved = place.output.save(&images);
+    let strip = place.strip.map(|it| it.save(&images));
+    Ok(Brought { receipt, images, saved, strip, interrupted })
+}
 
-    receipt.warnings.iter().for_each(show::warning);
-    for adaptation in &receipt.adaptations {
-        show::note(&format!("adapted {adaptation}"));
+impl Place {
+    /// Reserves what the caller named; else the names follow the first image.
+    pub(crate) fn reserve(ask: &Ask, job: &Job) -> Result<Self, Error> {
+        let first = job.request.images.first();
+        let output = Output::reserve(ask.output.as_deref(), ask.force, job.request.count, first)?;
+        Ok(Self { output, strip: Strip::reserve(ask, first, 0)? })
     }
-    receipt.failures.iter().for_each(show::error);
-    let saved = output.save(&images);
-    for err in saved.iter().filter_map(|it| it.as_ref().err()) {
-        show::note(&format!("a picture was made, but could not be saved: {err}"));
-        if let Some(handle) = &receipt.handle {
-            show::handle(handle);
+
+    /// The files that would be written, but for their extensions.
+    pub(crate) fn names(&self, ask: &Ask, taken: &mut BTreeSet<PathBuf>) -> Vec<PathBuf> {
+        let mut names = self.output.names(ask.count, ask.format.map(Into::into), taken);
+        if let Some(strip) = &self.strip {
+            names.extend(strip.names(taken));
         }
+        names
     }
-    let files: Vec<Value> = images.iter().zip(&saved).map(|(image, it)| file(image, it)).collect();
-    let shown = json!({ "files": files, "receipt": receipt });
-    let printed = saved.iter().any(|it| matches!(it, Ok(Saved::Stdout)));
-    match (ask.json, printed) {
-        // Standard output has the picture, so what is said of it goes beside.
-        (true, true) => show::note(&shown.to_string()),
-        (true, false) => show::json(&shown),
-        (false, _) => {
-            for place in saved.iter().flatten() {
-                if let Saved::File(path) = place {
-                    show::result(&format!("{}\n", path.display()));
-                    let named =
-                        ask.output.as_deref().filter(|it| it.extension() != path.extension());
-                    if let Some(named) = named.filter(|it| it.extension().is_some()) {
-                        let message =
-                            "the name follows what the bytes are; --format asks for another";
-                        show::note(&format!("not {}: {message}", named.display()));
-                    }
+
+    fn reserved(&self) -> Vec<PathBuf> {
+        let strip = self.strip.as_ref().and_then(Strip::reserved);
+        self.output.reserved().into_iter().chain(strip).collect()
+    }
+}
+
+impl Brought {
+    /// Says on the terminal what there is, and where; not what the receipt warns of.
+    pub(crate) fn tell(&self, ask: &Ask) {
+        for adaptation in &self.receipt.adaptations {
+            show::note(&format!("adapted {adaptation}"));
+        }
+        self.receipt.failures.iter().for_each(show::error);
+        for err in self.saved.iter().filter_map(|it| it.as_ref().err()) {
+            show::note(&format!("a picture was made, but could not be saved: {err}"));
+            if let Some(handle) = &self.receipt.handle {
+                show::handle(handle);
+            }
+        }
+        if let Some(Err(why)) = &self.strip {
+            show::said(&format!("the pictures could not be put side by side: {why}"));
+        }
+        if ask.json {
+            return;
+        }
+        for place in self.saved.iter().flatten() {
+            if let Saved::File(path) = place {
+                show::result(&format!("{}\n", path.display()));
+                let named = ask.output.as_deref().filter(|it| it.extension() != path.extension());
+                if let Some(named) = named.filter(|it| it.extension().is_some()) {
+                    let message = "the name follows what the bytes are; --format asks for another";
+                    show::note(&format!("not {}: {message}", named.display()));
                 }
             }
-            let cost = match receipt.cost {
-                Some(cost) => format!("charged {cost}"),
-                None if receipt.estimate.high.0 == 0 => "free".to_owned(),
-                None => format!("estimated {}", receipt.estimate),
-            };
-            show::note(&format!("{} made {}, {cost}", receipt.offer, described(&images)));
         }
+        if let Some(Ok(Saved::File(path))) = &self.strip {
+            // It is no picture that a program which reads our output asked a model for.
+            show::note(&format!("side by side in {}", path.display()));
+        }
+        if let Some(way) = ask.show {
+            preview::pictures(way, &self.images);
+        }
+        let Receipt { offer, cost, estimate, .. } = &self.receipt;
+        let cost = match cost {
+            Some(cost) => format!("charged {cost}"),
+            None if estimate.high.0 == 0 => "free".to_owned(),
+            None => format!("estimated {estimate}"),
+        };
+        show::said(&format!("{offer} made {}, {cost}", described(&self.images)));
     }
-    let pictures = images.iter().filter(|it| it.media_type.is_some()).count();
-    let whole = pictures == count && saved.iter().all(Result::is_ok);
-    Ok(if whole { Ended::Done } else { Ended::Partly })
+
+    /// What it is as JSON.
+    pub(crate) fn shown(&self) -> Value {
+        let files = self.images.iter().zip(&self.saved).map(|(image, it)| file(image, it));
+        let mut shown = json!({ "files": files.collect::<Vec<_>>(), "receipt": self.receipt });
+        if let Some(strip) = &self.strip {
+            shown["comparison"] = match strip {
+                Ok(Saved::File(path)) => json!(path),
+                Ok(Saved::Stdout) | Err(_) => Value::Null,
+            };
+        }
+        shown
+    }
+
+    /// Whether so many pictures came, and all is saved.
+    pub(crate) fn is_whole(&self, count: u32) -> bool {
+        let pictures = self.images.iter().filter(|it| it.media_type.is_some()).count();
+        let compared = self.strip.as_ref().is_none_or(Result::is_ok);
+        pictures == count as usize && compared && self.saved.iter().all(Result::is_ok)
+    }
+
+    fn is_printed(&self) -> bool {
+        self.saved.iter().any(|it| matches!(it, Ok(Saved::Stdout)))
+    }
 }
 
 /// Ctrl-C asks the job to stop and report its handle; a second one stops at once, and leaves no file
 /// behind either.
-pub(crate) async fn interrupted(cancel: CancellationToken, reserved: Option<PathBuf>) {
+pub(crate) async fn interrupted(cancel: CancellationToken, reserved: Vec<PathBuf>) {
     if !signal().await {
         return;
     }
     cancel.cancel();
     show::note("stopping; once more to stop at once");
     if signal().await {
-        if let Some(reserved) = reserved {
+        for reserved in reserved {
             let _ = std::fs::remove_file(reserved);
         }
         std::process::exit(INTERRUPTED.into());

@@ -1,18 +1,37 @@
 //! `repaint explain`: who would take a request, what would be sent, and why all others would not.
 
-use repaint::{Candidate, Client, Date, Error, ErrorKind, OfferRefusals, Preview, Result, Terms};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use repaint::{
+    Candidate, Client, Date, Error, ErrorKind, Job, OfferRefusals, Preview, Registry, Result, Terms,
+};
 use serde_json::{Value, json};
 
 use crate::args::Ask;
+use crate::edit::{Ended, Failed, Place};
 use crate::show::{BOLD, DIM};
-use crate::{ask, show};
+use crate::{ask, each, show};
 
-/// Whether anybody would take it.
-pub(crate) async fn run(ask: &Ask) -> Result<bool> {
+pub(crate) async fn run(ask: &Ask) -> Result<Ended, Failed> {
     let registry = ask::registry(ask.capabilities.as_deref())?;
-    let mut job = ask::job(ask)?;
+    let job = ask::job(ask)?;
     let client = Client::new()?;
-    let plan = client.plan(&registry, &mut job).await?;
+    if ask.each {
+        return each::explain(ask, &registry, &client, job).await;
+    }
+    let taken = one(ask, &registry, &client, job).await?;
+    Ok(if taken { Ended::Done } else { Ended::Nobody })
+}
+
+/// Explains a job that stands for itself; returns whether anybody would take it.
+pub(crate) async fn one(
+    ask: &Ask,
+    registry: &Registry,
+    client: &Client,
+    mut job: Job,
+) -> Result<bool> {
+    let plan = client.plan(registry, &mut job).await?;
     let chosen = plan.candidates.first();
     let call = match chosen.and_then(|it| registry.get(&it.offer)) {
         None => None,
@@ -27,8 +46,12 @@ pub(crate) async fn run(ask: &Ask) -> Result<bool> {
             })
         }
     };
+    let files = match ask.dry_run {
+        true => Some(Place::reserve(ask, &job)?.names(ask, &mut BTreeSet::new())),
+        false => None,
+    };
     if ask.json {
-        show::json(&json!({
+        let mut shown = json!({
             "offer": chosen.map(|it| &it.offer),
             "call": call.as_ref().map(Preview::shown),
             "adaptations": chosen.map_or(&[][..], |it| &it.adaptations),
@@ -36,7 +59,11 @@ pub(crate) async fn run(ask: &Ask) -> Result<bool> {
             "estimate": chosen.map(|it| it.estimate),
             "alternatives": plan.candidates.iter().skip(1).collect::<Vec<_>>(),
             "refusals": plan.refusals,
-        }));
+        });
+        if let Some(files) = &files {
+            shown["files"] = json!(files);
+        }
+        show::json(&shown);
         return Ok(chosen.is_some());
     }
     let mut text = String::new();
@@ -63,11 +90,24 @@ pub(crate) async fn run(ask: &Ask) -> Result<bool> {
         text.push('\n');
         text.push_str(&refusals(&against));
     }
+    if let Some(files) = files.filter(|_| chosen.is_some()) {
+        let line = match files.as_slice() {
+            [] => "would write to standard output".to_owned(),
+            files => format!("would write {}; extensions follow the bytes", named(files)),
+        };
+        text.push_str(&format!("\n{}\n", show::wrapped(&line, show::line_width()).join("\n")));
+    }
     for warning in chosen.map_or(&[][..], |it| &it.warnings) {
         show::warning(warning);
     }
     show::result(&text);
     Ok(chosen.is_some())
+}
+
+/// Names in one line.
+pub(crate) fn named(files: &[PathBuf]) -> String {
+    let names: Vec<String> = files.iter().map(|it| it.display().to_string()).collect();
+    names.join(", ")
 }
 
 fn would(chosen: &Candidate, call: &Preview) -> Result<String> {

@@ -2,10 +2,18 @@
 
 mod args;
 mod ask;
+mod compare;
+mod doctor;
+mod each;
 mod edit;
 mod explain;
+mod inspect;
+mod manual;
 mod models;
 mod output;
+#[cfg(feature = "pictures")]
+mod picture;
+mod preview;
 mod probe;
 mod show;
 mod validate;
@@ -24,17 +32,28 @@ fn main() -> ExitCode {
     let line = Line::parse();
     let json = match &line.command {
         Command::Edit(ask) | Command::Explain(ask) => ask.json,
+        Command::Inspect(args) => args.json,
+        Command::Doctor(args) => args.json,
+        Command::Completions { .. } | Command::Man { .. } => false,
         Command::Models(models) => models.json,
         Command::Probe(probe) => probe.json,
         Command::Schema { .. } => true,
         Command::Validate(args) => args.json,
     };
     let done = |()| Ended::Done;
-    let would = |taken| if taken { Ended::Done } else { Ended::Nobody };
     let valid = |valid| if valid { Ended::Done } else { Ended::Invalid };
     let result = match &line.command {
         Command::Edit(ask) => with_runtime(edit::run(ask)),
-        Command::Explain(ask) => with_runtime(async { Ok(explain::run(ask).await.map(would)?) }),
+        Command::Explain(ask) => with_runtime(explain::run(ask)),
+        Command::Inspect(args) => with_runtime(async { Ok(inspect::run(args).await.map(valid)?) }),
+        Command::Doctor(args) => with_runtime(async { Ok(doctor::run(args).await.map(done)?) }),
+        Command::Completions { shell } => {
+            manual::completions(*shell);
+            Ok(Ended::Done)
+        }
+        Command::Man { command } => {
+            manual::page(command.as_deref()).map(done).map_err(Failed::from)
+        }
         Command::Models(args) => models::run(args).map(done).map_err(Failed::from),
         Command::Probe(args) => with_runtime(probe::run(args)),
         Command::Schema { name, json: _ } => schema(name).map(done).map_err(Failed::from),
@@ -44,6 +63,8 @@ fn main() -> ExitCode {
         Ok(Ended::Done) => ExitCode::SUCCESS,
         Ok(Ended::Partly) => ExitCode::FAILURE,
         Ok(Ended::Invalid) => ExitCode::from(show::exit_code(ErrorKind::InvalidRequest)),
+        Ok(Ended::Failed(kind)) => ExitCode::from(show::exit_code(kind)),
+        Ok(Ended::Interrupted) => ExitCode::from(edit::INTERRUPTED),
         Ok(Ended::Nobody) => ExitCode::from(show::exit_code(ErrorKind::Refused)),
         Err(Failed { error, warnings, interrupted, shown }) => {
             if json && !shown {

@@ -49,7 +49,7 @@ pub(crate) fn run(args: &Models) -> Result<()> {
     let columns = if show::line_width() < WIDE { 4 } else { 5 };
     let rows: Vec<Vec<String>> = rows.into_iter().map(|it| it[..columns].to_vec()).collect();
     show::result(&show::table(&rows, &head[..columns]));
-    show::note("* an assumed limit; `repaint explain` says who takes a request");
+    show::said("* an assumed limit; `repaint explain` says who takes a request");
     Ok(())
 }
 

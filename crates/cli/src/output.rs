@@ -1,10 +1,11 @@
 //! Where pictures go: a place that is found and reserved before anything is sent, and filled whole.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use repaint::{Error, ErrorKind, Image, ImageInput, ImageSource, Result};
+use repaint::{Error, ErrorKind, Image, ImageInput, ImageSource, MediaType, Result};
 use tempfile::NamedTempFile;
 
 /// A reserved place for the pictures of a job.
@@ -16,7 +17,13 @@ pub(crate) enum Output {
     /// Standard output.
     Stdout,
     /// Files in a folder.
-    Files { path: PathBuf, force: bool, reserved: NamedTempFile },
+    Files {
+        path: PathBuf,
+        force: bool,
+        reserved: NamedTempFile,
+        /// How many pictures of other jobs have a name from the same path.
+        before: usize,
+    },
 }
 
 /// What a picture is called when nothing else names it.
@@ -43,6 +50,17 @@ impl Output {
             return Ok(Self::Stdout);
         }
         let path = wanted.map_or_else(|| named_after(first), Path::to_path_buf);
+        if wanted.is_some() && !force && !path.is_dir() && path.symlink_metadata().is_ok() {
+            let name = path.display();
+            return Err(invalid(format!(
+                "{name} is there already: name another file, or use --force"
+            )));
+        }
+        Self::hold(path, force && wanted.is_some())
+    }
+
+    /// The same for a name of our own choice, which may be taken: the picture then gets a number.
+    pub(crate) fn hold(path: PathBuf, force: bool) -> Result<Self> {
         let name = path.display();
         let text = path.as_os_str().to_string_lossy();
         if text.ends_with(std::path::MAIN_SEPARATOR) && !path.is_dir() {
@@ -59,11 +77,6 @@ impl Output {
         if path.file_name().is_none() {
             return Err(invalid(format!("{name} names no file")));
         }
-        if wanted.is_some() && !force && path.symlink_metadata().is_ok() {
-            return Err(invalid(format!(
-                "{name} is there already: name another file, or use --force"
-            )));
-        }
         let folder = folder(&path);
         if !folder.is_dir() {
             return Err(invalid(format!("there is no folder {}: make it first", folder.display())));
@@ -73,7 +86,44 @@ impl Output {
             let why = why.split(" (os error").next().unwrap_or_default().to_lowercase();
             invalid(format!("nothing can be written to {}: {why}", folder.display()))
         })?;
-        Ok(Self::Files { path, force: force && wanted.is_some(), reserved })
+        Ok(Self::Files { path, force, reserved, before: 0 })
+    }
+
+    /// The same place for the pictures that come after so many of other jobs.
+    #[must_use]
+    pub(crate) fn after(self, pictures: usize) -> Self {
+        match self {
+            Self::Stdout => self,
+            Self::Files { path, force, reserved, before: _ } => {
+                Self::Files { path, force, reserved, before: pictures }
+            }
+        }
+    }
+
+    /// The names that so many pictures would get as things are, of the kind that is asked for; but the
+    /// extension follows the bytes. `taken` are names that others will have by then.
+    pub(crate) fn names(
+        &self,
+        count: u32,
+        kind: Option<MediaType>,
+        taken: &mut BTreeSet<PathBuf>,
+    ) -> Vec<PathBuf> {
+        let Self::Files { path, force, before, .. } = self else { return Vec::new() };
+        let path = &match kind {
+            None => path.clone(),
+            media_type => with_extension(path, &Image { media_type, bytes: Default::default() }),
+        };
+        let mut name = |index| {
+            let wanted = numbered(path, before + index);
+            let is_free = |it: &PathBuf| {
+                let overwritten = *force && it == path;
+                !taken.contains(it) && (overwritten || it.symlink_metadata().is_err())
+            };
+            let free = (0..).map(|it| numbered(&wanted, it)).find(is_free).unwrap_or(wanted);
+            taken.insert(free.clone());
+            free
+        };
+        (0..count as usize).map(&mut name).collect()
     }
 
     /// The file that holds the place, to be removed where no destructor runs.
@@ -100,10 +150,10 @@ impl Output {
                 });
                 saved.collect()
             }
-            Self::Files { path, force, reserved } => {
+            Self::Files { path, force, reserved, before } => {
                 let mut reserved = Some(reserved);
                 let saved = images.iter().enumerate().map(|(index, image)| {
-                    let wanted = numbered(&with_extension(&path, image), index);
+                    let wanted = numbered(&with_extension(&path, image), before + index);
                     // Leave to overwrite was given for the very name, and for no other.
                     let force = force && wanted == path;
                     let file = reserved.take().map_or_else(|| part(folder(&path)), Ok);
@@ -218,7 +268,7 @@ fn numbered(path: &Path, index: usize) -> PathBuf {
 }
 
 /// `cat.png` becomes `cat-repainted` in the folder where one is.
-fn named_after(first: Option<&ImageInput>) -> PathBuf {
+pub(crate) fn named_after(first: Option<&ImageInput>) -> PathBuf {
     let stem = match first.map(ImageInput::source) {
         Some(ImageSource::File(path)) => {
             path.file_stem().map(|it| it.to_string_lossy().into_owned())
@@ -228,7 +278,7 @@ fn named_after(first: Option<&ImageInput>) -> PathBuf {
     stem.map_or_else(|| PathBuf::from(NAME), |it| PathBuf::from(format!("{it}-repainted.png")))
 }
 
-fn invalid(message: impl Into<String>) -> Error {
+pub(crate) fn invalid(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::InvalidRequest, message)
 }
 

@@ -67,7 +67,7 @@ pub(crate) async fn run(args: &Args) -> Result<Ended, Failed> {
     };
     let run = client.watched(&job, |_| {});
     let cancel = run.canceller();
-    let listener = tokio::spawn(edit::interrupted(cancel.clone(), None));
+    let listener = tokio::spawn(edit::interrupted(cancel.clone(), Vec::new()));
     let asked = probes.len();
     let (heard, facts, stopped) = send(&run, model, probes).await;
     listener.abort();

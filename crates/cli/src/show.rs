@@ -36,8 +36,15 @@ pub(crate) fn note(text: &str) {
     let _ = writeln!(anstream::stderr(), "{text}");
 }
 
+/// A sentence beside the result, broken where the terminal ends.
+pub(crate) fn said(text: &str) {
+    note(&wrapped(text, width_of(&io::stderr())).join("\n"));
+}
+
 pub(crate) fn warning(warning: &Warning) {
-    note(&format!("{YELLOW}warning:{YELLOW:#} {}", warning.message));
+    let text =
+        wrapped(&format!("warning: {}", warning.message), width_of(&io::stderr())).join("\n");
+    note(&text.replacen("warning:", &format!("{YELLOW}warning:{YELLOW:#}"), 1));
 }
 
 pub(crate) fn error(err: &Error) {
@@ -120,8 +127,16 @@ pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// Columns side by side; the last is broken so that the table fits the terminal.
+/// The last column is not made narrower than this.
+const NARROW: usize = 24;
+
+/// Columns side by side; the last is broken so that the table fits the terminal. Where that leaves it
+/// too little, the cells of a row stand one below the other.
 pub(crate) fn table(rows: &[Vec<String>], head: &[&str]) -> String {
+    table_in(rows, head, line_width())
+}
+
+fn table_in(rows: &[Vec<String>], head: &[&str], width: usize) -> String {
     let columns = head.len();
     let rows: Vec<Vec<String>> =
         rows.iter().map(|row| row.iter().map(|it| visible(it)).collect()).collect();
@@ -131,7 +146,10 @@ pub(crate) fn table(rows: &[Vec<String>], head: &[&str]) -> String {
     };
     let widths: Vec<usize> = (0..columns).map(long).collect();
     let before: usize = widths[..columns - 1].iter().map(|it| it + 2).sum();
-    let last = line_width().saturating_sub(before).max(24);
+    let last = width.saturating_sub(before);
+    if last < NARROW.min(widths[columns - 1]) {
+        return stacked(&rows, head, width);
+    }
     let mut table = String::new();
     let mut line = |cells: &[String], style: Style| {
         for (index, part) in wrapped(&cells[columns - 1], last).iter().enumerate() {
@@ -153,7 +171,7 @@ pub(crate) fn table(rows: &[Vec<String>], head: &[&str]) -> String {
 }
 
 /// What a file or a provider says does not steer the terminal, nor break a table.
-fn visible(text: &str) -> String {
+pub(crate) fn visible(text: &str) -> String {
     if !text.contains(char::is_control) {
         return text.to_owned();
     }
@@ -163,4 +181,42 @@ fn visible(text: &str) -> String {
         escaped.into_iter().flatten().chain(plain)
     });
     shown.collect()
+}
+
+/// The first cell of a row as its title, the others below it under their names.
+fn stacked(rows: &[Vec<String>], head: &[&str], width: usize) -> String {
+    let mut text = String::new();
+    for row in rows {
+        for (index, (cell, name)) in row.iter().zip(head).enumerate() {
+            if index == 0 {
+                text.push_str(&format!("{BOLD}{cell}{BOLD:#}\n"));
+                continue;
+            }
+            for line in wrapped(&format!("{name}: {cell}"), width.saturating_sub(2)) {
+                text.push_str(&format!("  {line}\n"));
+            }
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_fits_the_terminal_or_stands_on_its_side() {
+        let row = ["together/gemini-2.5-flash-image", "0-3*", "takes at most three of them"];
+        let rows = [row.map(str::to_owned).to_vec()];
+        let head = ["offer", "images", "says"];
+        for width in [80, 64, 40] {
+            let table = table_in(&rows, &head, width);
+            let plain = anstream::adapter::strip_str(&table).to_string();
+            let widest = plain.lines().map(|it| it.chars().count()).max();
+            assert!(widest <= Some(width), "{width}: {plain}");
+            assert!(plain.contains("most"), "{plain}");
+        }
+        // Nothing fits, and nothing breaks.
+        assert!(!table_in(&rows, &head, 1).is_empty());
+    }
 }

@@ -527,7 +527,9 @@ fn the_examples_in_the_help_are_taken() {
         assert!(output.status.success(), "{example}: {}", text(&output.stderr));
         let told = text(&output.stdout);
         assert!(
-            told.contains("would take it") || told.contains("\"method\": \"POST\""),
+            told.contains("would take it")
+                || told.contains("would be taken by")
+                || told.contains("\"method\": \"POST\""),
             "{example}: {told}"
         );
     }

@@ -24,6 +24,7 @@ mod inspect;
 mod keys;
 mod lift;
 mod progress;
+mod reach;
 mod retry;
 mod upload;
 

@@ -241,6 +241,11 @@ impl Reply {
         self.headers.iter().find(|(it, _)| it == name).map(|(_, value)| value.as_str())
     }
 
+    /// What the provider's clock said.
+    pub fn date(&self) -> Option<SystemTime> {
+        moment(self.header("date")?)
+    }
+
     /// Seconds to wait, from `retry-after-ms`, `retry-after` (seconds or a date) or
     /// `x-ratelimit-reset`.
     pub fn retry_after(&self) -> Option<u64> {
