@@ -2,13 +2,13 @@
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use repaint_core::{
-    Call, Date, Error, ErrorKind, ImageInput, ImageRequest, ImageSource, Job, Made, Outcome, Plan,
-    Provider, Registry, Result, Terms, Transport, Work,
+    Call, Date, Error, ErrorKind, Handle, ImageInput, ImageRequest, ImageSource, Job, Made,
+    Outcome, Plan, Provider, Registry, Result, Store, Submit, Terms, Transport, Work,
 };
 use secrecy::SecretString;
 use tokio::time::{Instant, timeout_at};
@@ -19,6 +19,7 @@ use crate::exchange::{Answer, Exchange};
 use crate::http::Http;
 use crate::inspect::{facts, inspect};
 use crate::keys::Keys;
+use crate::ledger::Ledger;
 use crate::progress::Progress;
 
 /// Reaches providers and files. Cheap to clone; clones share connections.
@@ -31,6 +32,7 @@ pub struct Client {
 pub(crate) struct Shared {
     pub(crate) keys: Keys,
     pub(crate) picture_limit: u64,
+    clock: Clock,
     exchange: OnceLock<Arc<dyn Exchange>>,
 }
 
@@ -52,6 +54,17 @@ pub struct Builder {
     keys: Keys,
     exchange: Option<Arc<dyn Exchange>>,
     answer_limit: u64,
+    clock: Clock,
+}
+
+/// What says the time of day. Pauses and deadlines are measured by tokio's clock.
+#[derive(Clone)]
+struct Clock(Arc<dyn Fn() -> SystemTime + Send + Sync>);
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Clock")
+    }
 }
 
 /// One job on its way: a client with a deadline, a way to cancel, and somebody who watches.
@@ -62,6 +75,7 @@ pub struct Run {
     pub(crate) timeout: Duration,
     pub(crate) cancel: CancellationToken,
     pub(crate) watch: Arc<dyn Fn(Progress) + Send + Sync>,
+    pub(crate) ledger: Option<Ledger>,
 }
 
 /// A job is given up after this long, unless its policy says otherwise.
@@ -78,7 +92,8 @@ impl Client {
     /// A client of your own making.
     pub fn builder() -> Builder {
         let keys = Keys { environment: true, ..Keys::default() };
-        Builder { keys, exchange: None, answer_limit: ANSWER_LIMIT }
+        let clock = Clock(Arc::new(SystemTime::now));
+        Builder { keys, exchange: None, answer_limit: ANSWER_LIMIT, clock }
     }
 
     /// Whether there is a key for a provider.
@@ -117,7 +132,18 @@ impl Client {
             timeout,
             cancel: CancellationToken::new(),
             watch: Arc::new(watch),
+            ledger: None,
         }
+    }
+
+    /// The time of day, as this client's clock has it.
+    pub fn now(&self) -> SystemTime {
+        (self.shared.clock.0)()
+    }
+
+    pub(crate) fn now_ms(&self) -> u64 {
+        let since = self.now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
 
     /// The call as it would go out, with the base address that is set for its provider.
@@ -161,6 +187,13 @@ impl Builder {
         self
     }
 
+    /// What says the time of day, for dates and for what is written down; the system's clock by default.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        self.clock = Clock(Arc::new(clock));
+        self
+    }
+
     /// The most bytes that the pictures of one answer may weigh; 256 MiB by default.
     #[must_use]
     pub fn answer_limit(mut self, bytes: u64) -> Self {
@@ -170,9 +203,10 @@ impl Builder {
 
     /// The client.
     pub fn build(self) -> Result<Client> {
-        let Self { keys, exchange, answer_limit } = self;
+        let Self { keys, exchange, answer_limit, clock } = self;
         let exchange = exchange.map_or_else(OnceLock::new, OnceLock::from);
-        Ok(Client { shared: Arc::new(Shared { keys, picture_limit: answer_limit, exchange }) })
+        let shared = Shared { keys, picture_limit: answer_limit, clock, exchange };
+        Ok(Client { shared: Arc::new(shared) })
     }
 }
 
@@ -196,6 +230,31 @@ impl Run {
             .map_err(|refusals| Error::refused(model.id(), refusals))?;
         self.tell(Progress::Started { offer: model.id().to_owned() });
         admitted.generate(self).await
+    }
+
+    /// The same run, whose order is written down before it is sent, and whenever it is known what became
+    /// of it. The store fills in when, and what the order's fingerprint is; a run makes one order.
+    #[must_use]
+    pub fn written_down(mut self, store: Arc<dyn Store>, submit: Submit) -> Self {
+        self.ledger = Some(Ledger::new(store, submit));
+        self
+    }
+
+    /// The same run, for an order that stands in a store, and is to be picked up.
+    #[must_use]
+    pub fn picked_up(mut self, store: Arc<dyn Store>, submit: Submit) -> Self {
+        self.ledger = Some(Ledger::resumed(store, submit));
+        self
+    }
+
+    /// Asks for the pictures of a job that was started, by this process or by another; buys nothing.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidRequest` if the handle is of another provider or does not say where to ask, `Expired` if
+    /// the job is gone, and what a poll can meet.
+    pub async fn resume(&self, provider: &'static Provider, handle: &Handle) -> Result<Made> {
+        crate::drive::resume(self, provider, handle).await
     }
 
     /// Sends an order once, and gives the answer as it is, whatever its status: for probes, which are

@@ -13,6 +13,7 @@ use url::Url;
 
 use crate::client::Run;
 use crate::exchange::{Answer, Fault, Order, Sent};
+use crate::ledger::{Ledger, orders};
 use crate::progress::Progress;
 use crate::retry::Budget;
 
@@ -23,10 +24,25 @@ const REDIRECTS: usize = 5;
 pub(crate) async fn drive(run: &Run, provider: &'static Provider, first: Call) -> Result<Made> {
     let first = run.client.addressed(provider, first)?;
     let mut drive = Drive::new(run, provider, Budget::new())?;
-    match drive.go(first).await {
-        Ok(()) => Ok(drive.made),
-        Err(err) => Err(drive.with_what_is_known(err)),
+    let result = drive.go(first).await;
+    drive.end(result).await
+}
+
+/// Asks for what was ordered before.
+pub(crate) async fn resume(
+    run: &Run,
+    provider: &'static Provider,
+    handle: &Handle,
+) -> Result<Made> {
+    if handle.provider != provider.id {
+        let message = format!("the job is at {}, not at {}", handle.provider, provider.id);
+        return Err(Error::new(ErrorKind::InvalidRequest, message));
     }
+    let mut drive = Drive::new(run, provider, Budget::new())?;
+    drive.made.request_id = Some(handle.id.clone()).filter(|it| !it.is_empty());
+    drive.made.handle = Some(handle.clone());
+    let result = drive.pick_up(handle).await;
+    drive.end(result).await
 }
 
 /// Makes one order, once, and gives the answer as it is but for our key.
@@ -54,6 +70,7 @@ struct Drive<'a> {
     base: Url,
     made: Made,
     budget: Budget,
+    ledger: Option<Ledger>,
 }
 
 /// Why something was given up while it went on.
@@ -69,7 +86,48 @@ impl<'a> Drive<'a> {
             Error::new(ErrorKind::Unexpected, format!("{} has no address", provider.name))
         })?;
         let base = run.client.shared.keys.base(provider, endpoint)?;
-        Ok(Self { run, provider, endpoint, base, made: Made::default(), budget })
+        let (made, ledger) = (Made::default(), run.ledger.clone());
+        Ok(Self { run, provider, endpoint, base, made, budget, ledger })
+    }
+
+    /// First where the pictures are, if the handle says so; addresses end sooner than jobs.
+    async fn pick_up(&mut self, handle: &Handle) -> Result<()> {
+        let poll = handle.poll.as_ref().map(|url| Call {
+            url: url.clone(),
+            auth: Some(self.endpoint.auth),
+            body: None,
+            phase: Phase::Poll,
+        });
+        if !handle.pictures.is_empty() {
+            let pictures = handle.pictures.iter().cloned().map(Picture::Url).collect();
+            let done = Done { pictures, ..Done::default() };
+            match self.finish(done, Vec::new()).await {
+                Err(err) if err.kind() == ErrorKind::Expired && poll.is_some() => {}
+                result => return result,
+            }
+        }
+        match poll {
+            Some(poll) => self.go(poll).await,
+            None => {
+                let message = format!(
+                    "{} gave no address at which the job could be asked for; look for {} there",
+                    self.provider.name, handle.id
+                );
+                Err(Error::new(ErrorKind::InvalidRequest, message))
+            }
+        }
+    }
+
+    /// What came of it, written down and told.
+    async fn end(&mut self, result: Result<()>) -> Result<Made> {
+        let Err(err) = result else { return Ok(std::mem::take(&mut self.made)) };
+        let err = self.with_what_is_known(err);
+        if let Some(ledger) = &mut self.ledger
+            && let Some(warning) = ledger.ended(&self.run.client, &err).await
+        {
+            return Err(err.with(|it| it.message.push_str(&format!("; {}", warning.message))));
+        }
+        Err(err)
     }
 
     async fn go(&mut self, first: Call) -> Result<()> {
@@ -88,11 +146,18 @@ impl<'a> Drive<'a> {
                     self.made.evidence = charge.evidence;
                     self.made.request_id = Some(handle.id.clone());
                     self.made.handle = Some(handle.clone());
+                    if let Some(ledger) = &mut self.ledger {
+                        let warning = ledger.accepted(&self.run.client, &handle, self.made.cost);
+                        self.made.warnings.extend(warning.await);
+                    }
                     self.run.tell(Progress::Accepted { handle });
                     self.pause(next.phase, after).await?;
                     call = next;
                 }
                 Ok(Step::Call { call: next, after, status }) => {
+                    if let Some(ledger) = &mut self.ledger {
+                        self.made.warnings.extend(ledger.held(&self.run.client).await);
+                    }
                     self.run.tell(Progress::Status { status: quotable(&status) });
                     self.pause(next.phase, after).await?;
                     call = next;
@@ -149,6 +214,13 @@ impl<'a> Drive<'a> {
                 }),
                 received: std::sync::Arc::new(move |bytes| down.tell(Progress::Received { bytes })),
             };
+            if let (Some(ledger), true, Some(body)) =
+                (&mut self.ledger, orders(call.phase), &call.body)
+            {
+                // Before a byte is sent. What cannot be written down is not ordered.
+                let left = self.run.deadline.saturating_duration_since(Instant::now());
+                ledger.before(&self.run.client, body, left).await?;
+            }
             self.run.tell(Progress::Calling { phase: call.phase });
             let began = Instant::now();
             let exchange = self.run.client.shared.exchange()?;
@@ -241,6 +313,10 @@ impl<'a> Drive<'a> {
                 pictures: Vec::new(),
             });
             handle.pictures = addresses;
+        }
+        if let Some(ledger) = &mut self.ledger {
+            let (handle, cost) = (self.made.handle.as_ref(), self.made.cost);
+            self.made.warnings.extend(ledger.made(&self.run.client, handle, cost).await);
         }
         for picture in pictures {
             let image = match picture {

@@ -22,6 +22,7 @@ mod exchange;
 mod http;
 mod inspect;
 mod keys;
+mod ledger;
 mod lift;
 mod progress;
 mod reach;

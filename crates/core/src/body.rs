@@ -1,9 +1,11 @@
 //! A JSON body as a list of segments: text that is ready, and images that are encoded as it streams.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use bytes::Bytes;
 use serde_json::{Map, Value};
+use siphasher::sip128::{Hasher128, SipHasher24};
 
 use crate::wire::{Form, WireImage};
 use crate::{Error, ErrorKind, ImageInput, ImageSource, Result};
@@ -77,6 +79,34 @@ impl Body {
     /// The `Content-Length`: known before an image is read.
     pub fn length(&self) -> u64 {
         self.length
+    }
+
+    /// A keyed hash, 32 hex digits: equal orders have equal ones, and without the secret nothing can be
+    /// read from it. A file counts by its path and by what is known of it, and is not read.
+    pub fn fingerprint(&self, secret: &[u8; 16]) -> String {
+        let mut hasher = SipHasher24::new_with_key(secret);
+        for segment in &self.segments {
+            match segment {
+                Segment::Text(text) => text.hash(&mut hasher),
+                Segment::Image(image) => {
+                    match image.source() {
+                        ImageSource::Bytes(bytes) | ImageSource::Base64(bytes) => {
+                            bytes.hash(&mut hasher);
+                        }
+                        ImageSource::File(path) => path.hash(&mut hasher),
+                        ImageSource::Url(url) => url.hash(&mut hasher),
+                    }
+                    if let Some(facts) = image.facts() {
+                        let size = facts.dimensions;
+                        (facts.bytes, size.width, size.height).hash(&mut hasher);
+                    }
+                }
+            }
+            // Where one part ends and the next begins matters, too.
+            hasher.write_u8(0xff);
+        }
+        let hash = hasher.finish128();
+        format!("{:016x}{:016x}", hash.h1, hash.h2)
     }
 
     /// The JSON for a person: the same, with base64 shortened to its size.
@@ -215,6 +245,16 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn equal_orders_have_equal_fingerprints_and_only_under_the_same_secret() {
+        let body = |prompt: &str| Body::new(&json!({ "prompt": prompt }), &[]).expect("a body");
+        let print = body("a").fingerprint(&[1; 16]);
+        assert_eq!(print.len(), 32);
+        assert_eq!(print, body("a").fingerprint(&[1; 16]));
+        assert_ne!(print, body("b").fingerprint(&[1; 16]));
+        assert_ne!(print, body("a").fingerprint(&[2; 16]));
+    }
 
     #[test]
     fn a_field_is_set_in_a_body_of_text_and_in_no_other() {

@@ -25,8 +25,17 @@ impl Date {
 
     /// Today, by this machine's clock.
     pub fn today() -> Self {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self::from_days(i64::try_from(since.as_secs() / 86_400).unwrap_or_default())
+        Self::at(SystemTime::now())
+    }
+
+    /// The day of a moment.
+    pub fn at(moment: SystemTime) -> Self {
+        let since = moment.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self::of_unix_days(i64::try_from(since.as_secs() / 86_400).unwrap_or_default())
+    }
+
+    pub(crate) fn day_of_month(self) -> u8 {
+        self.day
     }
 
     /// Days from this date to `later`; negative when it is earlier.
@@ -43,7 +52,8 @@ impl Date {
         era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + day_of_year - 719_468
     }
 
-    fn from_days(days: i64) -> Self {
+    /// So many days after 1970-01-01.
+    pub(crate) fn of_unix_days(days: i64) -> Self {
         let days = days + 719_468;
         let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
         let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
@@ -93,7 +103,7 @@ impl FromStr for Date {
         match (year, month, day) {
             (Some(year), Some(month @ 1..=12), Some(day @ 1..=31)) => {
                 let date = Self { year, month: month as u8, day: day as u8 };
-                if Self::from_days(date.days()) == date { Ok(date) } else { Err(wrong()) }
+                if Self::of_unix_days(date.days()) == date { Ok(date) } else { Err(wrong()) }
             }
             _ => Err(wrong()),
         }
@@ -135,7 +145,7 @@ mod tests {
     #[test]
     fn days_go_both_ways() {
         for days in [0, 59, 60, 11_016, 20_779, 40_000] {
-            assert_eq!(Date::from_days(days).days(), days);
+            assert_eq!(Date::of_unix_days(days).days(), days);
         }
         assert_eq!(Date::new(2026, 11, 22).days_until(Date::new(2027, 1, 1)), 40);
     }

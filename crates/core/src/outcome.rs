@@ -104,6 +104,8 @@ pub enum WarningCode {
     Picture,
     /// The provider answered something odd that did not stop the request.
     Provider,
+    /// What became of an order could not be written down.
+    Store,
 }
 
 /// One call that was made.
