@@ -129,7 +129,8 @@ pub(crate) struct Ask {
     /// A field of the provider's own body that no option above covers
     #[arg(long, value_name = "KEY=JSON", value_parser = option)]
     pub(crate) option: Vec<(String, Value)>,
-    /// What may be changed to make the request fit, such as size=nearest or seed=drop
+    /// What may be changed to make the request fit, such as size=nearest, input_size=fit or
+    /// output_format=convert
     #[arg(long, value_name = "FIELD=METHOD", value_parser = adaptation)]
     pub(crate) adapt: Vec<String>,
     /// The most that it may cost, in US dollars
@@ -322,6 +323,7 @@ Examples:
   repaint edit photo.jpg -p \"make it night\" -m kontext-pro --ratio 16:9 --seed 7 --json
   repaint draw -p \"A red fox in snow\" -m flux2-dev --size 1024x768 -n 2 -o fox.jpg
   repaint edit *.jpg -p \"make it night\" --each --max-cost 2 --dry-run
+  repaint edit huge.heic -p \"make it night\" --adapt input_size=fit --adapt input_format=convert
   repaint edit cat.png -p \"watercolor\" -m local/watercolor --show --compare both.png
 
 The cheapest hosted offer that takes all of the request and has a key is asked; without any key, a

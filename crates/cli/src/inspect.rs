@@ -77,6 +77,8 @@ fn shown(image: &ImageInput, models: &[&dyn ImageModel]) -> Value {
         shown["width"] = json!(facts.dimensions.width);
         shown["height"] = json!(facts.dimensions.height);
         shown["bytes"] = json!(facts.bytes);
+        shown["animated"] = json!(facts.animated);
+        shown["depth"] = json!(facts.depth);
     }
     let offers: Vec<Value> = models
         .iter()
@@ -100,7 +102,12 @@ fn text(image: &ImageInput, models: &[&dyn ImageModel]) -> String {
                 _ => format!("{:.1} MB", bytes as f64 / 1e6),
             };
             let kind = facts.media_type.name();
-            format!("{kind}, {size} ({megapixels:.1} megapixels), {weight}")
+            let moves = if facts.animated { ", animated" } else { "" };
+            let deep = match facts.depth {
+                0..=8 => String::new(),
+                depth => format!(", {depth} bits a channel"),
+            };
+            format!("{kind}, {size} ({megapixels:.1} megapixels), {weight}{moves}{deep}")
         },
     );
     let title =

@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use async_trait::async_trait;
 use bytes::Bytes;
 use repaint_core::{
-    Call, Date, Error, ErrorKind, Handle, ImageInput, ImageRequest, ImageSource, Job, Made,
-    Outcome, Plan, Provider, Registry, Result, Store, Submit, Terms, Transport, Work,
+    Call, Date, Error, ErrorKind, Handle, Image, ImageInput, ImageRequest, ImageSource, Job, Made,
+    Outcome, OutputFormat, Plan, Provider, Registry, Result, Store, Submit, Terms, Transport, Work,
 };
 use secrecy::SecretString;
 use tokio::time::{Instant, timeout_at};
@@ -20,6 +20,7 @@ use crate::http::Http;
 use crate::inspect::{facts, inspect};
 use crate::keys::Keys;
 use crate::ledger::Ledger;
+use crate::pixels::{converted, remade};
 use crate::progress::Progress;
 
 /// Reaches providers and files. Cheap to clone; clones share connections.
@@ -304,8 +305,32 @@ impl Transport for Run {
 
     async fn compute(&self, work: Work) -> Result<Made> {
         self.tell(Progress::Working);
+        self.aside(work).await
+    }
+
+    async fn remake(&self, image: &ImageInput) -> Result<ImageInput> {
+        let Some(target) = image.becomes().copied() else { return Ok(image.clone()) };
+        let (name, bytes) = (image.label(), self.read(image).await?);
+        self.tell(Progress::Working);
+        self.aside(move || remade(&name, &bytes, &target)).await
+    }
+
+    async fn convert(&self, image: &Image, format: OutputFormat) -> Result<Image, String> {
+        let image = image.clone();
+        // Neither a deadline nor a wish to stop takes away what is paid for and here.
+        let work = tokio::task::spawn_blocking(move || converted(&image, format));
+        work.await.unwrap_or_else(|err| Err(err.to_string()))
+    }
+}
+
+impl Run {
+    /// Work beside the network's threads, until it is done, stopped or too late.
+    async fn aside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         match timeout_at(self.deadline, self.cancel.stops(blocking(work))).await {
-            Ok(Some(made)) => made,
+            Ok(Some(done)) => done,
             Ok(None) => {
                 Err(Error::new(ErrorKind::Unavailable, "cancelled before the picture was made"))
             }

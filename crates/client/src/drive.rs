@@ -23,6 +23,11 @@ const REDIRECTS: usize = 5;
 /// Makes the first call and all that follow.
 pub(crate) async fn drive(run: &Run, provider: &'static Provider, first: Call) -> Result<Made> {
     let first = run.client.addressed(provider, first)?;
+    if first.body.as_ref().is_some_and(|it| !it.is_ready()) {
+        let message =
+            "an input image that is to be changed was not: its request was only previewed";
+        return Err(Error::new(ErrorKind::Unexpected, message));
+    }
     let mut drive = Drive::new(run, provider, Budget::new())?;
     let result = drive.go(first).await;
     drive.end(result).await

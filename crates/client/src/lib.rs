@@ -24,6 +24,7 @@ mod inspect;
 mod keys;
 mod ledger;
 mod lift;
+mod pixels;
 mod progress;
 mod reach;
 mod retry;

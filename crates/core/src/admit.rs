@@ -4,12 +4,13 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
+use crate::inputs::{Fitted, fitted, megabytes, megapixels, of_picture, scaled};
 use crate::model::not_generative;
 use crate::violation::faults;
 use crate::{
-    Adapt, AdaptNumber, Adaptation, Bounds, Capabilities, Fact, ImageInput, ImageModel,
-    ImageRequest, ImageSource, Instructions, Offer, Pixels, Ratios, Refusal, RefusalCode, Size,
-    Sure, Terms, Warning, WarningCode, fit,
+    Adapt, AdaptFormat, AdaptNumber, Adaptation, Bounds, Capabilities, Fact, ImageInput,
+    ImageModel, ImageRequest, ImageSource, Instructions, Offer, OutputFormat, Pixels, Ratios,
+    Refusal, RefusalCode, Size, Sure, Terms, Warning, WarningCode, fit,
 };
 
 /// A request that may be sent, with what was changed for it.
@@ -17,6 +18,8 @@ pub(crate) struct Verdict<'a> {
     pub(crate) request: Cow<'a, ImageRequest>,
     pub(crate) adaptations: Vec<Adaptation>,
     pub(crate) warnings: Vec<Warning>,
+    /// What to make of the pictures once they are here.
+    pub(crate) convert: Option<OutputFormat>,
 }
 
 /// Decides every field; all reasons against it are collected.
@@ -29,7 +32,12 @@ pub(crate) fn admit<'a>(
         model,
         offer: model.offer(),
         adapt: terms.adapt,
-        verdict: Verdict { request: Cow::Borrowed(request), adaptations: vec![], warnings: vec![] },
+        verdict: Verdict {
+            request: Cow::Borrowed(request),
+            adaptations: Vec::new(),
+            warnings: Vec::new(),
+            convert: None,
+        },
         refusals: Vec::new(),
     };
     // No `..` in either pattern: a new field does not compile until it is decided here.
@@ -70,6 +78,13 @@ pub(crate) fn admit<'a>(
 
     desk.retirement(terms);
     desk.prompt(prompt, instructions);
+    let fitted = fitted(&desk.offer.accepts, terms.adapt, request);
+    if let Some(Fitted { images, mask, adaptations }) = &fitted {
+        let request = desk.verdict.request.to_mut();
+        (request.images, request.mask) = (images.clone(), mask.clone());
+        desk.verdict.adaptations.extend(adaptations.iter().cloned());
+    }
+    let (images, mask) = fitted.as_ref().map_or((images, mask), |it| (&it.images, &it.mask));
     let bytes = desk.images(images, mask.as_ref());
     if mask.is_some() && !takes_mask.value {
         desk.unsupported("mask", takes_mask, "a mask", Value::from("a mask"), "");
@@ -125,9 +140,13 @@ pub(crate) fn admit<'a>(
     if let Some(format) = output_format
         && !output_formats.value.contains(format)
     {
-        if terms.adapt.output_format.is_some() {
-            let from = Value::from(format.name());
+        let from = Value::from(format.name());
+        if terms.adapt.output_format == Some(AdaptFormat::Drop) {
             desk.change("output_format", "drop", from, Value::Null, |it| it.output_format = None);
+        } else if terms.adapt.output_format == Some(AdaptFormat::Convert) {
+            let to = Value::from("converted afterwards");
+            desk.change("output_format", "convert", from, to, |it| it.output_format = None);
+            desk.verdict.convert = Some(*format);
         } else if output_formats.value.is_empty() {
             let got = Value::from(format.name());
             desk.unsupported(
@@ -135,7 +154,7 @@ pub(crate) fn admit<'a>(
                 output_formats,
                 "an output format",
                 got,
-                "leave it out, or allow the adaptation output_format=drop",
+                "leave it out, or allow the adaptation output_format=drop or output_format=convert",
             );
         } else {
             let names: Vec<&str> = output_formats.value.iter().map(|it| it.name()).collect();
@@ -147,7 +166,11 @@ pub(crate) fn admit<'a>(
                 format.name(),
             );
             let message = format!("makes {}, not {}", names.join(" or "), format.name());
-            desk.refuse(refusal.saying(message, format!("ask for {}", names.join(" or "))));
+            let fix = format!(
+                "ask for {}, or allow the adaptation output_format=convert",
+                names.join(" or ")
+            );
+            desk.refuse(refusal.saying(message, fix));
         }
     }
     desk.options(options);
@@ -349,7 +372,9 @@ impl<'a> Desk<'a, '_> {
                 Refusal::new(RefusalCode::NotListed, field, kinds, &names, facts.media_type.name());
             let message =
                 format!("takes {}, not {} ({name})", names.join(", "), facts.media_type.name());
-            self.refuse(refusal.saying(message, "convert the image to PNG or JPEG"));
+            let fix =
+                "convert the image to PNG or JPEG, or allow the adaptation input_format=convert";
+            self.refuse(refusal.saying(message, fix));
         }
         let most = &accepts.image_bytes;
         if most.value < facts.bytes {
@@ -359,7 +384,12 @@ impl<'a> Desk<'a, '_> {
                 megabytes(most.value),
                 megabytes(facts.bytes)
             );
-            self.refuse(refusal.saying(message, "make the image smaller, or save it as JPEG"));
+            // As much smaller in area as it is too heavy: about right for a photo.
+            let size = scaled(facts.dimensions, most.value as f64 / facts.bytes as f64);
+            let fix = format!(
+                "scale it to {size}, save it as JPEG, or allow the adaptation input_size=fit"
+            );
+            self.refuse(refusal.saying(message, fix));
         }
         let (size, range, side) = (facts.dimensions, &accepts.image_pixels, &accepts.image_side);
         if !range.value.contains(&size.area()) {
@@ -370,9 +400,8 @@ impl<'a> Desk<'a, '_> {
                 megapixels(range.value.max),
                 megapixels(size.area())
             );
-            let scale = (range.value.max as f64 / size.area() as f64).sqrt();
-            let fit = |it: u32| ((f64::from(it) * scale).floor() as u32).max(1);
-            let fix = format!("scale it to {}x{}", fit(size.width), fit(size.height));
+            let fits = scaled(size, range.value.max as f64 / size.area() as f64);
+            let fix = format!("scale it to {fits}, or allow the adaptation input_size=fit");
             self.refuse(refusal.saying(message, fix));
         }
         let shortest = size.width.min(size.height);
@@ -381,6 +410,15 @@ impl<'a> Desk<'a, '_> {
             let message =
                 format!("takes sides of at least {} pixels ({name} is {size})", side.value);
             self.refuse(refusal.saying(message, "scale the image up"));
+        }
+        for (is, what) in [
+            (facts.animated, "is animated: a model sees one frame of it"),
+            (8 < facts.depth, "has more than 8 bits a channel: a model may see fewer"),
+        ] {
+            if is {
+                let message = format!("{name} {what}");
+                self.verdict.warnings.push(Warning::new(WarningCode::Input, Some(field), message));
+            }
         }
         facts.bytes.div_ceil(3) * 4
     }
@@ -395,7 +433,12 @@ impl<'a> Desk<'a, '_> {
             let refusal = Refusal::new(RefusalCode::TooLarge, "images", most, most.value, body);
             let message =
                 format!("takes at most {} a call, not {}", megabytes(most.value), megabytes(body));
-            self.refuse(refusal.saying(message, "make the images smaller, or give addresses"));
+            let percent = percent((most.value as f64 / body as f64).sqrt());
+            let fix = format!(
+                "scale the images to {percent} % of their width and height, give addresses, or allow \
+                 the adaptation input_size=fit"
+            );
+            self.refuse(refusal.saying(message, fix));
         }
         let Some(budget) = accepts.pixel_budget.value else { return };
         let of_inputs: u64 = images
@@ -404,13 +447,7 @@ impl<'a> Desk<'a, '_> {
             .map(|it| it.dimensions.area().min(budget.input))
             .sum();
         let first = images.first().and_then(ImageInput::facts).map(|it| it.dimensions.area());
-        let of_picture = match self.verdict.request.size {
-            Size::Pixels(size) => size.area(),
-            Size::Ratio(_) => fit::MEGAPIXEL,
-            // Left to itself, the picture is as large as the first input image.
-            Size::Auto => first.map_or(fit::MEGAPIXEL, |it| it.min(budget.input)),
-        };
-        let sum = of_inputs + of_picture;
+        let sum = of_inputs + of_picture(self.verdict.request.size, first, budget);
         if budget.total < sum {
             let limit = &accepts.pixel_budget;
             let refusal = Refusal::new(RefusalCode::TooLarge, "images", limit, budget.total, sum);
@@ -419,7 +456,12 @@ impl<'a> Desk<'a, '_> {
                 megapixels(budget.total),
                 megapixels(sum)
             );
-            self.refuse(refusal.saying(message, "make the input images or the picture smaller"));
+            let percent = percent((budget.total as f64 / sum as f64).sqrt());
+            let fix = format!(
+                "scale input images and picture to {percent} % of their width and height, or allow the \
+                 adaptation input_size=fit"
+            );
+            self.refuse(refusal.saying(message, fix));
         }
     }
 
@@ -639,12 +681,9 @@ fn how_many(range: Bounds<u32>, noun: &str) -> String {
     }
 }
 
-fn megabytes(bytes: u64) -> String {
-    format!("{:.1} MB", bytes as f64 / 1e6)
-}
-
-fn megapixels(pixels: u64) -> String {
-    format!("{:.1} megapixels", pixels as f64 / 1e6)
+/// A part of a length, in whole percent that surely fit.
+fn percent(part: f64) -> u32 {
+    ((part * 100.0).floor() as u32).clamp(1, 99)
 }
 
 /// A value in a refusal; a text that may be an image is not repeated.

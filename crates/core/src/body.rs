@@ -76,6 +76,12 @@ impl Body {
         &self.segments
     }
 
+    /// Whether all images are as they are to be sent; a preview may have some that are still to be made.
+    pub fn is_ready(&self) -> bool {
+        let waits = |it: &Segment| matches!(it, Segment::Image(it) if it.becomes().is_some());
+        !self.segments.iter().any(waits)
+    }
+
     /// The `Content-Length`: known before an image is read.
     pub fn length(&self) -> u64 {
         self.length
@@ -201,8 +207,13 @@ impl Writer<'_> {
         }
         self.flush();
         match image.source() {
-            ImageSource::Base64(base64) => self.segments.push(Segment::Text(base64.clone())),
-            ImageSource::Bytes(_) | ImageSource::File(_) | ImageSource::Url(_) => {
+            ImageSource::Base64(base64) if image.becomes().is_none() => {
+                self.segments.push(Segment::Text(base64.clone()));
+            }
+            ImageSource::Base64(_)
+            | ImageSource::Bytes(_)
+            | ImageSource::File(_)
+            | ImageSource::Url(_) => {
                 self.segments.push(Segment::Image(image.clone()));
             }
         }
@@ -228,7 +239,11 @@ fn preview(value: &Value, inputs: &[&ImageInput]) -> Value {
             Form::DataUri => format!("data:{};base64,", facts.media_type.name()),
             Form::Base64 => String::new(),
         };
-        return Value::from(format!("{start}…({} bytes)", facts.bytes));
+        return match image.becomes() {
+            // What it weighs is known once it is made.
+            Some(target) => Value::from(format!("{start}…(made {})", target.dimensions)),
+            None => Value::from(format!("{start}…({} bytes)", facts.bytes)),
+        };
     }
     match value {
         Value::Array(items) => items.iter().map(|it| preview(it, inputs)).collect(),
@@ -266,6 +281,8 @@ mod tests {
             media_type: crate::MediaType::Png,
             dimensions: crate::Dimensions::new(1, 1),
             bytes: 3,
+            animated: false,
+            depth: 8,
         });
         let images = std::slice::from_ref(&input);
         let image = WireImage::all(images, Form::DataUri).next();

@@ -16,6 +16,10 @@ pub struct ImageFacts {
     pub dimensions: Dimensions,
     /// The length of the file in bytes.
     pub bytes: u64,
+    /// Whether it has more than one frame, as far as its head shows.
+    pub animated: bool,
+    /// Bits a channel, as far as its head shows: 8, or more where a PNG says so.
+    pub depth: u8,
 }
 
 /// Kinds of picture that we can tell apart.
@@ -132,7 +136,14 @@ impl ImageFacts {
         if !is_complete(media_type, &mut file, bytes).map_err(unreadable)? {
             return Err(format!("is {} but is cut short: its end is missing", media_type.name()));
         }
-        Ok(Self { media_type, dimensions: Dimensions { width, height }, bytes })
+        let (animated, depth) = nature(media_type, &mut file).map_err(unreadable)?;
+        let dimensions = Dimensions { width, height };
+        Ok(Self { media_type, dimensions, bytes, animated, depth })
+    }
+
+    /// A still picture of 8 bits a channel.
+    pub const fn still(media_type: MediaType, dimensions: Dimensions, bytes: u64) -> Self {
+        Self { media_type, dimensions, bytes, animated: false, depth: 8 }
     }
 
     /// The same for a picture in memory.
@@ -148,7 +159,9 @@ impl ImageFacts {
         if width == 0 || height == 0 {
             return None;
         }
-        Some(Self { media_type, dimensions: Dimensions { width, height }, bytes })
+        let (animated, depth) = nature(media_type, &mut Cursor::new(head)).ok()?;
+        let dimensions = Dimensions { width, height };
+        Some(Self { media_type, dimensions, bytes, animated, depth })
     }
 }
 
@@ -193,13 +206,109 @@ fn is_complete(
     }
 }
 
+/// Whether a picture has more than one frame, and how many bits a channel: read from its structure,
+/// without unpacking a pixel. What is cut off or odd is taken as still.
+fn nature(media_type: MediaType, file: &mut (impl Read + Seek)) -> std::io::Result<(bool, u8)> {
+    match media_type {
+        MediaType::Png => png_nature(file),
+        MediaType::Gif => Ok((gif_frames(file)?, 8)),
+        MediaType::Webp => {
+            let mut head = [0; 21];
+            file.rewind()?;
+            let whole = read_up_to(file, &mut head)? == head.len();
+            Ok((whole && &head[12..16] == b"VP8X" && head[20] & 0x02 != 0, 8))
+        }
+        MediaType::Jpeg
+        | MediaType::Bmp
+        | MediaType::Tiff
+        | MediaType::Heic
+        | MediaType::Avif
+        | MediaType::Jxl => Ok((false, 8)),
+    }
+}
+
+/// No more parts of a file are looked through than this: a file of millions is made to waste time.
+const PARTS: usize = 4096;
+
+/// An `acTL` before the pixels makes a PNG animated; the depth stands in its head.
+fn png_nature(file: &mut (impl Read + Seek)) -> std::io::Result<(bool, u8)> {
+    let mut head = [0; 25];
+    file.rewind()?;
+    if read_up_to(file, &mut head)? < head.len() {
+        return Ok((false, 8));
+    }
+    let depth = head[24].max(8);
+    let mut file = BufReader::new(file);
+    file.seek(SeekFrom::Start(33))?;
+    for _ in 0..PARTS {
+        let mut chunk = [0; 8];
+        if read_up_to(&mut file, &mut chunk)? < chunk.len() {
+            break;
+        }
+        match &chunk[4..] {
+            b"acTL" => return Ok((true, depth)),
+            b"IDAT" => break,
+            _ => {
+                let length = u32::from_be_bytes([chunk[0], chunk[1], chunk[2], chunk[3]]);
+                file.seek_relative(i64::from(length) + 4)?;
+            }
+        }
+    }
+    Ok((false, depth))
+}
+
+/// Whether a GIF has a second frame.
+fn gif_frames(file: &mut (impl Read + Seek)) -> std::io::Result<bool> {
+    let mut head = [0; 13];
+    file.rewind()?;
+    if read_up_to(file, &mut head)? < head.len() {
+        return Ok(false);
+    }
+    let colours = |flags: u8| if flags & 0x80 == 0 { 0 } else { 3 << ((flags & 7) + 1) };
+    let mut file = BufReader::new(file);
+    file.seek(SeekFrom::Start(13 + colours(head[10]) as u64))?;
+    let mut frames = 0;
+    for _ in 0..PARTS {
+        let mut kind = [0; 1];
+        if read_up_to(&mut file, &mut kind)? == 0 {
+            return Ok(false);
+        }
+        match kind[0] {
+            // An extension has a label, then sub-blocks.
+            0x21 => file.seek_relative(1)?,
+            0x2c => {
+                frames += 1;
+                if frames == 2 {
+                    return Ok(true);
+                }
+                let mut frame = [0; 9];
+                if read_up_to(&mut file, &mut frame)? < frame.len() {
+                    return Ok(false);
+                }
+                // Its own colours, and the size of its codes.
+                file.seek_relative(colours(frame[8]) as i64 + 1)?;
+            }
+            _ => return Ok(false),
+        }
+        loop {
+            let mut length = [0; 1];
+            if read_up_to(&mut file, &mut length)? == 0 {
+                return Ok(false);
+            }
+            if length[0] == 0 {
+                break;
+            }
+            file.seek_relative(i64::from(length[0]))?;
+        }
+    }
+    Ok(false)
+}
+
 /// Where the pixels of a JPEG begin; before that, thumbnails may hold end marks of their own.
 fn jpeg_scan(file: &mut (impl Read + Seek)) -> std::io::Result<Option<u64>> {
-    /// A real file has dozens of segments; one of millions is made to waste time.
-    const SEGMENTS: usize = 4096;
     file.seek(SeekFrom::Start(2))?;
     let mut file = BufReader::new(file);
-    for _ in 0..SEGMENTS {
+    for _ in 0..PARTS {
         let mut marker = [0; 4];
         if read_up_to(&mut file, &mut marker)? < 4 || marker[0] != 0xff {
             return Ok(None);
@@ -280,6 +389,32 @@ mod tests {
         assert_eq!(ImageFacts::of(b"").expect_err("empty"), "is empty");
         assert!(ImageFacts::of(b"<svg xmlns=''/>").expect_err("svg").contains("SVG"));
         assert!(ImageFacts::of(b"hello").expect_err("text").contains("no picture"));
+    }
+
+    #[test]
+    fn what_moves_and_what_is_deep_is_seen_without_unpacking_it() {
+        let nature = |bytes: &[u8]| ImageFacts::of(bytes).map(|it| (it.animated, it.depth));
+        assert_eq!(nature(PNG), Ok((false, 8)));
+        let mut deep = PNG.to_vec();
+        deep[24] = 16;
+        assert_eq!(nature(&deep), Ok((false, 16)));
+        let mut moving = PNG[..33].to_vec();
+        moving.extend(b"\0\0\0\x08acTL\0\0\0\x02\0\0\0\0\0\0\0\0");
+        moving.extend(&PNG[33..]);
+        assert_eq!(nature(&moving), Ok((true, 8)));
+
+        let mut gif = b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff".to_vec();
+        let frame = b"\x2c\0\0\0\0\x01\0\x01\0\0\x02\x02\x44\x01\0";
+        gif.extend(b"\x21\xf9\x04\0\0\0\0\0");
+        gif.extend(frame);
+        let still = [&gif[..], b";"].concat();
+        assert_eq!(nature(&still), Ok((false, 8)));
+        let two = [&gif[..], frame, b";"].concat();
+        assert_eq!(nature(&two), Ok((true, 8)));
+        for cut in 13..two.len() {
+            // Whatever is missing: no panic, and nothing is made up.
+            let _ = nature(&two[..cut]);
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use url::Url;
 
-use crate::{Error, ErrorKind, ImageFacts, Result};
+use crate::{Dimensions, Error, ErrorKind, ImageFacts, List, MediaType, Result};
 
 /// An image that the caller supplies; cheap to clone.
 ///
@@ -21,6 +21,18 @@ use crate::{Error, ErrorKind, ImageFacts, Result};
 pub struct ImageInput {
     source: ImageSource,
     facts: Option<ImageFacts>,
+    becomes: Option<Target>,
+}
+
+/// What an input image is to be made into before it is sent, so that an offer takes it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Target {
+    /// Its size, which a mask of the same size shares; smaller still if it weighs too much.
+    pub dimensions: Dimensions,
+    /// The kinds of file that will do; its own stays where it is among them.
+    pub media_types: List<MediaType>,
+    /// The most that it may weigh, in bytes.
+    pub bytes: u64,
 }
 
 /// Where the bytes of an [`ImageInput`] are.
@@ -49,19 +61,19 @@ impl ImageInput {
             );
             return Err(invalid(message));
         }
-        Ok(Self { source: ImageSource::Url(address.into()), facts: None })
+        Ok(Self { source: ImageSource::Url(address.into()), facts: None, becomes: None })
     }
 
     /// An image in memory; its head is read now.
     pub fn bytes(bytes: impl Into<Bytes>) -> Result<Self> {
         let bytes = bytes.into();
         let facts = ImageFacts::of(&bytes).map_err(|why| invalid(format!("the image {why}")))?;
-        Ok(Self { source: ImageSource::Bytes(bytes), facts: Some(facts) })
+        Ok(Self { source: ImageSource::Bytes(bytes), facts: Some(facts), becomes: None })
     }
 
     /// An image in a file. Nothing is read yet: a client inspects it before it is admitted.
     pub fn file(path: impl Into<PathBuf>) -> Self {
-        Self { source: ImageSource::File(path.into().into()), facts: None }
+        Self { source: ImageSource::File(path.into().into()), facts: None, becomes: None }
     }
 
     /// A `data:image/…;base64,` address; its head is decoded now, its alphabet checked.
@@ -86,7 +98,7 @@ impl ImageInput {
             return Err(invalid("the image is not standard base64 with padding"));
         }
         let facts = facts_of_base64(&base64)?;
-        Ok(Self { source: ImageSource::Base64(base64), facts: Some(facts) })
+        Ok(Self { source: ImageSource::Base64(base64), facts: Some(facts), becomes: None })
     }
 
     /// Reads an address as JSON has it: `http:`, `https:` or `data:`.
@@ -110,6 +122,26 @@ impl ImageInput {
         &self.source
     }
 
+    /// The same image, to be made into something else before it is sent. Until a client has done that, its
+    /// facts are what it will be at most.
+    pub(crate) fn becoming(&self, target: Target) -> Self {
+        let facts = self.facts.map(|it| {
+            let kind = Some(it.media_type).filter(|it| target.media_types.contains(it));
+            ImageFacts {
+                media_type: kind.or(target.media_types.first().copied()).unwrap_or(it.media_type),
+                dimensions: target.dimensions,
+                bytes: it.bytes.min(target.bytes),
+                ..it
+            }
+        });
+        Self { source: self.source.clone(), facts, becomes: Some(target) }
+    }
+
+    /// What it is to be made into before it is sent.
+    pub fn becomes(&self) -> Option<&Target> {
+        self.becomes.as_ref()
+    }
+
     /// What is known of the bytes; never known of an address.
     pub fn facts(&self) -> Option<ImageFacts> {
         self.facts
@@ -121,8 +153,10 @@ impl ImageInput {
             ImageSource::Url(url) => plain(url),
             ImageSource::File(path) => path.display().to_string(),
             ImageSource::Bytes(_) | ImageSource::Base64(_) => match self.facts {
-                Some(facts) => format!("{} of {} bytes", facts.media_type.name(), facts.bytes),
-                None => "an image in memory".to_owned(),
+                Some(facts) if self.becomes.is_none() => {
+                    format!("{} of {} bytes", facts.media_type.name(), facts.bytes)
+                }
+                _ => "an image in memory".to_owned(),
             },
         }
     }

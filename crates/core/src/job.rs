@@ -62,9 +62,16 @@ pub struct Adapt {
     /// `drop`: go without where the model takes none; `nearest`: into its range.
     #[serde(default, deserialize_with = "non_null", skip_serializing_if = "Option::is_none")]
     pub guidance: Option<AdaptNumber>,
-    /// `drop`: take the file format that the model likes.
+    /// `drop`: take the file format that the model likes; `convert`: take it, and convert the picture
+    /// afterwards, which loses the provider's marks in it.
     #[serde(default, deserialize_with = "non_null", skip_serializing_if = "Option::is_none")]
-    pub output_format: Option<AdaptDrop>,
+    pub output_format: Option<AdaptFormat>,
+    /// `fit`: scale input images down, or pack them tighter, where they are larger than the model takes.
+    #[serde(default, deserialize_with = "non_null", skip_serializing_if = "Option::is_none")]
+    pub input_size: Option<AdaptFit>,
+    /// `convert`: make input images JPEG or PNG where the model does not take their kind of file.
+    #[serde(default, deserialize_with = "non_null", skip_serializing_if = "Option::is_none")]
+    pub input_format: Option<AdaptConvert>,
 }
 
 /// Take the closest that there is.
@@ -90,6 +97,31 @@ pub enum AdaptDrop {
 pub enum AdaptNumber {
     Drop,
     Nearest,
+}
+
+/// Go without, or convert what comes back.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the type says it")]
+pub enum AdaptFormat {
+    Drop,
+    Convert,
+}
+
+/// Make it as large as is taken.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the type says it")]
+pub enum AdaptFit {
+    Fit,
+}
+
+/// Make it of a kind that is taken.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the type says it")]
+pub enum AdaptConvert {
+    Convert,
 }
 
 /// What admission needs besides the request: what may be changed, and the day.
@@ -123,6 +155,8 @@ impl Adapt {
         steps: None,
         guidance: None,
         output_format: None,
+        input_size: None,
+        input_format: None,
     };
 
     fn is_default(&self) -> bool {
@@ -139,12 +173,16 @@ impl Adapt {
             "steps=nearest" => self.steps = Some(AdaptNumber::Nearest),
             "guidance=drop" => self.guidance = Some(AdaptNumber::Drop),
             "guidance=nearest" => self.guidance = Some(AdaptNumber::Nearest),
-            "output_format=drop" => self.output_format = Some(AdaptDrop::Drop),
+            "output_format=drop" => self.output_format = Some(AdaptFormat::Drop),
+            "output_format=convert" => self.output_format = Some(AdaptFormat::Convert),
+            "input_size=fit" => self.input_size = Some(AdaptFit::Fit),
+            "input_format=convert" => self.input_format = Some(AdaptConvert::Convert),
             _ => {
                 return Err(format!(
                     "`{text}` is no adaptation; there are size=nearest, seed=drop, \
-                     negative_prompt=drop, steps=drop|nearest, guidance=drop|nearest and \
-                     output_format=drop (images and masks are never changed away)"
+                     negative_prompt=drop, steps=drop|nearest, guidance=drop|nearest, \
+                     output_format=drop|convert, input_size=fit and input_format=convert (images \
+                     and masks are never changed away)"
                 ));
             }
         }

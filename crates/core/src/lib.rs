@@ -22,6 +22,7 @@ mod fit;
 mod fixed;
 pub mod house;
 mod input;
+mod inputs;
 mod job;
 mod listing;
 mod model;
@@ -55,8 +56,11 @@ pub use error::{Error, ErrorData, ErrorKind, Result, Stage, quotable};
 pub use facts::{ImageFacts, MediaType};
 pub use field::{Field, Holds};
 pub use fixed::{List, Text};
-pub use input::{ImageInput, ImageSource};
-pub use job::{Adapt, AdaptDrop, AdaptNumber, AdaptSize, Job, Policy, Terms};
+pub use input::{ImageInput, ImageSource, Target};
+pub use job::{
+    Adapt, AdaptConvert, AdaptDrop, AdaptFit, AdaptFormat, AdaptNumber, AdaptSize, Job, Policy,
+    Terms,
+};
 pub use listing::Listing;
 pub use model::{Admitted, ImageModel, Preview, Transport, Witness, Work};
 pub use narrow::Narrowed;

@@ -6,10 +6,12 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
+use crate::inputs::megabytes;
 use crate::narrow::Narrowed;
 use crate::{
-    Adaptation, Call, Capabilities, Estimate, ImageFacts, ImageInput, ImageRequest, Made, Offer,
-    Outcome, Provider, Receipt, Refusal, Result, Size, Terms, Warning, WarningCode, admit,
+    Adapt, Adaptation, Call, Capabilities, Date, Error, Estimate, Image, ImageFacts, ImageInput,
+    ImageRequest, Made, Offer, Outcome, OutputFormat, Provider, Receipt, Refusal, Result, Size,
+    Terms, Warning, WarningCode, admit,
 };
 
 /// A model that can be called at one place: the contract between models and all the rest.
@@ -55,6 +57,17 @@ pub trait Transport: Debug + Send + Sync {
 
     /// Does CPU work away from the threads that wait for the network.
     async fn compute(&self, work: Work) -> Result<Made>;
+
+    /// Makes an input image into what it [`becomes`](ImageInput::becomes): scaled, upright, of another
+    /// kind. What comes back is in memory and becomes nothing else.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidRequest` if it cannot be decoded here, or not be made so small.
+    async fn remake(&self, image: &ImageInput) -> Result<ImageInput>;
+
+    /// Makes a picture into a file of another format; the error is in words, and the picture is kept.
+    async fn convert(&self, image: &Image, format: OutputFormat) -> Result<Image, String>;
 }
 
 /// CPU work of a model that runs in this process.
@@ -106,6 +119,8 @@ pub struct Admitted<'a> {
     request: std::borrow::Cow<'a, ImageRequest>,
     adaptations: Vec<Adaptation>,
     warnings: Vec<Warning>,
+    convert: Option<OutputFormat>,
+    today: Date,
 }
 
 impl<'a> Admitted<'a> {
@@ -140,15 +155,62 @@ impl<'a> Admitted<'a> {
         self.model.encode(self.witness()).map_err(|err| err.with(|it| self.place(&mut it.offer)))
     }
 
-    /// Makes the pictures.
+    /// Makes the pictures. Input images that are to be changed are, before anything is sent, and what
+    /// they have become is admitted anew.
     pub async fn generate(&self, via: &dyn Transport) -> Result<Outcome> {
+        if self.request.inputs().any(|it| it.becomes().is_some()) {
+            let (request, adaptations) = self.remade(via).await?;
+            let terms = Terms { adapt: &Adapt::NONE, today: self.today };
+            let verdict = admit::admit(self.model, &request, terms)
+                .map_err(|refusals| Error::refused(self.model.id(), refusals))?;
+            let admitted = Admitted {
+                model: self.model,
+                request: verdict.request,
+                adaptations,
+                warnings: self.warnings.clone(),
+                convert: self.convert,
+                today: self.today,
+            };
+            return admitted.made(via).await;
+        }
+        self.made(via).await
+    }
+
+    /// The request with every input image as it is to be sent, and what was really changed.
+    async fn remade(&self, via: &dyn Transport) -> Result<(ImageRequest, Vec<Adaptation>)> {
+        let (mut request, mut adaptations) = ((*self.request).clone(), self.adaptations.clone());
+        let fields = (0..request.images.len()).map(|it| format!("images/{it}"));
+        let fields: Vec<String> = fields.chain(["mask".to_owned()]).collect();
+        let inputs = request.images.iter_mut().chain(&mut request.mask);
+        for (image, field) in inputs.zip(&fields).filter(|it| it.0.becomes().is_some()) {
+            let remade = via.remake(image).await;
+            *image = remade.map_err(|err| {
+                let message = format!("{field}: {}", err.message());
+                err.with(|it| it.message = message)
+            })?;
+            let Some(facts) = image.facts() else { continue };
+            for adaptation in adaptations.iter_mut().filter(|it| it.field == *field) {
+                adaptation.to = match adaptation.method.as_str() {
+                    "convert" => facts.media_type.name().into(),
+                    _ => format!("{}, {}", facts.dimensions, megabytes(facts.bytes)).into(),
+                };
+            }
+        }
+        Ok((request, adaptations))
+    }
+
+    async fn made(&self, via: &dyn Transport) -> Result<Outcome> {
         let made = self.model.generate(self.witness(), via).await;
         let made = made.map_err(|err| err.with(|it| self.place(&mut it.offer)))?;
-        let Made { images, attempts, warnings, cost, evidence, request_id, handle, failures } =
+        let Made { mut images, attempts, warnings, cost, evidence, request_id, handle, failures } =
             made;
         let generative = self.model.offer().generative;
         let mut all = self.warnings.clone();
         all.extend(warnings);
+        let mut adaptations = self.adaptations.clone();
+        if let Some(format) = self.convert {
+            all.extend(converted(via, &mut images, format, &mut adaptations).await);
+        }
         if let Size::Pixels(wanted) = self.request.size {
             let sizes = images.iter().filter_map(|it| ImageFacts::of(&it.bytes).ok());
             for other in sizes.map(|it| it.dimensions).filter(|it| *it != wanted) {
@@ -166,7 +228,7 @@ impl<'a> Admitted<'a> {
             offer: self.model.id().to_owned(),
             generative,
             pictures: u32::try_from(images.len()).unwrap_or(u32::MAX),
-            adaptations: self.adaptations.clone(),
+            adaptations,
             warnings: all,
             attempts,
             estimate: self.estimate(),
@@ -207,8 +269,9 @@ impl dyn ImageModel {
         request: &'a ImageRequest,
         terms: Terms<'_>,
     ) -> Result<Admitted<'a>, Vec<Refusal>> {
-        let admit::Verdict { request, adaptations, warnings } = admit::admit(self, request, terms)?;
-        Ok(Admitted { model: self, request, adaptations, warnings })
+        let admit::Verdict { request, adaptations, warnings, convert } =
+            admit::admit(self, request, terms)?;
+        Ok(Admitted { model: self, request, adaptations, warnings, convert, today: terms.today })
     }
 }
 
@@ -220,6 +283,49 @@ impl Preview {
             Self::Local(operation) => json!({ "local": operation }),
         }
     }
+}
+
+/// Makes pictures into files of the wanted format. One that cannot be is kept as it came: it is paid for.
+async fn converted(
+    via: &dyn Transport,
+    images: &mut [Image],
+    format: OutputFormat,
+    adaptations: &mut Vec<Adaptation>,
+) -> Vec<Warning> {
+    let (mut warnings, mut changed) = (Vec::new(), false);
+    for (index, image) in images.iter_mut().enumerate() {
+        let kind = image.media_type;
+        if kind.is_some_and(|it| it == format.media_type()) {
+            continue;
+        }
+        match via.convert(image, format).await {
+            Ok(file) => {
+                *image = file;
+                changed = true;
+            }
+            Err(why) => {
+                let message = format!(
+                    "picture {} stays as it came: it cannot be made {}: {why}",
+                    index + 1,
+                    format.name()
+                );
+                warnings.push(Warning::new(WarningCode::Output, Some("output_format"), message));
+            }
+        }
+    }
+    let at = adaptations.iter().position(|it| it.field == "output_format");
+    match at {
+        Some(at) if changed => adaptations[at].to = format.name().into(),
+        // The provider sent what was wanted, or nothing could be changed.
+        Some(at) => drop(adaptations.remove(at)),
+        None => {}
+    }
+    if changed {
+        let message =
+            "a converted picture has lost what the provider wrote into its file, such as C2PA";
+        warnings.push(Warning::new(WarningCode::Output, Some("output_format"), message));
+    }
+    warnings
 }
 
 /// What a model in this process says of its result before it is asked.

@@ -104,6 +104,10 @@ pub enum WarningCode {
     Picture,
     /// The provider answered something odd that did not stop the request.
     Provider,
+    /// An input image holds more than a model may see: frames, or bits.
+    Input,
+    /// A picture is another file than the provider's, or could not be made the file that was asked for.
+    Output,
     /// What became of an order could not be written down.
     Store,
 }

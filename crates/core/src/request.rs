@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::wire::{non_null, whole, whole_or_absent};
-use crate::{ImageInput, Size};
+use crate::{ImageInput, MediaType, Size};
 
 /// What a caller wants, whichever model makes it.
 ///
@@ -108,6 +108,15 @@ impl ImageRequest {
 }
 
 impl OutputFormat {
+    /// The kind of file that it is.
+    pub const fn media_type(self) -> MediaType {
+        match self {
+            Self::Png => MediaType::Png,
+            Self::Jpeg => MediaType::Jpeg,
+            Self::Webp => MediaType::Webp,
+        }
+    }
+
     /// Such as `png`.
     pub const fn name(self) -> &'static str {
         match self {

@@ -231,11 +231,7 @@ pub fn refused(model: &dyn ImageModel) -> Vec<Refused> {
     let size = Size::Ratio(Ratio::new(997, 1));
     add("an odd ratio", code, "size", ImageRequest { size, ..least.clone() });
     if 0 < most && accepts.transports.value.bytes {
-        let whole = ImageFacts {
-            media_type: media_type(model),
-            dimensions: Dimensions::new(1024, 1024),
-            bytes: 1000,
-        };
+        let whole = ImageFacts::still(media_type(model), Dimensions::new(1024, 1024), 1000);
         let mut one = |name: &str, code: RefusalCode, facts: ImageFacts| {
             let images = vec![said(facts); fewest.max(1) as usize];
             add(name, code, "images/0", ImageRequest { images, ..least.clone() });

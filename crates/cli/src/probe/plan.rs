@@ -280,11 +280,7 @@ fn gif(model: &dyn ImageModel, field: &str) -> Option<String> {
     const GIF: &str = "R0lGODlhAQABAAAAACwAAAAAAQABAAACAkQBADs=";
     /// A PNG of one pixel; what is claimed of it is what an offer takes.
     const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\0\0\0\0:~\x9bU\0\0\0\nIDATx\x9cc`\0\0\0\x02\0\x01H\xaf\xa4q\0\0\0\0IEND\xaeB`\x82";
-    let facts = ImageFacts {
-        media_type: MediaType::Png,
-        dimensions: Dimensions::new(512, 512),
-        bytes: PNG.len() as u64,
-    };
+    let facts = ImageFacts::still(MediaType::Png, Dimensions::new(512, 512), PNG.len() as u64);
     let image = ImageInput::bytes(PNG).ok()?.inspected(facts);
     let request = ImageRequest { images: vec![image], ..least(model) };
     let call = call(model, &request).ok()??;
