@@ -7,6 +7,8 @@ import com.fasterxml.jackson.annotation.*;
 /**
  * What may be changed to make a request fit, by field; nothing unless it is named here.
  *
+ * What may be changed to make a request fit; as `--adapt`.
+ *
  * What may be changed to make the request fit.
  */
 public class Adapt {

@@ -6,7 +6,19 @@ import com.fasterxml.jackson.annotation.*;
 import java.util.List;
 
 /**
+ * Why it could not be read.
+ *
  * The content of an [`Error`]; what its JSON is.
+ *
+ * Why it brought nothing.
+ *
+ * Why nobody would be asked.
+ *
+ * What went wrong.
+ *
+ * Why it is no picture.
+ *
+ * What ended it early.
  */
 public class Error {
     private ErrorKind code;

@@ -9,7 +9,11 @@ import com.fasterxml.jackson.annotation.*;
  *
  * What a request may cost; limits compare `high`.
  *
+ * What all together were to cost.
+ *
  * What it was to cost.
+ *
+ * What all together may cost.
  */
 public class Estimate {
     private long high;

@@ -7,6 +7,10 @@ import com.fasterxml.jackson.annotation.*;
 
 /**
  * Kinds of picture that we can tell apart.
+ *
+ * What kind of file its bytes are; absent if they are of none that is known.
+ *
+ * What kind of file its bytes are; absent for an address, which nobody has fetched.
  */
 public enum MediaType {
     IMAGE_AVIF, IMAGE_BMP, IMAGE_GIF, IMAGE_HEIC, IMAGE_JPEG, IMAGE_JXL, IMAGE_PNG, IMAGE_TIFF, IMAGE_WEBP;

@@ -7,6 +7,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
+ * What was done.
+ *
  * What was done for a request.
  */
 public class Receipt {

@@ -1,5 +1,6 @@
 //! What can be said on the command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
@@ -12,6 +13,9 @@ use serde_json::Value;
 pub(crate) struct Line {
     #[command(subcommand)]
     pub(crate) command: Command,
+    /// The configuration file, or `none` [default: where `repaint config --path` says]
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) config: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -34,11 +38,15 @@ pub(crate) enum Command {
     /// Look at keys, proxies, the way to each provider, the clock, and who would be chosen
     #[command(after_help = DOCTOR)]
     Doctor(Doctor),
+    /// Show what holds where the command line says nothing, and who says so
+    #[command(after_help = CONFIG)]
+    Config(Config),
     /// Print the JSON Schema of an offer's body, or of one of our own documents
     #[command(after_help = SCHEMA)]
     Schema {
         /// An offer (`together/flux2-pro`), a model at one provider, or a document such as job,
-        /// image-request, receipt, plan, error, catalog, overlay (schemas/README.md lists all)
+        /// image-request, receipt, plan, error, overlay, config, or what a command prints, such as
+        /// commands/edit (schemas/README.md lists all)
         name: String,
         /// Print JSON, as it always is
         #[arg(long)]
@@ -61,12 +69,29 @@ pub(crate) enum Command {
     },
 }
 
+impl Command {
+    /// Whether the answer is to be JSON.
+    pub(crate) fn json(&self) -> bool {
+        match self {
+            Self::Edit(ask) | Self::Explain(ask) => ask.json,
+            Self::Models(args) => args.json,
+            Self::Probe(args) => args.json,
+            Self::Inspect(args) => args.json,
+            Self::Doctor(args) => args.json,
+            Self::Config(args) => args.json,
+            Self::Schema { .. } => true,
+            Self::Validate(args) => args.json,
+            Self::Completions { .. } | Self::Man { .. } => false,
+        }
+    }
+}
+
 /// A request. `edit` and `explain` take the same.
 #[derive(Args, Debug)]
 pub(crate) struct Ask {
     /// Input images in order: paths, http(s) addresses, data URIs, or `-` for standard input
     #[arg(value_name = "IMAGE", value_hint = ValueHint::FilePath)]
-    pub(crate) images: Vec<String>,
+    pub(crate) images: Vec<OsString>,
     /// What to draw, or how to change the images
     #[arg(short, long, value_name = "TEXT")]
     pub(crate) prompt: String,
@@ -113,7 +138,7 @@ pub(crate) struct Ask {
     pub(crate) seed: Option<u64>,
     /// Which part of the first image to change
     #[arg(long, value_name = "IMAGE")]
-    pub(crate) mask: Option<String>,
+    pub(crate) mask: Option<OsString>,
     /// File format of the picture [default: the model's own choice]
     #[arg(long, value_name = "FORMAT")]
     pub(crate) format: Option<Format>,
@@ -145,6 +170,9 @@ pub(crate) struct Ask {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+    /// Where pictures go whose file no `--output` names; from the configuration.
+    #[arg(skip)]
+    pub(crate) folder: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]
@@ -214,7 +242,7 @@ pub(crate) struct Probe {
 pub(crate) struct Inspect {
     /// Pictures: paths, http(s) addresses, data URIs, or `-` for standard input
     #[arg(value_name = "IMAGE", required = true, value_hint = ValueHint::FilePath)]
-    pub(crate) images: Vec<String>,
+    pub(crate) images: Vec<OsString>,
     /// Of whom to say whether it takes them: a model, an offer or a family [default: all]
     #[arg(short, long, value_name = "ID")]
     pub(crate) model: Vec<String>,
@@ -239,6 +267,19 @@ pub(crate) struct Doctor {
     pub(crate) json: bool,
 }
 
+#[derive(Args, Debug)]
+pub(crate) struct Config {
+    /// Print only where the file is, or would be
+    #[arg(long, conflicts_with_all = ["example", "json"])]
+    pub(crate) path: bool,
+    /// Print a file to start from
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) example: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// How a terminal is told to show a picture.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum Way {
@@ -252,6 +293,8 @@ pub(crate) enum Way {
     Sixel,
     /// Two pixels a character, in colour: any terminal
     Blocks,
+    /// Not at all, whatever the configuration says
+    Never,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -323,7 +366,7 @@ Examples:
   repaint edit photo.jpg -p \"make it night\" -m kontext-pro --ratio 16:9 --seed 7 --json
   repaint draw -p \"A red fox in snow\" -m flux2-dev --size 1024x768 -n 2 -o fox.jpg
   repaint edit *.jpg -p \"make it night\" --each --max-cost 2 --dry-run
-  repaint edit huge.heic -p \"make it night\" --adapt input_size=fit --adapt input_format=convert
+  repaint edit photo.jpg -p \"make it night\" -m kontext-pro --adapt input_size=fit
   repaint edit cat.png -p \"watercolor\" -m local/watercolor --show --compare both.png
 
 The cheapest hosted offer that takes all of the request and has a key is asked; without any key, a
@@ -353,6 +396,18 @@ Examples:
 
 Each provider's host is asked for its front page, without a key: that costs nothing.
 No key is shown, nor sent.";
+
+const CONFIG: &str = "\
+Examples:
+  repaint config
+  repaint config --example > my.toml
+  repaint --config my.toml config --json
+  repaint edit cat.png -p \"watercolor\" -m local/watercolor --config none
+
+Each name is the option of that name. An option on the command line wins over the environment
+(REPAINT_MODEL, REPAINT_MAX_COST, REPAINT_TIMEOUT, REPAINT_ADAPT, REPAINT_CAPABILITIES,
+REPAINT_FOLDER, REPAINT_SHOW; lists with commas), and that over the file. REPAINT_CONFIG names
+another file, or none. Keys come only from the environment.";
 
 const COMPLETIONS: &str = "\
 Examples:

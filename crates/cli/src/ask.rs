@@ -1,5 +1,7 @@
 //! From the command line to a job and the models that may take it.
 
+use std::ffi::OsStr;
+use std::fs::File;
 use std::io::{self, IsTerminal, Read};
 use std::path::Path;
 
@@ -11,6 +13,9 @@ use crate::args::Ask;
 
 /// More than this is read from standard input by mistake only.
 const STDIN_LIMIT: u64 = 100_000_000;
+
+/// So is a file of facts that is longer.
+const OVERLAY_LIMIT: u64 = 16 << 20;
 
 /// The job that the arguments describe.
 pub(crate) fn job(ask: &Ask) -> Result<Job> {
@@ -50,15 +55,34 @@ pub(crate) fn registry(overlay: Option<&Path>) -> Result<Registry> {
     let registry = repaint::registry()?;
     let Some(path) = overlay else { return Ok(registry) };
     let name = path.display();
-    let text = std::fs::read_to_string(path)
-        .map_err(|err| invalid(format!("{name} cannot be read: {err}")))?;
+    let text = text(path, OVERLAY_LIMIT)?;
     let overlay: Overlay = serde_json::from_str(&text)
         .map_err(|err| invalid(format!("{name} is no overlay of capabilities: {err}")))?;
     registry.with_overlay(&overlay).map_err(|err| invalid(format!("{name}: {}", err.message())))
 }
 
+/// The text of a file; never more than so many bytes of it, since it may be a device.
+pub(crate) fn text(path: &Path, limit: u64) -> Result<String> {
+    let name = path.display();
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|it| it.take(limit + 1).read_to_end(&mut bytes));
+    read.map_err(|err| invalid(format!("{name} cannot be read: {}", why(&err))))?;
+    if limit < bytes.len() as u64 {
+        return Err(invalid(format!("{name} has more than {limit} bytes: it is no such file")));
+    }
+    String::from_utf8(bytes).map_err(|_| invalid(format!("{name} is no text")))
+}
+
+/// What the system says, as a part of a sentence.
+pub(crate) fn why(err: &io::Error) -> String {
+    let why = err.to_string();
+    why.split(" (os error").next().unwrap_or_default().to_lowercase()
+}
+
 /// An image as it is named on the command line.
-pub(crate) fn image(text: &str) -> Result<ImageInput> {
+pub(crate) fn image(name: &OsStr) -> Result<ImageInput> {
+    // What is no Unicode can be a path only.
+    let Some(text) = name.to_str() else { return Ok(ImageInput::file(name)) };
     match text {
         "" => Err(invalid("an image is named by an empty text")),
         "-" => stdin(),

@@ -7,12 +7,13 @@ use std::time::{Duration, Instant, SystemTime};
 use repaint::{
     Call, Candidate, Client, Date, ImageInput, ImageRequest, Job, Phase, Provider, Result,
 };
-use serde_json::{Value, json};
+use repaint_schema::printed::{Chosen, ConfigSource, Doctor as Printed, ReachedProvider};
 use tokio::task::JoinSet;
 
 use crate::args::Doctor;
+use crate::settings::Settings;
 use crate::show::BOLD;
-use crate::{ask, show};
+use crate::{ask, config, show};
 
 /// A clock that is further off breaks certificates and signed addresses.
 const SKEW: i64 = 60;
@@ -31,6 +32,8 @@ const PROXIES: &[&str] = &[
 const PHOTO: &[u8] =
     b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x04\0\0\0\x04\0\x08\x02\0\0\0\xf0\x7f\xbc\xd4\
                        \0\0\0\0IEND\xaeB`\x82";
+/// Who speaks TLS for the client, which says so with its features of reqwest and rustls.
+const TLS: &str = "TLS by rustls with the certificates of the system";
 /// What everybody understands.
 const PROMPT: &str = "Transform this into a watercolor painting";
 
@@ -52,9 +55,9 @@ enum Way {
     Unreached(String),
 }
 
-pub(crate) async fn run(args: &Doctor) -> Result<()> {
+pub(crate) async fn run(args: &Doctor, settings: &Settings) -> Result<()> {
     let registry = ask::registry(args.capabilities.as_deref())?;
-    let client = Client::new()?;
+    let client = settings.client(&registry)?;
     let mut hosted: BTreeMap<&str, &'static Provider> = BTreeMap::new();
     for model in registry.models().filter(|it| it.provider().endpoint.is_some()) {
         hosted.insert(model.provider().id, model.provider());
@@ -72,16 +75,20 @@ pub(crate) async fn run(args: &Doctor) -> Result<()> {
     let plan = registry.plan(&job, &|it| client.has_key(it), Date::today())?;
     let chosen = plan.candidates.first();
     if args.json {
-        show::json(&json!({
-            "version": env!("CARGO_PKG_VERSION"),
-            "os": env::consts::OS,
-            "arch": env::consts::ARCH,
-            "providers": found.iter().map(shown).collect::<Vec<_>>(),
-            "proxy": proxies().collect::<BTreeMap<_, _>>(),
-            "chosen": chosen.map(|it| json!({ "offer": it.offer, "estimate": it.estimate })),
-        }));
+        let chosen = chosen.map(|it| Chosen { offer: it.offer.clone(), estimate: it.estimate });
+        show::json(&Printed {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            schemas: repaint_schema::VERSION.to_owned(),
+            tls: TLS.to_owned(),
+            os: env::consts::OS.to_owned(),
+            arch: env::consts::ARCH.to_owned(),
+            config: settings.source.clone(),
+            providers: found.iter().map(shown).collect(),
+            proxy: proxies().map(|(name, value)| (name.to_owned(), value)).collect(),
+            chosen,
+        });
     } else {
-        show::result(&text(&found, chosen));
+        show::result(&text(&found, chosen, &settings.source));
     }
     Ok(())
 }
@@ -124,7 +131,7 @@ fn proxies() -> impl Iterator<Item = (&'static str, String)> {
 }
 
 /// An address without who may use it.
-fn unlocked(address: &str) -> String {
+pub(crate) fn unlocked(address: &str) -> String {
     let (scheme, rest) = address.split_once("://").map_or(("", address), |(it, rest)| (it, rest));
     let host = rest.rsplit_once('@').map_or(rest, |it| it.1);
     let secret = if host == rest { "" } else { "…@" };
@@ -132,42 +139,48 @@ fn unlocked(address: &str) -> String {
     format!("{scheme}{secret}{host}").chars().filter(|it| !it.is_control()).collect()
 }
 
-fn shown(found: &Found) -> Value {
+fn shown(found: &Found) -> ReachedProvider {
     let Found { provider, key, address, way } = found;
-    let mut shown = json!({
-        "provider": provider.id,
-        "key_env": provider.endpoint.as_ref().map(|it| it.auth.env),
-        "has_key": key,
-        "address": address.as_ref().ok(),
-    });
+    let mut shown = ReachedProvider {
+        provider: provider.id.to_owned(),
+        key_env: provider.endpoint.as_ref().map(|it| it.auth.env.to_owned()),
+        has_key: *key,
+        address: address.as_ref().ok().cloned(),
+        reached: None,
+        status: None,
+        milliseconds: None,
+        clock_ahead_seconds: None,
+        error: None,
+    };
     match (address, way) {
-        (Err(err), _) => shown["error"] = json!(err.message()),
+        (Err(err), _) => shown.error = Some(err.message().to_owned()),
         (_, Way::Unasked) => {}
         (_, Way::Reached { status, took, skew }) => {
-            shown["reached"] = json!(true);
-            shown["status"] = json!(status);
-            shown["milliseconds"] = json!(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
-            shown["clock_ahead_seconds"] = json!(skew);
+            shown.reached = Some(true);
+            shown.status = Some(*status);
+            shown.milliseconds = Some(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
+            shown.clock_ahead_seconds = *skew;
         }
         (_, Way::Unreached(why)) => {
-            shown["reached"] = json!(false);
-            shown["error"] = json!(why);
+            shown.reached = Some(false);
+            shown.error = Some(why.clone());
         }
     }
     shown
 }
 
-fn text(found: &[Found], chosen: Option<&Candidate>) -> String {
+fn text(found: &[Found], chosen: Option<&Candidate>, config: &ConfigSource) -> String {
     let (os, arch) = (env::consts::OS, env::consts::ARCH);
     let mut text =
         format!("{BOLD}repaint {}{BOLD:#} on {os} {arch}\n\n", env!("CARGO_PKG_VERSION"));
+    let versions = format!("schemas {}, {TLS}", repaint_schema::VERSION);
     let rows: Vec<Vec<String>> = found.iter().map(row).collect();
     text.push_str(&show::table(&rows, &["provider", "key", "reached"]));
-    let mut lines = Vec::new();
+    let mut lines = vec![versions, config::told(config)];
     for (name, value) in proxies() {
         lines.push(format!("{name} is {value}"));
     }
-    if lines.is_empty() {
+    if proxies().next().is_none() {
         lines.push("no proxy is set".to_owned());
     }
     lines.push(clock(found));

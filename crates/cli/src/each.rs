@@ -7,7 +7,7 @@ use repaint::{
     Candidate, Client, Error, ErrorKind, Estimate, ImageInput, Job, OfferRefusals, Plan, Refusal,
     RefusalCode, Registry, Usd,
 };
-use serde_json::json;
+use repaint_schema::printed::{EditEach, EditJob, ExplainEach, ExplainJob};
 
 use crate::args::Ask;
 use crate::compare::Strip;
@@ -74,30 +74,30 @@ pub(crate) async fn run(
                 spent += brought.receipt.cost.unwrap_or(brought.receipt.estimate.high).0;
                 whole += usize::from(brought.is_whole(ask.count));
                 stopped = brought.interrupted;
-                let mut shown = brought.shown();
-                shown["image"] = json!(label);
-                told.push(shown);
+                let brought = Some(brought.shown());
+                told.push(EditJob { image: label, brought, error: None, warnings: Vec::new() });
             }
             Err(Failed { error, warnings, interrupted, .. }) => {
                 show::error(&error);
                 spent += charged(&error, estimate).0;
                 stopped = interrupted;
-                told.push(json!({ "image": label, "error": error, "warnings": warnings }));
                 failed.get_or_insert(error.kind());
+                told.push(EditJob { image: label, brought: None, error: Some(error), warnings });
             }
         }
         if stopped {
             break;
         }
     }
+    let nothing = told.iter().all(|it| it.error.is_some());
     if ask.json {
-        show::json(&json!({ "jobs": told, "estimate": total }));
+        show::json(&EditEach { jobs: told, estimate: total });
     }
     show::said(&format!("{whole} of {} done", images(count)));
     Ok(match failed {
         _ if stopped => Ended::Interrupted,
         _ if whole == count => Ended::Done,
-        Some(kind) if told.iter().all(|it| it.get("error").is_some()) => Ended::Failed(kind),
+        Some(kind) if nothing => Ended::Failed(kind),
         _ => Ended::Partly,
     })
 }
@@ -119,22 +119,35 @@ pub(crate) async fn explain(
             Ok(Candidate { offer, adaptations, estimate, warnings }) => {
                 let files = part.place(ask, index)?.names(ask, &mut names);
                 rows.push(vec![label.clone(), format!("{offer}, {estimate}: {}", named(&files))]);
-                told.push(json!({
-                    "image": label, "offer": offer, "adaptations": adaptations,
-                    "warnings": warnings, "estimate": estimate, "files": files,
-                }));
+                told.push(ExplainJob {
+                    image: label,
+                    offer: Some(offer.clone()),
+                    adaptations: Some(adaptations.clone()),
+                    warnings: Some(warnings.clone()),
+                    estimate: Some(*estimate),
+                    files: Some(files.iter().map(|it| show::path(it)).collect()),
+                    error: None,
+                });
             }
             Err(error) => {
                 let first = error.message().lines().next().unwrap_or_default();
                 rows.push(vec![label.clone(), format!("{}: {first}", error.kind().code())]);
-                told.push(json!({ "image": label, "error": error }));
+                told.push(ExplainJob {
+                    image: label,
+                    offer: None,
+                    adaptations: None,
+                    warnings: None,
+                    estimate: None,
+                    files: None,
+                    error: Some(error.clone()),
+                });
                 refused.get_or_insert(error.kind());
             }
         }
     }
     let taken = parts.iter().filter(|it| it.planned.is_ok()).count();
     if ask.json {
-        show::json(&json!({ "jobs": told, "estimate": total }));
+        show::json(&ExplainEach { jobs: told, estimate: total });
     } else {
         show::result(&show::table(&rows, &["image", "would be taken by"]));
         let all = images(parts.len());
@@ -219,7 +232,10 @@ fn path(ask: &Ask, image: &ImageInput) -> PathBuf {
     match &ask.output {
         Some(folder) if folder.is_dir() => folder.join(named_after(Some(image))),
         Some(file) => file.clone(),
-        None => named_after(Some(image)),
+        None => match &ask.folder {
+            Some(folder) => folder.join(named_after(Some(image))),
+            None => named_after(Some(image)),
+        },
     }
 }
 

@@ -8,11 +8,12 @@ use repaint::{
     CancellationToken, Client, Error, ErrorKind, Image, ImageFacts, Job, Outcome, Receipt,
     Registry, Warning,
 };
-use serde_json::{Value, json};
+use repaint_schema::printed::{Edit, PictureFile};
 
 use crate::args::Ask;
 use crate::compare::Strip;
-use crate::output::{Output, Saved};
+use crate::output::{Output, Saved, named_after};
+use crate::settings::Settings;
 use crate::watch::Watch;
 use crate::{ask, each, explain, preview, show};
 
@@ -65,12 +66,12 @@ pub(crate) struct Brought {
     pub(crate) interrupted: bool,
 }
 
-pub(crate) async fn run(ask: &Ask) -> Result<Ended, Failed> {
+pub(crate) async fn run(ask: &Ask, settings: &Settings) -> Result<Ended, Failed> {
     let registry = ask::registry(ask.capabilities.as_deref())?;
     let mut job = ask::job(ask)?;
-    let client = Client::new()?;
+    let client = settings.client(&registry)?;
     match (ask.each, ask.dry_run) {
-        (_, true) => return explain::run(ask).await,
+        (_, true) => return explain::run(ask, settings).await,
         (true, false) => return each::run(ask, &registry, &client, job).await,
         (false, false) => {}
     }
@@ -89,7 +90,7 @@ pub(crate) async fn run(ask: &Ask) -> Result<Ended, Failed> {
     let shown = brought.shown();
     match (ask.json, brought.is_printed()) {
         // Standard output has the picture, so what is said of it goes beside.
-        (true, true) => show::note(&shown.to_string()),
+        (true, true) => show::note(&serde_json::to_string(&shown).unwrap_or_default()),
         (true, false) => show::json(&shown),
         (false, _) => {}
     }
@@ -127,7 +128,10 @@ impl Place {
     /// Reserves what the caller named; else the names follow the first image.
     pub(crate) fn reserve(ask: &Ask, job: &Job) -> Result<Self, Error> {
         let first = job.request.images.first();
-        let output = Output::reserve(ask.output.as_deref(), ask.force, job.request.count, first)?;
+        let output = match (&ask.output, &ask.folder) {
+            (None, Some(folder)) => Output::hold(folder.join(named_after(first)), false)?,
+            _ => Output::reserve(ask.output.as_deref(), ask.force, job.request.count, first)?,
+        };
         Ok(Self { output, strip: Strip::reserve(ask, first, 0)? })
     }
 
@@ -192,16 +196,15 @@ impl Brought {
     }
 
     /// What it is as JSON.
-    pub(crate) fn shown(&self) -> Value {
-        let files = self.images.iter().zip(&self.saved).map(|(image, it)| file(image, it));
-        let mut shown = json!({ "files": files.collect::<Vec<_>>(), "receipt": self.receipt });
-        if let Some(strip) = &self.strip {
-            shown["comparison"] = match strip {
-                Ok(Saved::File(path)) => json!(path),
-                Ok(Saved::Stdout) | Err(_) => Value::Null,
-            };
+    pub(crate) fn shown(&self) -> Edit {
+        let files =
+            self.images.iter().zip(&self.saved).map(|(image, it)| file(image, it.as_ref().ok()));
+        let comparison = self.strip.as_ref().and_then(|it| it.as_ref().ok()).and_then(Saved::path);
+        Edit {
+            files: files.collect(),
+            receipt: self.receipt.clone(),
+            comparison: comparison.map(show::path),
         }
-        shown
     }
 
     /// Whether so many pictures came, and all is saved.
@@ -250,24 +253,15 @@ async fn signal() -> bool {
 /// The exit code of a program that was interrupted.
 pub(crate) const INTERRUPTED: u8 = 130;
 
-fn file(image: &Image, place: &io::Result<Saved>) -> Value {
-    let path = match place {
-        Ok(Saved::File(path)) => Some(path),
-        Ok(Saved::Stdout) | Err(_) => None,
-    };
-    let facts = ImageFacts::of(&image.bytes).ok();
-    let mut file = json!({
-        "path": path,
-        "bytes": image.bytes.len(),
-    });
-    if let Some(kind) = image.media_type {
-        file["media_type"] = kind.name().into();
+fn file(image: &Image, place: Option<&Saved>) -> PictureFile {
+    let size = ImageFacts::of(&image.bytes).ok().map(|it| it.dimensions);
+    PictureFile {
+        path: place.and_then(Saved::path).map(show::path),
+        bytes: image.bytes.len() as u64,
+        media_type: image.media_type,
+        width: size.map(|it| it.width),
+        height: size.map(|it| it.height),
     }
-    if let Some(facts) = facts {
-        file["width"] = facts.dimensions.width.into();
-        file["height"] = facts.dimensions.height.into();
-    }
-    file
 }
 
 fn described(images: &[Image]) -> String {

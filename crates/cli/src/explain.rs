@@ -6,17 +6,19 @@ use std::path::PathBuf;
 use repaint::{
     Candidate, Client, Date, Error, ErrorKind, Job, OfferRefusals, Preview, Registry, Result, Terms,
 };
-use serde_json::{Value, json};
+use repaint_schema::printed::{Explain, ShownCall};
+use serde_json::Value;
 
 use crate::args::Ask;
 use crate::edit::{Ended, Failed, Place};
+use crate::settings::Settings;
 use crate::show::{BOLD, DIM};
 use crate::{ask, each, show};
 
-pub(crate) async fn run(ask: &Ask) -> Result<Ended, Failed> {
+pub(crate) async fn run(ask: &Ask, settings: &Settings) -> Result<Ended, Failed> {
     let registry = ask::registry(ask.capabilities.as_deref())?;
     let job = ask::job(ask)?;
-    let client = Client::new()?;
+    let client = settings.client(&registry)?;
     if ask.each {
         return each::explain(ask, &registry, &client, job).await;
     }
@@ -51,19 +53,17 @@ pub(crate) async fn one(
         false => None,
     };
     if ask.json {
-        let mut shown = json!({
-            "offer": chosen.map(|it| &it.offer),
-            "call": call.as_ref().map(Preview::shown),
-            "adaptations": chosen.map_or(&[][..], |it| &it.adaptations),
-            "warnings": chosen.map_or(&[][..], |it| &it.warnings),
-            "estimate": chosen.map(|it| it.estimate),
-            "alternatives": plan.candidates.iter().skip(1).collect::<Vec<_>>(),
-            "refusals": plan.refusals,
+        let files = files.map(|it| it.iter().map(|it| show::path(it)).collect());
+        show::json(&Explain {
+            offer: chosen.map(|it| it.offer.clone()),
+            call: call.as_ref().map(shown).transpose()?,
+            adaptations: chosen.map_or_else(Vec::new, |it| it.adaptations.clone()),
+            warnings: chosen.map_or_else(Vec::new, |it| it.warnings.clone()),
+            estimate: chosen.map(|it| it.estimate),
+            alternatives: plan.candidates.iter().skip(1).cloned().collect(),
+            refusals: plan.refusals.clone(),
+            files,
         });
-        if let Some(files) = &files {
-            shown["files"] = json!(files);
-        }
-        show::json(&shown);
         return Ok(chosen.is_some());
     }
     let mut text = String::new();
@@ -104,6 +104,12 @@ pub(crate) async fn one(
     Ok(chosen.is_some())
 }
 
+/// A call as it is printed.
+pub(crate) fn shown(call: &Preview) -> Result<ShownCall> {
+    serde_json::from_value(call.shown())
+        .map_err(|err| Error::new(ErrorKind::Unexpected, format!("the call has no preview: {err}")))
+}
+
 /// Names in one line.
 pub(crate) fn named(files: &[PathBuf]) -> String {
     let names: Vec<String> = files.iter().map(|it| it.display().to_string()).collect();
@@ -116,22 +122,20 @@ fn would(chosen: &Candidate, call: &Preview) -> Result<String> {
     for adaptation in adaptations {
         text.push_str(&format!("adapted {adaptation}\n"));
     }
-    let shown = call.shown();
+    let shown = shown(call)?;
     let pretty = |value: &Value| {
         serde_json::to_string_pretty(value)
             .map_err(|err| Error::new(ErrorKind::Unexpected, err.to_string()))
     };
     match call {
         Preview::Http(_) => {
-            let word = |key: &str| shown[key].as_str().unwrap_or_default().to_owned();
-            text.push_str(&format!("\n{} {}\n", word("method"), word("url")));
-            for (name, value) in shown["headers"].as_object().into_iter().flatten() {
-                text.push_str(&format!(
-                    "{DIM}{name}: {}{DIM:#}\n",
-                    value.as_str().unwrap_or_default()
-                ));
+            let (method, url) = (shown.method.unwrap_or_default(), shown.url.unwrap_or_default());
+            text.push_str(&format!("\n{method} {url}\n"));
+            for (name, value) in shown.headers.into_iter().flatten() {
+                let value = value.as_str().unwrap_or_default();
+                text.push_str(&format!("{DIM}{name}: {value}{DIM:#}\n"));
             }
-            text.push_str(&format!("\n{}\n", pretty(&shown["body"])?));
+            text.push_str(&format!("\n{}\n", pretty(&shown.body.unwrap_or_default())?));
         }
         Preview::Local(operation) => {
             text.push_str(&format!("\nin this process: {}\n", pretty(operation)?))

@@ -1,18 +1,21 @@
 //! `repaint inspect`: what a picture is, and what each offer would say of it as an input.
 
+use std::path::Path;
+
 use repaint::{
     Adapt, Client, Date, Error, ErrorKind, ImageInput, ImageModel, ImageRequest, Refusal,
     RefusalCode, Result, Terms,
 };
-use serde_json::{Value, json};
+use repaint_schema::printed::{Inspect as Printed, InspectedImage, Opinion};
 
 use crate::args::Inspect;
 use crate::output::invalid;
+use crate::settings::Settings;
 use crate::show::BOLD;
 use crate::{ask, show};
 
 /// Whether all of them are pictures.
-pub(crate) async fn run(args: &Inspect) -> Result<bool> {
+pub(crate) async fn run(args: &Inspect, settings: &Settings) -> Result<bool> {
     let registry = ask::registry(args.capabilities.as_deref())?;
     let mut models: Vec<&dyn ImageModel> = Vec::new();
     for name in &args.model {
@@ -24,7 +27,7 @@ pub(crate) async fn run(args: &Inspect) -> Result<bool> {
     if 1 < args.images.iter().filter(|it| *it == "-").count() {
         return Err(invalid("`-` stands for standard input, which can be read only once"));
     }
-    let client = Client::new()?;
+    let client = settings.client(&registry)?;
     let (mut told, mut failed) = (Vec::new(), false);
     for (index, name) in args.images.iter().enumerate() {
         let seen = match ask::image(name) {
@@ -40,12 +43,22 @@ pub(crate) async fn run(args: &Inspect) -> Result<bool> {
             Err(error) => {
                 show::error(&error);
                 failed = true;
-                told.push(json!({ "image": name, "error": error }));
+                told.push(InspectedImage {
+                    image: show::path(Path::new(name)),
+                    media_type: None,
+                    width: None,
+                    height: None,
+                    bytes: None,
+                    animated: None,
+                    depth: None,
+                    offers: None,
+                    error: Some(error),
+                });
             }
         }
     }
     if args.json {
-        show::json(&json!({ "images": told }));
+        show::json(&Printed { images: told });
     }
     Ok(!failed)
 }
@@ -69,26 +82,23 @@ fn against(model: &dyn ImageModel, image: &ImageInput) -> Vec<Refusal> {
     refused.into_iter().flatten().filter(about).collect()
 }
 
-fn shown(image: &ImageInput, models: &[&dyn ImageModel]) -> Value {
-    let mut shown = json!({ "image": image.label() });
-    if let Some(facts) = image.facts() {
-        // Under the names that a saved picture has in the answer of an edit.
-        shown["media_type"] = json!(facts.media_type);
-        shown["width"] = json!(facts.dimensions.width);
-        shown["height"] = json!(facts.dimensions.height);
-        shown["bytes"] = json!(facts.bytes);
-        shown["animated"] = json!(facts.animated);
-        shown["depth"] = json!(facts.depth);
+fn shown(image: &ImageInput, models: &[&dyn ImageModel]) -> InspectedImage {
+    let opinion = |it: &&dyn ImageModel| {
+        let reasons = against(*it, image);
+        Opinion { offer: it.id().to_owned(), takes: reasons.is_empty(), reasons }
+    };
+    let facts = image.facts();
+    InspectedImage {
+        image: image.label(),
+        media_type: facts.map(|it| it.media_type),
+        width: facts.map(|it| it.dimensions.width),
+        height: facts.map(|it| it.dimensions.height),
+        bytes: facts.map(|it| it.bytes),
+        animated: facts.map(|it| it.animated),
+        depth: facts.map(|it| it.depth),
+        offers: Some(models.iter().map(opinion).collect()),
+        error: None,
     }
-    let offers: Vec<Value> = models
-        .iter()
-        .map(|it| {
-            let reasons = against(*it, image);
-            json!({ "offer": it.id(), "takes": reasons.is_empty(), "reasons": reasons })
-        })
-        .collect();
-    shown["offers"] = json!(offers);
-    shown
 }
 
 fn text(image: &ImageInput, models: &[&dyn ImageModel]) -> String {

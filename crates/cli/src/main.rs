@@ -3,6 +3,7 @@
 mod args;
 mod ask;
 mod compare;
+mod config;
 mod doctor;
 mod each;
 mod edit;
@@ -15,38 +16,95 @@ mod output;
 mod picture;
 mod preview;
 mod probe;
+mod settings;
 mod show;
 mod validate;
 mod watch;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
 use repaint::{Error, ErrorKind, Result};
-use serde_json::json;
+use repaint_schema::printed::Failure;
 
 use crate::args::{Command, Line};
 use crate::edit::{Ended, Failed};
+use crate::settings::Settings;
 
 fn main() -> ExitCode {
-    let line = Line::parse();
-    let json = match &line.command {
-        Command::Edit(ask) | Command::Explain(ask) => ask.json,
-        Command::Inspect(args) => args.json,
-        Command::Doctor(args) => args.json,
-        Command::Completions { .. } | Command::Man { .. } => false,
-        Command::Models(models) => models.json,
-        Command::Probe(probe) => probe.json,
-        Command::Schema { .. } => true,
-        Command::Validate(args) => args.json,
+    let Line { mut command, config } = Line::try_parse().unwrap_or_else(|err| said(&err));
+    let json = command.json();
+    let settings = settings(&command, config.as_deref());
+    let filled = settings.as_ref().map_or_else(|_| Vec::new(), |it| it.fill(&mut command));
+    let result = settings.map_err(Failed::from).and_then(|settings| run(&command, &settings));
+    let code = match result {
+        Ok(Ended::Done) if show::is_lost() => PARTLY,
+        Ok(Ended::Done) => 0,
+        Ok(Ended::Partly) => PARTLY,
+        Ok(Ended::Invalid) => show::exit_code(ErrorKind::InvalidRequest),
+        Ok(Ended::Failed(kind)) => show::exit_code(kind),
+        Ok(Ended::Interrupted) => edit::INTERRUPTED,
+        Ok(Ended::Nobody) => {
+            filled.iter().for_each(|it| show::said(&it.said));
+            show::exit_code(ErrorKind::Refused)
+        }
+        Err(Failed { error, warnings, interrupted, shown }) => {
+            if json && !shown {
+                show::json(&Failure { error: error.clone(), warnings });
+            }
+            show::error(&error);
+            filled.iter().filter(|it| it.is_in(&error)).for_each(|it| show::said(&it.said));
+            if interrupted { edit::INTERRUPTED } else { show::exit_code(error.kind()) }
+        }
     };
+    ExitCode::from(code)
+}
+
+/// Says what is wrong with the command line, and ends the program.
+fn said(err: &clap::Error) -> ! {
+    if err.kind() == clap::error::ErrorKind::InvalidUtf8 {
+        // The parser does not say where.
+        let strange = std::env::args_os().find(|it| it.to_str().is_none()).unwrap_or_default();
+        let strange = show::visible(&strange.to_string_lossy());
+        show::note(&format!("error: `{strange}` is no UTF-8, as all but paths must be"));
+        std::process::exit(err.exit_code());
+    }
+    err.exit()
+}
+
+/// The exit code where less came than was asked for.
+const PARTLY: u8 = 1;
+
+/// What is set, for commands that ask for it. The doctor works without, since it says what is wrong.
+fn settings(command: &Command, config: Option<&Path>) -> Result<Settings> {
+    match command {
+        Command::Completions { .. } | Command::Man { .. } | Command::Schema { .. } => {
+            Ok(Settings::unread(config))
+        }
+        Command::Config(args) if args.path || args.example => Ok(Settings::unread(config)),
+        Command::Doctor(_) => Ok(Settings::load(config).unwrap_or_else(|err| {
+            let mut settings = Settings::unread(config);
+            settings.source.error = Some(err);
+            settings
+        })),
+        _ => Settings::load(config),
+    }
+}
+
+fn run(command: &Command, settings: &Settings) -> Result<Ended, Failed> {
     let done = |()| Ended::Done;
     let valid = |valid| if valid { Ended::Done } else { Ended::Invalid };
-    let result = match &line.command {
-        Command::Edit(ask) => with_runtime(edit::run(ask)),
-        Command::Explain(ask) => with_runtime(explain::run(ask)),
-        Command::Inspect(args) => with_runtime(async { Ok(inspect::run(args).await.map(valid)?) }),
-        Command::Doctor(args) => with_runtime(async { Ok(doctor::run(args).await.map(done)?) }),
+    match command {
+        Command::Edit(ask) => with_runtime(edit::run(ask, settings)),
+        Command::Explain(ask) => with_runtime(explain::run(ask, settings)),
+        Command::Inspect(args) => {
+            with_runtime(async { Ok(inspect::run(args, settings).await.map(valid)?) })
+        }
+        Command::Doctor(args) => {
+            with_runtime(async { Ok(doctor::run(args, settings).await.map(done)?) })
+        }
+        Command::Config(args) => config::run(args, settings).map(done).map_err(Failed::from),
         Command::Completions { shell } => {
             manual::completions(*shell);
             Ok(Ended::Done)
@@ -54,26 +112,10 @@ fn main() -> ExitCode {
         Command::Man { command } => {
             manual::page(command.as_deref()).map(done).map_err(Failed::from)
         }
-        Command::Models(args) => models::run(args).map(done).map_err(Failed::from),
-        Command::Probe(args) => with_runtime(probe::run(args)),
+        Command::Models(args) => models::run(args, settings).map(done).map_err(Failed::from),
+        Command::Probe(args) => with_runtime(probe::run(args, settings)),
         Command::Schema { name, json: _ } => schema(name).map(done).map_err(Failed::from),
         Command::Validate(args) => validate::run(args).map(valid).map_err(Failed::from),
-    };
-    match result {
-        Ok(Ended::Done) => ExitCode::SUCCESS,
-        Ok(Ended::Partly) => ExitCode::FAILURE,
-        Ok(Ended::Invalid) => ExitCode::from(show::exit_code(ErrorKind::InvalidRequest)),
-        Ok(Ended::Failed(kind)) => ExitCode::from(show::exit_code(kind)),
-        Ok(Ended::Interrupted) => ExitCode::from(edit::INTERRUPTED),
-        Ok(Ended::Nobody) => ExitCode::from(show::exit_code(ErrorKind::Refused)),
-        Err(Failed { error, warnings, interrupted, shown }) => {
-            if json && !shown {
-                show::json(&json!({ "error": error, "warnings": warnings }));
-            }
-            show::error(&error);
-            let code = show::exit_code(error.kind());
-            ExitCode::from(if interrupted { edit::INTERRUPTED } else { code })
-        }
     }
 }
 

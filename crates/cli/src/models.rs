@@ -1,15 +1,14 @@
 //! `repaint models`: what can be asked, and what it takes.
 
-use repaint::{
-    Client, Error, ErrorKind, ImageModel, Pixels, Price, Ratios, Registry, Result, Sure,
-};
+use repaint::{Error, ErrorKind, ImageModel, Pixels, Price, Ratios, Registry, Result, Sure};
+use repaint_schema::printed::{ListedModel, Models as Printed};
 use repaint_schema::{Entry, catalogue};
-use serde_json::{Value, json};
 
 use crate::args::Models;
+use crate::settings::Settings;
 use crate::{ask, show};
 
-pub(crate) fn run(args: &Models) -> Result<()> {
+pub(crate) fn run(args: &Models, settings: &Settings) -> Result<()> {
     let registry = ask::registry(args.capabilities.as_deref())?;
     if let Some(provider) = &args.provider {
         known(&registry, provider)?;
@@ -18,22 +17,15 @@ pub(crate) fn run(args: &Models) -> Result<()> {
         args.provider.as_ref().is_none_or(|provider| it.provider == *provider)
             && args.images.is_none_or(|images| it.accepts.images.value.contains(&images))
     };
-    let client = Client::new()?;
+    let client = settings.client(&registry)?;
     let has_key = |it: &Entry| {
         let provider = registry.get(&it.id).map(|it| it.provider());
         it.key.is_none() || provider.is_some_and(|it| client.has_key(it))
     };
     let entries: Vec<Entry> = catalogue(&registry).models.into_iter().filter(wanted).collect();
     if args.json {
-        let models: Vec<Value> = entries
-            .iter()
-            .map(|it| {
-                let mut value = serde_json::to_value(it).unwrap_or_default();
-                value["has_key"] = json!(has_key(it));
-                value
-            })
-            .collect();
-        show::json(&json!({ "models": models }));
+        let listed = |entry: Entry| ListedModel { has_key: has_key(&entry), entry };
+        show::json(&Printed { models: entries.into_iter().map(listed).collect() });
         return Ok(());
     }
     if entries.is_empty() {

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use repaint::{Error, ErrorKind, Image, ImageInput, ImageSource, MediaType, Result};
 use tempfile::NamedTempFile;
 
+use crate::ask;
+
 /// A reserved place for the pictures of a job.
 ///
 /// It holds a file in the very folder, so that what can fail fails before a picture is bought; dropping
@@ -82,9 +84,7 @@ impl Output {
             return Err(invalid(format!("there is no folder {}: make it first", folder.display())));
         }
         let reserved = part(folder).map_err(|err| {
-            let why = err.to_string();
-            let why = why.split(" (os error").next().unwrap_or_default().to_lowercase();
-            invalid(format!("nothing can be written to {}: {why}", folder.display()))
+            invalid(format!("nothing can be written to {}: {}", folder.display(), ask::why(&err)))
         })?;
         Ok(Self::Files { path, force, reserved, before: 0 })
     }
@@ -171,6 +171,16 @@ impl Output {
 pub(crate) enum Saved {
     Stdout,
     File(PathBuf),
+}
+
+impl Saved {
+    /// Its file, if it is in one.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Stdout => None,
+            Self::File(path) => Some(path),
+        }
+    }
 }
 
 /// A file that is to become a picture; with the rights of any new file, not only for its owner.
@@ -270,12 +280,13 @@ fn numbered(path: &Path, index: usize) -> PathBuf {
 /// `cat.png` becomes `cat-repainted` in the folder where one is.
 pub(crate) fn named_after(first: Option<&ImageInput>) -> PathBuf {
     let stem = match first.map(ImageInput::source) {
-        Some(ImageSource::File(path)) => {
-            path.file_stem().map(|it| it.to_string_lossy().into_owned())
-        }
+        Some(ImageSource::File(path)) => path.file_stem(),
         _ => None,
     };
-    stem.map_or_else(|| PathBuf::from(NAME), |it| PathBuf::from(format!("{it}-repainted.png")))
+    let Some(stem) = stem else { return PathBuf::from(NAME) };
+    let mut name = stem.to_owned();
+    name.push("-repainted.png");
+    name.into()
 }
 
 pub(crate) fn invalid(message: impl Into<String>) -> Error {

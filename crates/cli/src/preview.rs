@@ -13,11 +13,12 @@ use crate::show;
 
 /// Shows pictures, or says why not: never where standard output is no terminal.
 pub(crate) fn pictures(way: Way, images: &[Image]) {
-    if !io::stdout().is_terminal() {
+    if way != Way::Never && !io::stdout().is_terminal() {
         show::said("not shown: standard output is no terminal");
         return;
     }
     let way = match way {
+        Way::Never => return,
         Way::Auto => match understood(&|name| env::var(name).ok()) {
             Some(way) => way,
             None => {
@@ -85,7 +86,7 @@ fn drawn(way: Way, image: &Image) -> Result<(), String> {
         Way::Kitty => ways::kitty(&png(&pixels())?),
         Way::Iterm => ways::iterm(&png(&pixels())?),
         Way::Sixel => ways::sixel(&crate::picture::opaque(&pixels())),
-        Way::Auto | Way::Blocks => {
+        Way::Auto | Way::Blocks | Way::Never => {
             let full = env::var("COLORTERM").is_ok_and(|it| it == "truecolor" || it == "24bit");
             ways::blocks(&crate::picture::opaque(&fitted(columns, rows * 2)), full)
         }

@@ -13,16 +13,21 @@ use repaint::{
     Answer, Client, Date, Done, Error, ErrorKind, Handle, Image, ImageModel, ImageRequest, Job,
     OfferOverlay, Overlay, Payload, Picture, Policy, Preview, Registry, Result, Run, Step, Usd,
 };
+use repaint_schema::printed::{
+    HeardProbe, Lesson as ShownLesson, LessonVerdict as Verdict, PlannedProbe, Probe as Printed,
+    ProbePlan, ShownCall,
+};
 use serde_json::{Map, Value, json};
 
 use crate::args::Probe as Args;
 use crate::edit::{Ended, Failed};
 use crate::output::{Output, Saved};
 use crate::probe::heard::complaints;
-use crate::probe::learned::{Lesson, Verdict, short};
+use crate::probe::learned::{Lesson, short};
 use crate::probe::plan::{Probe, probes};
+use crate::settings::Settings;
 use crate::show::BOLD;
-use crate::{ask, edit, show};
+use crate::{ask, edit, explain, show};
 
 /// A probe with what came of it.
 struct Heard {
@@ -39,11 +44,11 @@ enum Stopped {
     Failed(Error),
 }
 
-pub(crate) async fn run(args: &Args) -> Result<Ended, Failed> {
+pub(crate) async fn run(args: &Args, settings: &Settings) -> Result<Ended, Failed> {
     let registry = ask::registry(args.capabilities.as_deref())?;
     let model = only(&registry, &args.offer)?;
     let probes = probes(&registry, model, args.unknown_fields)?;
-    let client = Client::new()?;
+    let client = settings.client(&registry)?;
     if args.dry_run {
         dry(&client, model, &probes, args.json)?;
         return Ok(Ended::Done);
@@ -319,11 +324,14 @@ fn tell(told: &Told<'_>, as_json: bool) {
         Some(Stopped::Taken) | None => *unwritten_since,
     };
     if as_json {
-        let probes: Vec<Value> = heard.iter().map(shown).collect();
-        show::json(&json!({
-            "probes": probes, "overlay": kept, "unwritten": unwritten, "taken": taken,
-            "worst_case": worst, "error": error,
-        }));
+        show::json(&Printed {
+            probes: heard.iter().map(shown).collect(),
+            overlay: kept.map(show::path),
+            unwritten: unwritten.cloned(),
+            taken,
+            worst_case: *worst,
+            error: error.cloned(),
+        });
     } else {
         if let Some(overlay) = unwritten {
             show::json(overlay);
@@ -355,12 +363,15 @@ fn tell(told: &Told<'_>, as_json: bool) {
     }
 }
 
-fn shown(it: &Heard) -> Value {
-    let Heard { probe, status, lesson } = it;
-    json!({
-        "fact": probe.fact, "field": probe.field, "sent": sent(probe), "status": status,
-        "lesson": lesson,
-    })
+fn shown(it: &Heard) -> HeardProbe {
+    let Heard { probe, status, lesson: Lesson { verdict, says, value, whole: _ } } = it;
+    HeardProbe {
+        fact: probe.fact.map(str::to_owned),
+        field: probe.field.clone(),
+        sent: sent(probe),
+        status: *status,
+        lesson: ShownLesson { verdict: *verdict, says: says.clone(), value: value.clone() },
+    }
 }
 
 /// What was sent, short: no list of addresses, no bytes of an image.
@@ -379,24 +390,28 @@ fn sent(probe: &Probe) -> String {
 fn dry(client: &Client, model: &dyn ImageModel, probes: &[Probe], as_json: bool) -> Result<()> {
     let calls = probes.iter().map(|it| {
         let call = client.addressed(model.provider(), it.call.clone())?;
-        Ok((it, Preview::Http(call).shown()))
+        Ok((it, explain::shown(&Preview::Http(call))?))
     });
-    let calls: Vec<(&Probe, Value)> = calls.collect::<Result<_>>()?;
+    let calls: Vec<(&Probe, ShownCall)> = calls.collect::<Result<_>>()?;
     let worst = Usd(probes.iter().map(|it| it.cost.0).sum());
     if as_json {
-        let shown = calls.iter().map(|(probe, call)| {
-            json!({ "fact": probe.fact, "field": probe.field, "at_most": probe.cost, "call": call })
+        let probes = calls.into_iter().map(|(probe, call)| PlannedProbe {
+            fact: probe.fact.map(str::to_owned),
+            field: probe.field.clone(),
+            at_most: probe.cost,
+            call,
         });
-        show::json(&json!({ "probes": shown.collect::<Vec<_>>(), "worst_case": worst }));
+        show::json(&ProbePlan { probes: probes.collect(), worst_case: worst });
         return Ok(());
     }
     let mut text = String::new();
     for (probe, call) in &calls {
         let about = probe.fact.unwrap_or("whether strange fields are refused");
         text.push_str(&format!("{BOLD}{about}{BOLD:#}: {} = {}\n", probe.field, sent(probe)));
-        text.push_str(&format!("{}\n\n", call["body"]));
+        let body = call.body.as_ref().map_or_else(String::new, Value::to_string);
+        text.push_str(&format!("{body}\n\n"));
     }
-    let address = calls.first().map_or("", |(_, call)| call["url"].as_str().unwrap_or_default());
+    let address = calls.first().and_then(|(_, call)| call.url.as_deref()).unwrap_or_default();
     text.push_str(&format!(
         "{} orders to {address}, at most {worst} if all are rendered\n",
         calls.len()

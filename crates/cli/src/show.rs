@@ -1,15 +1,27 @@
 //! What goes to the terminal: results to standard output, all else to standard error.
 
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstyle::{AnsiColor, Style};
 use repaint::{Error, ErrorKind, Handle, Warning, quotable};
 use serde::Serialize;
 
+use crate::ask;
+
 pub(crate) const BOLD: Style = Style::new().bold();
 pub(crate) const DIM: Style = Style::new().dimmed();
 const RED: Style = AnsiColor::Red.on_default().bold();
 const YELLOW: Style = AnsiColor::Yellow.on_default().bold();
+
+/// Whether a result could not be written.
+static LOST: AtomicBool = AtomicBool::new(false);
+
+/// Whether a result could not be written, so that whoever reads it misses something.
+pub(crate) fn is_lost() -> bool {
+    LOST.load(Ordering::Relaxed)
+}
 
 /// A result. Colours are left out where they are not wanted; a reader that has gone away is no error.
 pub(crate) fn result(text: &str) {
@@ -18,7 +30,9 @@ pub(crate) fn result(text: &str) {
     if let Err(err) = written
         && err.kind() != io::ErrorKind::BrokenPipe
     {
-        note(&format!("standard output: {err}"));
+        LOST.store(true, Ordering::Relaxed);
+        let why = format!("standard output: {}", ask::why(&err));
+        error(&Error::new(ErrorKind::Unexpected, why));
     }
 }
 
@@ -28,6 +42,11 @@ pub(crate) fn json(value: &impl Serialize) {
         Ok(text) => result(&format!("{text}\n")),
         Err(err) => note(&format!("the result has no JSON: {err}")),
     }
+}
+
+/// A path in JSON, which has no other text than Unicode.
+pub(crate) fn path(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
 }
 
 /// A line beside the result.
@@ -51,7 +70,7 @@ pub(crate) fn error(err: &Error) {
     let offer = err.data().offer.as_deref().filter(|it| !err.message().contains(*it));
     let offer = offer.map_or_else(String::new, |it| format!("{it}: "));
     let lines = format!("error: {offer}{err}");
-    let lines = lines.lines().map(|it| wrapped(it, width_of(&io::stderr())).join("\n"));
+    let lines = lines.lines().map(|it| wrapped(&visible(it), width_of(&io::stderr())).join("\n"));
     let text = lines.collect::<Vec<_>>().join("\n");
     note(&text.replacen("error:", &format!("{RED}error:{RED:#}"), 1));
     let data = err.data();

@@ -3,7 +3,8 @@
 use std::io::{self, IsTerminal, Read};
 
 use repaint::{Date, Error, ErrorKind, ImageModel, Job, Result, Violation};
-use serde_json::{Value, json};
+use repaint_schema::printed::{Validate as Printed, Validated};
+use serde_json::Value;
 
 use crate::args::Validate;
 use crate::{ask, show};
@@ -36,7 +37,8 @@ pub(crate) fn run(args: &Validate) -> Result<bool> {
     };
     let valid = found.is_empty();
     if args.json {
-        show::json(&json!({ "what": what, "offer": taker, "valid": valid, "violations": found }));
+        let what = if is_job { Validated::Job } else { Validated::Body };
+        show::json(&Printed { what, offer: taker, valid, violations: found });
         return Ok(valid);
     }
     let name = if args.file == "-" { "standard input" } else { &args.file };

@@ -88,6 +88,7 @@ fn shell(folder: &Path, text: &str, key: Option<&str>) -> (String, i32) {
     for name in ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"] {
         command.env(name, "http://127.0.0.1:9");
     }
+    command.env_remove("XDG_CONFIG_HOME").env_remove("REPAINT_CONFIG");
     command.env("NO_PROXY", "127.0.0.1").env("no_proxy", "127.0.0.1");
     for name in ["TOGETHER", "BFL"] {
         let (secret, base) = (format!("{name}_API_KEY"), format!("{name}_BASE_URL"));

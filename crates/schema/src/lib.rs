@@ -4,10 +4,12 @@
 mod catalogue;
 mod changelog;
 mod changes;
+mod config;
 mod edition;
 mod index;
 mod known;
 mod pages;
+pub mod printed;
 mod provenance;
 mod schemas;
 
@@ -18,12 +20,13 @@ use repaint_core::Registry;
 pub use catalogue::{Catalogue, Entry, ImageField, catalogue};
 pub use changelog::{changelog, close, excuses};
 pub use changes::{Change, Kind, changes};
+pub use config::{Config, ProviderConfig, Show};
 pub use edition::{Edition, Version};
 pub use index::{Code, Codes, Index};
 pub use known::Standing;
 pub use pages::{models_page, models_table};
 pub use provenance::{Ending, Finding, OLD_DAYS, Provenance, Share, provenance, share};
-pub use schemas::{BASE, Document, Role, VERSION, named, request_path, request_schema, set};
+pub use schemas::{BASE, Document, Role, VERSION, named, names, request_path, request_schema, set};
 
 /// Every generated file, by its path from the root of the repository. The same on every machine.
 pub fn files(registry: &Registry) -> BTreeMap<String, String> {

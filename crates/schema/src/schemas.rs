@@ -12,7 +12,9 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::catalogue::{Catalogue, catalogue};
+use crate::config::Config;
 use crate::index::{Codes, Entry, Index};
+use crate::printed;
 
 /// What every `$id` begins with: an identifier, which nobody has to fetch. It has the major version.
 pub const BASE: &str = "https://repaint.example/schemas/v1/";
@@ -51,6 +53,7 @@ fn documents() -> Vec<(&'static str, &'static str, Sided, &'static str)> {
         ("capabilities", "Capabilities", sent::<Capabilities>(), "what an offer accepts"),
         ("catalog", "Catalogue", sent::<Catalogue>(), "the catalogue, `catalog.json`"),
         ("codes", "Codes", sent::<Codes>(), "every code of an error or a refusal, `codes.json`"),
+        ("config", "Config", received::<Config>(), "the configuration file of the program"),
         ("error", "Error", sent::<ErrorData>(), "what went wrong, by what a caller can do"),
         ("handle", "Handle", sent::<Handle>(), "how to pick up a job that was started"),
         (
@@ -79,9 +82,87 @@ fn documents() -> Vec<(&'static str, &'static str, Sided, &'static str)> {
     ]
 }
 
-/// The schema of one of our own documents, such as `job`.
+/// What each command prints with `--json`: file, title, schema, and what it is.
+fn printed() -> Vec<(&'static str, &'static str, Sided, &'static str)> {
+    vec![
+        (
+            "commands/config",
+            "ConfigOutput",
+            sent::<printed::ShownConfig>(),
+            "printed by `repaint config`",
+        ),
+        (
+            "commands/doctor",
+            "DoctorOutput",
+            sent::<printed::Doctor>(),
+            "printed by `repaint doctor`",
+        ),
+        ("commands/edit", "EditOutput", sent::<printed::Edit>(), "printed by `repaint edit`"),
+        (
+            "commands/edit-each",
+            "EditEachOutput",
+            sent::<printed::EditEach>(),
+            "printed by `repaint edit --each`",
+        ),
+        (
+            "commands/explain",
+            "ExplainOutput",
+            sent::<printed::Explain>(),
+            "printed by `repaint explain` and `repaint edit --dry-run`",
+        ),
+        (
+            "commands/explain-each",
+            "ExplainEachOutput",
+            sent::<printed::ExplainEach>(),
+            "printed by both with `--each`",
+        ),
+        (
+            "commands/failure",
+            "FailureOutput",
+            sent::<printed::Failure>(),
+            "printed by any command that fails",
+        ),
+        (
+            "commands/inspect",
+            "InspectOutput",
+            sent::<printed::Inspect>(),
+            "printed by `repaint inspect`",
+        ),
+        (
+            "commands/models",
+            "ModelsOutput",
+            sent::<printed::Models>(),
+            "printed by `repaint models`",
+        ),
+        ("commands/probe", "ProbeOutput", sent::<printed::Probe>(), "printed by `repaint probe`"),
+        (
+            "commands/probe-plan",
+            "ProbePlanOutput",
+            sent::<printed::ProbePlan>(),
+            "printed by `repaint probe --dry-run`",
+        ),
+        (
+            "commands/validate",
+            "ValidateOutput",
+            sent::<printed::Validate>(),
+            "printed by `repaint validate`",
+        ),
+    ]
+}
+
+/// All that is not a provider's.
+fn own() -> impl Iterator<Item = (&'static str, &'static str, Sided, &'static str)> {
+    documents().into_iter().chain(printed())
+}
+
+/// The names that [`named`] knows.
+pub fn names() -> Vec<&'static str> {
+    own().map(|it| it.0).collect()
+}
+
+/// The schema of one of our own documents, such as `job` or `commands/edit`.
 pub fn named(name: &str) -> Option<Value> {
-    documents().into_iter().find(|it| it.0 == name).map(|(name, title, sided, _)| {
+    own().find(|it| it.0 == name).map(|(name, title, sided, _)| {
         finish(sided.schema.to_value(), &format!("{name}.schema.json"), title)
     })
 }
@@ -116,7 +197,7 @@ pub fn request_path(model: &dyn ImageModel) -> String {
 
 /// The whole set: our own documents, then the body of each offer.
 pub fn set(registry: &Registry) -> Vec<Document> {
-    let own = documents().into_iter().map(|(name, title, sided, what)| {
+    let own = own().map(|(name, title, sided, what)| {
         let path = format!("{name}.schema.json");
         let schema = finish(sided.schema.to_value(), &path, title);
         Document { path, title: title.to_owned(), role: sided.role, schema, what: what.to_owned() }

@@ -1,35 +1,22 @@
 //! What an answer to a probe teaches about a fact: what it was, or what is to stand in its place.
 
 use repaint::{Dimensions, MediaType, OutputFormat, Ratio, quotable};
-use serde::Serialize;
+use repaint_schema::printed::LessonVerdict as Verdict;
 use serde_json::{Value, json};
 
 use crate::probe::heard::{Complaint, Says};
 use crate::probe::plan::{Ask, Probe};
 
 /// What an answer teaches.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Lesson {
     pub(crate) verdict: Verdict,
     /// In a few words.
     pub(crate) says: String,
     /// The value of the fact, where the answer states one that is to be kept.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) value: Option<Value>,
     /// Whether the answer states the whole of the fact, so that all of it is observed now.
-    #[serde(skip)]
     pub(crate) whole: bool,
-}
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Verdict {
-    /// The fact is as it was taken to be.
-    Confirmed,
-    /// The fact is another.
-    Differs,
-    /// The answer says nothing of the fact.
-    Nothing,
 }
 
 /// What a refusal teaches. `fact` is the value that the offer has now.
