@@ -215,7 +215,14 @@ async fn every_command_of_the_book_does_what_its_page_shows() {
     let (mut wrong, mut ran) = (Vec::new(), 0);
     for page in pages() {
         let folder = TempDir::new().expect("a folder");
-        for name in ["cat.png", "astronaut.png"] {
+        for name in [
+            "cat.png",
+            "astronaut.png",
+            "coffee.jpg",
+            "coffee-mask.png",
+            "flower.jpg",
+            "pagoda.jpg",
+        ] {
             let from = Path::new(ROOT).join("examples").join(name);
             fs::copy(from, folder.path().join(name)).expect("copied");
         }
