@@ -29,8 +29,11 @@ struct Part {
 pub(crate) fn suggested(err: Error, plan: &Plan, images: usize) -> Error {
     let not_asked =
         |it: &&OfferRefusals| it.reasons.iter().any(|it| it.code == RefusalCode::NotAsked);
+    // Who wants two would not take one either.
     let many = |it: &Refusal| {
-        it.field == "images" && matches!(it.code, RefusalCode::TooMany | RefusalCode::Unsupported)
+        it.field == "images"
+            && it.code == RefusalCode::TooMany
+            && it.limit["min"].as_u64().is_some_and(|it| it <= 1)
     };
     let mut asked = plan.refusals.iter().filter(|it| !not_asked(it)).peekable();
     if images < 2 || asked.peek().is_none() || !asked.all(|it| it.reasons.iter().any(many)) {

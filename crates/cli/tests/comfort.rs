@@ -167,6 +167,10 @@ fn each_is_suggested_only_when_nobody_takes_so_many() {
     };
     assert!(edit(40).contains("use --each"));
     assert!(!edit(2).contains("--each"), "others take two");
+    let args =
+        ["edit", "a.png", "a.png", "a.png", "-p", "Use the colors of image 2", "-m", "palette"];
+    let told = text(&run(folder.path(), &args).stderr);
+    assert!(told.contains("takes 2 input images, not 3") && !told.contains("--each"), "{told}");
 }
 
 #[test]
