@@ -41,7 +41,8 @@ pub(crate) fn job(ask: &Ask) -> Result<Job> {
     for text in &ask.adapt {
         adapt.set(text).map_err(invalid)?;
     }
-    let policy = Policy { adapt, max_cost: ask.max_cost, timeout_seconds: ask.timeout };
+    let (max_cost, timeout_seconds) = (ask.max_cost, ask.timeout);
+    let policy = Policy { adapt, max_cost, timeout_seconds, ..Policy::default() };
     Ok(Job { select: ask.model.clone(), request, policy })
 }
 

@@ -116,7 +116,7 @@ pub(crate) async fn explain(
     for (index, part) in parts.iter().enumerate() {
         let label = part.label();
         match &part.planned {
-            Ok(Candidate { offer, adaptations, estimate, warnings }) => {
+            Ok(Candidate { offer, adaptations, calls: _, estimate, warnings }) => {
                 let files = part.place(ask, index)?.names(ask, &mut names);
                 rows.push(vec![label.clone(), format!("{offer}, {estimate}: {}", named(&files))]);
                 told.push(json!({

@@ -111,8 +111,9 @@ pub(crate) fn named(files: &[PathBuf]) -> String {
 }
 
 fn would(chosen: &Candidate, call: &Preview) -> Result<String> {
-    let Candidate { offer, adaptations, estimate, warnings: _ } = chosen;
-    let mut text = format!("{BOLD}{offer}{BOLD:#} would take it: {estimate}\n");
+    let Candidate { offer, adaptations, calls, estimate, warnings: _ } = chosen;
+    let calls = if *calls == 1 { String::new() } else { format!(" in {calls} calls") };
+    let mut text = format!("{BOLD}{offer}{BOLD:#} would take it{calls}: {estimate}\n");
     for adaptation in adaptations {
         text.push_str(&format!("adapted {adaptation}\n"));
     }

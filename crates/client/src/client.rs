@@ -21,6 +21,7 @@ use crate::inspect::{facts, inspect};
 use crate::keys::Keys;
 use crate::ledger::Ledger;
 use crate::progress::Progress;
+use crate::retry::Repeats;
 
 /// Reaches providers and files. Cheap to clone; clones share connections.
 #[derive(Clone, Debug)]
@@ -76,6 +77,8 @@ pub struct Run {
     pub(crate) cancel: CancellationToken,
     pub(crate) watch: Arc<dyn Fn(Progress) + Send + Sync>,
     pub(crate) ledger: Option<Ledger>,
+    pub(crate) repeats: Repeats,
+    pub(crate) most_repeats: u32,
 }
 
 /// A job is given up after this long, unless its policy says otherwise.
@@ -133,6 +136,8 @@ impl Client {
             cancel: CancellationToken::new(),
             watch: Arc::new(watch),
             ledger: None,
+            repeats: Repeats::new(),
+            most_repeats: u32::MAX,
         }
     }
 
@@ -141,7 +146,8 @@ impl Client {
         (self.shared.clock.0)()
     }
 
-    pub(crate) fn now_ms(&self) -> u64 {
+    /// The time of day in milliseconds since 1970, as this client's clock has it.
+    pub fn now_ms(&self) -> u64 {
         let since = self.now().duration_since(UNIX_EPOCH).unwrap_or_default();
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
@@ -232,6 +238,39 @@ impl Run {
         admitted.generate(self).await
     }
 
+    /// When it is given up.
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// The same run, watched by somebody else.
+    #[must_use]
+    pub fn watching(self, watch: impl Fn(Progress) + Send + Sync + 'static) -> Self {
+        Self { watch: Arc::new(watch), ..self }
+    }
+
+    /// The same run, which sends an order again at most so often; all clones of a run share one budget
+    /// besides.
+    #[must_use]
+    pub fn repeating(self, most: u32) -> Self {
+        Self { most_repeats: most, ..self }
+    }
+
+    /// Does some waiting until the run is cancelled or out of time.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` if it is, since whatever waits has bought nothing.
+    pub async fn waits<T>(&self, wait: impl Future<Output = T>) -> Result<T> {
+        let what = match timeout_at(self.deadline, self.cancel.stops(wait)).await {
+            Ok(Some(done)) => return Ok(done),
+            Ok(None) => "cancelled".to_owned(),
+            Err(_) => format!("given up after {} s", self.timeout.as_secs()),
+        };
+        let message = format!("{what} before the order was sent; nothing was bought");
+        Err(Error::new(ErrorKind::Unavailable, message))
+    }
+
     /// The same run, whose order is written down before it is sent, and whenever it is known what became
     /// of it. The store fills in when, and what the order's fingerprint is; a run makes one order.
     #[must_use]
@@ -268,7 +307,8 @@ impl Run {
         crate::drive::once(self, provider, call).await
     }
 
-    pub(crate) fn tell(&self, progress: Progress) {
+    /// Tells whoever watches.
+    pub fn tell(&self, progress: Progress) {
         (self.watch)(progress);
     }
 }

@@ -88,19 +88,7 @@ impl Body {
         for segment in &self.segments {
             match segment {
                 Segment::Text(text) => text.hash(&mut hasher),
-                Segment::Image(image) => {
-                    match image.source() {
-                        ImageSource::Bytes(bytes) | ImageSource::Base64(bytes) => {
-                            bytes.hash(&mut hasher);
-                        }
-                        ImageSource::File(path) => path.hash(&mut hasher),
-                        ImageSource::Url(url) => url.hash(&mut hasher),
-                    }
-                    if let Some(facts) = image.facts() {
-                        let size = facts.dimensions;
-                        (facts.bytes, size.width, size.height).hash(&mut hasher);
-                    }
-                }
+                Segment::Image(image) => image.hash_into(&mut hasher),
             }
             // Where one part ends and the next begins matters, too.
             hasher.write_u8(0xff);

@@ -23,6 +23,7 @@ mod fixed;
 pub mod house;
 mod input;
 mod job;
+mod later;
 mod listing;
 mod model;
 mod narrow;
@@ -56,18 +57,22 @@ pub use facts::{ImageFacts, MediaType};
 pub use field::{Field, Holds};
 pub use fixed::{List, Text};
 pub use input::{ImageInput, ImageSource};
-pub use job::{Adapt, AdaptDrop, AdaptNumber, AdaptSize, Job, Policy, Terms};
+pub use job::{Adapt, AdaptDrop, AdaptNumber, AdaptSize, Job, OrderBy, Policy, Providers, Terms};
+pub use later::Later;
 pub use listing::Listing;
 pub use model::{Admitted, ImageModel, Preview, Transport, Witness, Work};
 pub use narrow::Narrowed;
 pub use offer::{Offer, Retirement};
-pub use outcome::{Adaptation, Attempt, Image, Made, Outcome, Receipt, Warning, WarningCode};
+pub use outcome::{
+    Adaptation, Attempt, Called, Hop, Image, Made, Outcome, Receipt, Warning, WarningCode,
+};
 pub use overlay::{OfferOverlay, Overlay};
 pub use plan::{Candidate, OfferRefusals, Plan};
 pub use price::{Estimate, Price, SizePrice, Usd};
 pub use provenance::{Fact, Source, Sure, UNDECLARED, assumed, documented, observed};
 pub use provider::{
-    Auth, Call, Charge, Done, Endpoint, Handle, Payload, Phase, Picture, Provider, Reply, Step,
+    Auth, Call, Charge, Done, Endpoint, Handle, Payload, Phase, Picture, Provider, Rate, Reply,
+    Step,
 };
 pub use refusal::{Refusal, RefusalCode};
 pub use registry::Registry;

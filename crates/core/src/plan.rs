@@ -5,16 +5,16 @@ use serde::Serialize;
 
 use crate::{
     Adaptation, Admitted, Bounds, Date, Error, ErrorKind, Estimate, ImageModel, Instructions, Job,
-    Provider, Refusal, RefusalCode, Registry, Result, Terms, Warning, WarningCode,
+    Later, Provider, Refusal, RefusalCode, Registry, Result, Terms, Warning, WarningCode,
 };
 
 /// Who would take a job. Holds ids and no witness: who takes it admits it anew.
 #[derive(Clone, Debug, JsonSchema, PartialEq, Serialize)]
 pub struct Plan {
     /// Offers that take the job, in the order in which they would be tried.
-    pub candidates: Vec<Candidate>,
+    pub candidates: Later<Candidate>,
     /// Every other offer, with all its reasons.
-    pub refusals: Vec<OfferRefusals>,
+    pub refusals: Later<OfferRefusals>,
 }
 
 /// An offer that takes a job.
@@ -24,7 +24,9 @@ pub struct Candidate {
     pub offer: String,
     /// What would be changed of the request.
     pub adaptations: Vec<Adaptation>,
-    /// What it may cost.
+    /// How many calls it takes: more than one where it makes fewer pictures a call than are wanted.
+    pub calls: u32,
+    /// What it may cost, all calls together.
     pub estimate: Estimate,
     /// What the caller should know.
     pub warnings: Vec<Warning>,
@@ -101,7 +103,7 @@ impl Registry {
         });
         let candidates: Vec<Candidate> = candidates.into_iter().map(|it| it.1).collect();
         self.name_alternatives(&job.request.prompt, &mut refusals);
-        Ok(Plan { candidates, refusals })
+        Ok(Plan { candidates: Later::new(|| candidates), refusals: Later::new(|| refusals) })
     }
 
     /// Adds to each "too many images" and "too few" who would take so many, with such a prompt.
@@ -223,6 +225,7 @@ fn candidate(admitted: &Admitted<'_>, keyed: bool) -> Candidate {
     Candidate {
         offer: model.id().to_owned(),
         adaptations: admitted.adaptations().to_vec(),
+        calls: 1,
         estimate: admitted.estimate(),
         warnings,
     }

@@ -117,7 +117,7 @@
 //!     ..ImageRequest::new("Replace the color of the car to blue")
 //! };
 //! let adapt = Adapt { size: Some(AdaptSize::Nearest), ..Adapt::NONE };
-//! let policy = Policy { adapt, max_cost: Some(Usd(10_000)), timeout_seconds: Some(60) };
+//! let policy = Policy { adapt, max_cost: Some(Usd(10_000)), ..Policy::default() };
 //! let mut job = Job { select: vec!["flux2-pro".into()], request, policy };
 //!
 //! let err = client.run(&registry, job.clone()).await.expect_err("one cent is too little");
