@@ -152,6 +152,16 @@ impl Client {
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
 
+    /// Where a provider is reached; `None` for models that run in this process.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the address that is set for it is none.
+    pub fn base(&self, provider: &Provider) -> Result<Option<Url>> {
+        let endpoint = provider.endpoint.as_ref();
+        endpoint.map(|it| self.shared.keys.base(provider, it)).transpose()
+    }
+
     /// The call as it would go out, with the base address that is set for its provider.
     pub fn addressed(&self, provider: &Provider, mut call: Call) -> Result<Call> {
         if let Some(endpoint) = &provider.endpoint {

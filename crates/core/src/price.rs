@@ -84,7 +84,7 @@ impl Estimate {
     }
 
     /// Why the cost is not what was estimated, as far as the provider's evidence shows it.
-    pub(crate) fn difference(self, cost: Usd, evidence: &Map<String, Value>) -> Option<String> {
+    pub fn difference(self, cost: Usd, evidence: &Map<String, Value>) -> Option<String> {
         if self.low == cost && self.high == cost {
             return None;
         }
