@@ -91,7 +91,9 @@ fn decide<'a, 'm>(
     } = &desk.offer.accepts;
 
     desk.retirement(terms);
-    desk.prompt(prompt, instructions);
+    if says {
+        desk.prompt(prompt, instructions);
+    }
     let bytes = desk.images(images, mask.as_ref());
     if desk.is_done() {
         return desk;
@@ -179,6 +181,10 @@ fn decide<'a, 'm>(
         }
     }
     desk.options(options);
+    // To read a prompt takes longest: where nobody reads why, it comes last.
+    if !says && !desk.refused {
+        desk.prompt(prompt, instructions);
+    }
     desk
 }
 

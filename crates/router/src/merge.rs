@@ -42,8 +42,8 @@ impl Part {
     fn cost(&self) -> Option<Usd> {
         match &self.result {
             Ok(outcome) => outcome.receipt.cost,
-            Err(err) => Some(err.data().cost.unwrap_or_default())
-                .filter(|_| self.spent().low == self.spent().high),
+            Err(err) if self.spent().high == Usd(0) => Some(err.data().cost.unwrap_or_default()),
+            Err(err) => err.data().cost,
         }
     }
 

@@ -385,6 +385,9 @@ fn name_alternatives(registry: &Registry, prompt: &str, refusals: &mut [OfferRef
     };
     let able: Vec<&dyn ImageModel> = registry.models().filter(|it| understands(*it)).collect();
     for OfferRefusals { offer, reasons } in refusals {
+        // Another offer of the same place needs no other key.
+        let place = registry.get(offer).map(|it| it.provider().id);
+        let here = |it: &&&dyn ImageModel| Some(it.provider().id) == place;
         for reason in reasons.iter_mut().filter(|it| it.field == "images") {
             let Some(got) = reason.got.as_u64() else { continue };
             let takes = |it: Bounds<u32>| match reason.code {
@@ -396,11 +399,8 @@ fn name_alternatives(registry: &Registry, prompt: &str, refusals: &mut [OfferRef
                 _ => false,
             };
             let mut others: Vec<String> = Vec::new();
-            // Another offer of the same place needs no other key.
-            let place = registry.get(offer).map(|it| it.provider().id);
-            let (here, there): (Vec<&dyn ImageModel>, Vec<&dyn ImageModel>) =
-                able.iter().copied().partition(|it| Some(it.provider().id) == place);
-            for model in here.into_iter().chain(there) {
+            let there = able.iter().filter(|it| !here(it));
+            for model in able.iter().filter(here).chain(there) {
                 let range = model.capabilities().images.value;
                 if !takes(range) {
                     continue;
