@@ -13,7 +13,7 @@ use repaint_core::{
     Adapt, Date, Dimensions, ErrorKind, ImageInput, ImageModel, ImageRequest, ImageSource, Job,
     MediaType, OrderBy, OutputFormat, Policy, Preview, Ratio, Registry, Reply, Size, Terms, Usd,
 };
-use repaint_router::Router;
+use repaint_router::{Conditions, Router, plan};
 use repaint_testkit::{Script, accepted, picture, render, reply};
 use repaint_tests::linked;
 use serde_json::{Map, Value, json};
@@ -156,7 +156,7 @@ proptest! {
     fn a_plan_names_every_offer_once(asked in asked()) {
         let job = Job { policy: repaint_core::Policy { adapt: asked.adapt, ..Default::default() },
             ..Job::new(asked.request) };
-        let plan = match REGISTRY.plan(&job, &|_| true, TODAY) {
+        let plan = match plan(&REGISTRY, &job, &Conditions::new(&|_| true, TODAY)) {
             Ok(plan) => plan,
             Err(err) => {
                 // Nobody would take it, so nobody is asked.

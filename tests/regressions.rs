@@ -23,6 +23,7 @@ use repaint_core::{
     Usd, Wire, WireImage, Witness, between, documented,
 };
 use repaint_providers::TOGETHER;
+use repaint_router::Router;
 use repaint_testkit::{Script, picture, png, render, reply};
 use repaint_tests::{edit, edits, job, linked, ticket};
 use schemars::JsonSchema;
@@ -216,7 +217,10 @@ async fn a_name_does_not_get_round_the_check() {
     }
     // Without a name the same check leaves them out.
     let mut unnamed = Job::new(edits(2));
-    let plan = scripted(&Script::default()).plan(&linked(), &mut unnamed).await.expect("a plan");
+    let plan = Router::new(linked(), scripted(&Script::default()))
+        .plan(&mut unnamed)
+        .await
+        .expect("a plan");
     assert!(plan.candidates.iter().all(|it| !it.offer.contains("kontext")));
     assert!(!plan.candidates.is_empty());
 }
@@ -489,7 +493,7 @@ async fn sent(offer: &str, request: ImageRequest) -> Value {
 }
 
 async fn run(network: &Script, job: Job) -> Result<Outcome> {
-    scripted(network).run(&linked(), job).await
+    Router::new(linked(), scripted(network)).run(job).await
 }
 
 fn scripted(network: &Script) -> Client {

@@ -426,7 +426,7 @@ fn names(plan: &Plan) -> Vec<String> {
 }
 
 fn conditions(health: &Snapshot) -> Conditions<'_> {
-    Conditions { has_key: &|_| true, today: Date::new(2026, 11, 22), health, explores: false }
+    Conditions { health, ..Conditions::new(&|_| true, Date::new(2026, 11, 22)) }
 }
 
 /// A router over fakes, with a key for each of their providers.

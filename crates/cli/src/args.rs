@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
-use repaint::{Adapt, MediaType, OutputFormat, Ratio, Usd};
+use repaint::{Adapt, MediaType, OrderBy, OutputFormat, Ratio, Usd};
 use serde_json::Value;
 
 /// One request, any image-editing model.
@@ -132,6 +132,19 @@ pub(crate) struct Ask {
     /// What may be changed to make the request fit, such as size=nearest or seed=drop
     #[arg(long, value_name = "FIELD=METHOD", value_parser = adaptation)]
     pub(crate) adapt: Vec<String>,
+    /// Who is tried first: the cheapest for this request, the fastest, or in the order of --model
+    /// [default: price]
+    #[arg(long, value_name = "BY")]
+    pub(crate) order: Option<By>,
+    /// Only offers at this provider; may be given more than once
+    #[arg(long, value_name = "P")]
+    pub(crate) allow_provider: Vec<String>,
+    /// No offer at this provider; may be given more than once
+    #[arg(long, value_name = "P")]
+    pub(crate) deny_provider: Vec<String>,
+    /// Ask nobody else when the first surely did not take it
+    #[arg(long)]
+    pub(crate) no_fallback: bool,
     /// The most that it may cost, in US dollars
     #[arg(long, value_name = "USD")]
     pub(crate) max_cost: Option<Usd>,
@@ -253,6 +266,24 @@ pub(crate) enum Way {
     Blocks,
 }
 
+/// What decides who is tried first.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum By {
+    Price,
+    Latency,
+    Preference,
+}
+
+impl From<By> for OrderBy {
+    fn from(by: By) -> Self {
+        match by {
+            By::Price => Self::Price,
+            By::Latency => Self::Latency,
+            By::Preference => Self::Preference,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Format {
     Png,
@@ -325,7 +356,8 @@ Examples:
   repaint edit cat.png -p \"watercolor\" -m local/watercolor --show --compare both.png
 
 The cheapest hosted offer that takes all of the request and has a key is asked; without any key, a
-local one. `repaint explain` with the same arguments says which, and why.";
+local one. If it surely did not take the request, the next one is asked. `repaint explain` with the
+same arguments says which, and why.";
 
 const EXPLAIN: &str = "\
 Examples:

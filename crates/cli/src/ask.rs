@@ -4,7 +4,8 @@ use std::io::{self, IsTerminal, Read};
 use std::path::Path;
 
 use repaint::{
-    Adapt, Error, ErrorKind, ImageInput, ImageRequest, Job, Overlay, Policy, Registry, Result, Size,
+    Adapt, Client, Error, ErrorKind, ImageInput, ImageRequest, Job, OrderBy, Overlay, Policy,
+    Providers, Registry, Result, Router, Size,
 };
 
 use crate::args::Ask;
@@ -42,8 +43,16 @@ pub(crate) fn job(ask: &Ask) -> Result<Job> {
         adapt.set(text).map_err(invalid)?;
     }
     let (max_cost, timeout_seconds) = (ask.max_cost, ask.timeout);
-    let policy = Policy { adapt, max_cost, timeout_seconds, ..Policy::default() };
+    let (allow, deny) = (ask.allow_provider.clone(), ask.deny_provider.clone());
+    let providers = Providers { allow, deny };
+    let (order, fallback) = (ask.order.map_or_else(OrderBy::default, Into::into), !ask.no_fallback);
+    let policy = Policy { order, providers, fallback, adapt, max_cost, timeout_seconds };
     Ok(Job { select: ask.model.clone(), request, policy })
+}
+
+/// Who runs the job.
+pub(crate) fn router(ask: &Ask) -> Result<Router> {
+    Ok(Router::new(registry(ask.capabilities.as_deref())?, Client::new()?))
 }
 
 /// The models of this program, with the facts of an overlay.

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use repaint::{
-    Candidate, Client, Error, ErrorKind, Estimate, ImageInput, Job, OfferRefusals, Plan, Refusal,
-    RefusalCode, Registry, Usd,
+    Candidate, Error, ErrorKind, Estimate, ImageInput, Job, OfferRefusals, Plan, Refusal,
+    RefusalCode, Router, Usd,
 };
 use serde_json::json;
 
@@ -40,13 +40,8 @@ pub(crate) fn suggested(err: Error, plan: &Plan, images: usize) -> Error {
 }
 
 /// Runs all jobs, one after another; what fails does not stop the others.
-pub(crate) async fn run(
-    ask: &Ask,
-    registry: &Registry,
-    client: &Client,
-    job: Job,
-) -> Result<Ended, Failed> {
-    let parts = parts(ask, registry, client, job).await?;
+pub(crate) async fn run(ask: &Ask, router: &Router, job: Job) -> Result<Ended, Failed> {
+    let parts = parts(ask, router, job).await?;
     let total = total(&parts);
     affordable(total, ask.max_cost)?;
     for part in parts.iter().filter(|it| it.planned.is_ok()) {
@@ -65,13 +60,13 @@ pub(crate) async fn run(
         let estimate = part.planned.as_ref().map_or(Usd(0), |it| it.estimate.high);
         // What was charged may be more than was estimated: it is taken from what is left.
         part.job.policy.max_cost = ask.max_cost.map(|it| Usd(it.0.saturating_sub(spent)));
-        match part.carry_out(ask, registry, client, index).await {
+        match part.carry_out(ask, router, index).await {
             Ok(brought) => {
                 let fresh =
                     brought.receipt.warnings.iter().filter(|it| said.insert(it.message.clone()));
                 fresh.for_each(show::warning);
                 brought.tell(ask);
-                spent += brought.receipt.cost.unwrap_or(brought.receipt.estimate.high).0;
+                spent += brought.receipt.spent.high.0;
                 whole += usize::from(brought.is_whole(ask.count));
                 stopped = brought.interrupted;
                 let mut shown = brought.shown();
@@ -103,13 +98,8 @@ pub(crate) async fn run(
 }
 
 /// Says who would take which image, for how much, and which files would be written.
-pub(crate) async fn explain(
-    ask: &Ask,
-    registry: &Registry,
-    client: &Client,
-    job: Job,
-) -> Result<Ended, Failed> {
-    let parts = parts(ask, registry, client, job).await?;
+pub(crate) async fn explain(ask: &Ask, router: &Router, job: Job) -> Result<Ended, Failed> {
+    let parts = parts(ask, router, job).await?;
     let total = total(&parts);
     let (mut rows, mut told, mut names) = (Vec::new(), Vec::new(), BTreeSet::new());
     let mut refused = None;
@@ -149,12 +139,7 @@ pub(crate) async fn explain(
 }
 
 /// A job for each image, planned. What a plan refuses is kept with its image.
-async fn parts(
-    ask: &Ask,
-    registry: &Registry,
-    client: &Client,
-    job: Job,
-) -> Result<Vec<Part>, Error> {
+async fn parts(ask: &Ask, router: &Router, job: Job) -> Result<Vec<Part>, Error> {
     if job.request.images.is_empty() {
         return Err(invalid("--each edits every image by itself, and there is none"));
     }
@@ -165,7 +150,7 @@ async fn parts(
     }
     // A name that stands for nobody is said once.
     for name in &job.select {
-        registry.resolve(name)?;
+        router.registry().resolve(name)?;
     }
     let mut parts = Vec::new();
     let mut used: BTreeMap<PathBuf, usize> = BTreeMap::new();
@@ -174,7 +159,7 @@ async fn parts(
         let path = path(ask, &image);
         job.request.images = vec![image];
         // A plan that fails keeps nothing of its job, and the image is still to be named.
-        let planned = match client.plan(registry, &mut job.clone()).await {
+        let planned = match router.plan(&mut job.clone()).await {
             Ok(plan) => plan.first().cloned(),
             Err(err) => Err(err),
         };
@@ -203,13 +188,12 @@ impl Part {
     async fn carry_out(
         self,
         ask: &Ask,
-        registry: &Registry,
-        client: &Client,
+        router: &Router,
         index: usize,
     ) -> Result<edit::Brought, Failed> {
         let Candidate { warnings, .. } = self.planned.clone()?;
         let place = self.place(ask, index)?;
-        let brought = edit::carry_out(client, registry, self.job, place).await;
+        let brought = edit::carry_out(router, self.job, place).await;
         brought.map_err(|failed| Failed { warnings, ..failed })
     }
 }

@@ -5,8 +5,8 @@ use std::io;
 use std::path::PathBuf;
 
 use repaint::{
-    CancellationToken, Client, Error, ErrorKind, Image, ImageFacts, Job, Outcome, Receipt,
-    Registry, Warning,
+    CancellationToken, Error, ErrorKind, Hop, Image, ImageFacts, Job, Outcome, Receipt, Router,
+    Warning,
 };
 use serde_json::{Value, json};
 
@@ -66,20 +66,19 @@ pub(crate) struct Brought {
 }
 
 pub(crate) async fn run(ask: &Ask) -> Result<Ended, Failed> {
-    let registry = ask::registry(ask.capabilities.as_deref())?;
+    let router = ask::router(ask)?;
     let mut job = ask::job(ask)?;
-    let client = Client::new()?;
     match (ask.each, ask.dry_run) {
         (_, true) => return explain::run(ask).await,
-        (true, false) => return each::run(ask, &registry, &client, job).await,
+        (true, false) => return each::run(ask, &router, job).await,
         (false, false) => {}
     }
     // Whatever can be refused is, before the place is reserved.
-    let plan = client.plan(&registry, &mut job).await?;
+    let plan = router.plan(&mut job).await?;
     let chosen = plan.first().map_err(|err| each::suggested(err, &plan, ask.images.len()))?;
     let warnings = chosen.warnings.clone();
     let place = Place::reserve(ask, &job)?;
-    let brought = carry_out(&client, &registry, job, place).await;
+    let brought = carry_out(&router, job, place).await;
     let brought = brought.map_err(|failed| {
         warnings.iter().for_each(show::warning);
         Failed { warnings, ..failed }
@@ -97,18 +96,13 @@ pub(crate) async fn run(ask: &Ask) -> Result<Ended, Failed> {
 }
 
 /// Runs a job whose place is reserved, and saves what it brings.
-pub(crate) async fn carry_out(
-    client: &Client,
-    registry: &Registry,
-    job: Job,
-    place: Place,
-) -> Result<Brought, Failed> {
+pub(crate) async fn carry_out(router: &Router, job: Job, place: Place) -> Result<Brought, Failed> {
     let watch = Watch::new();
     let teller = watch.clone();
-    let run = client.watched(&job, move |progress| teller.tell(&progress));
-    let cancel = run.canceller();
+    let task = router.watched(job, move |progress| teller.tell(&progress));
+    let cancel = task.canceller();
     let listener = tokio::spawn(interrupted(cancel.clone(), place.reserved()));
-    let outcome = run.run(registry, job).await;
+    let outcome = task.run().await;
     listener.abort();
     watch.done();
     let interrupted = cancel.is_cancelled();
@@ -149,6 +143,9 @@ impl Place {
 impl Brought {
     /// Says on the terminal what there is, and where; not what the receipt warns of.
     pub(crate) fn tell(&self, ask: &Ask) {
+        for Hop { offer, code, message, .. } in &self.receipt.hops {
+            show::note(&format!("{offer} did not take it ({}): {message}", code.code()));
+        }
         for adaptation in &self.receipt.adaptations {
             show::note(&format!("adapted {adaptation}"));
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use repaint::{
-    Candidate, Client, Date, Error, ErrorKind, Job, OfferRefusals, Preview, Registry, Result, Terms,
+    Candidate, Date, Error, ErrorKind, Job, OfferRefusals, Preview, Result, Router, Terms,
 };
 use serde_json::{Value, json};
 
@@ -14,26 +14,20 @@ use crate::show::{BOLD, DIM};
 use crate::{ask, each, show};
 
 pub(crate) async fn run(ask: &Ask) -> Result<Ended, Failed> {
-    let registry = ask::registry(ask.capabilities.as_deref())?;
+    let router = ask::router(ask)?;
     let job = ask::job(ask)?;
-    let client = Client::new()?;
     if ask.each {
-        return each::explain(ask, &registry, &client, job).await;
+        return each::explain(ask, &router, job).await;
     }
-    let taken = one(ask, &registry, &client, job).await?;
+    let taken = one(ask, &router, job).await?;
     Ok(if taken { Ended::Done } else { Ended::Nobody })
 }
 
 /// Explains a job that stands for itself; returns whether anybody would take it.
-pub(crate) async fn one(
-    ask: &Ask,
-    registry: &Registry,
-    client: &Client,
-    mut job: Job,
-) -> Result<bool> {
-    let plan = client.plan(registry, &mut job).await?;
+pub(crate) async fn one(ask: &Ask, router: &Router, mut job: Job) -> Result<bool> {
+    let plan = router.plan(&mut job).await?;
     let chosen = plan.candidates.first();
-    let call = match chosen.and_then(|it| registry.get(&it.offer)) {
+    let call = match chosen.and_then(|it| router.registry().get(&it.offer)) {
         None => None,
         Some(model) => {
             let terms = Terms { adapt: &job.policy.adapt, today: Date::today() };
@@ -41,7 +35,9 @@ pub(crate) async fn one(
                 .admit(&job.request, terms)
                 .map_err(|refusals| Error::refused(model.id(), refusals))?;
             Some(match admitted.encode()? {
-                Preview::Http(call) => Preview::Http(client.addressed(model.provider(), call)?),
+                Preview::Http(call) => {
+                    Preview::Http(router.client().addressed(model.provider(), call)?)
+                }
                 local @ Preview::Local(_) => local,
             })
         }

@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use async_trait::async_trait;
 use bytes::Bytes;
 use repaint_core::{
-    Call, Date, Error, ErrorKind, Handle, ImageInput, ImageRequest, ImageSource, Job, Made,
-    Outcome, Plan, Provider, Registry, Result, Store, Submit, Terms, Transport, Work,
+    Call, Error, ErrorKind, Handle, ImageInput, ImageRequest, ImageSource, Job, Made, Provider,
+    Result, Store, Submit, Transport, Work,
 };
 use secrecy::SecretString;
 use tokio::time::{Instant, timeout_at};
@@ -111,18 +111,6 @@ impl Client {
     /// `InvalidRequest`, naming the file, if one is missing, no picture, damaged or cut short.
     pub async fn inspect(&self, request: ImageRequest) -> Result<ImageRequest> {
         inspect(request).await
-    }
-
-    /// Who would take a job. Reads the heads of files and does nothing else.
-    pub async fn plan(&self, registry: &Registry, job: &mut Job) -> Result<Plan> {
-        let request = std::mem::replace(&mut job.request, ImageRequest::new(""));
-        job.request = self.inspect(request).await?;
-        registry.plan(job, &|it| self.has_key(it), Date::today())
-    }
-
-    /// Has the first offer of the plan take the job, and brings its pictures.
-    pub async fn run(&self, registry: &Registry, job: Job) -> Result<Outcome> {
-        self.watched(&job, |_| {}).run(registry, job).await
     }
 
     /// A run that is watched, and can be cancelled; its deadline begins now.
@@ -230,22 +218,6 @@ impl Run {
     /// Cancels the run when it is triggered; a job that was started is reported with its handle.
     pub fn canceller(&self) -> CancellationToken {
         self.cancel.clone()
-    }
-
-    /// Has the first offer of the plan take the job, and brings its pictures.
-    pub async fn run(&self, registry: &Registry, mut job: Job) -> Result<Outcome> {
-        let plan = self.client.plan(registry, &mut job).await?;
-        let offer = &plan.first()?.offer;
-        let model = registry.get(offer).ok_or_else(|| {
-            Error::new(ErrorKind::Unexpected, format!("{offer} is planned but not there"))
-        })?;
-        let terms = Terms { adapt: &job.policy.adapt, today: Date::today() };
-        // A plan holds no witness: the offer admits the request again.
-        let admitted = model
-            .admit(&job.request, terms)
-            .map_err(|refusals| Error::refused(model.id(), refusals))?;
-        self.tell(Progress::Started { offer: model.id().to_owned() });
-        admitted.generate(self).await
     }
 
     /// When it is given up.

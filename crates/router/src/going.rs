@@ -93,6 +93,10 @@ impl Going {
         if !self.job.policy.fallback {
             candidates.truncate(1);
         }
+        // They come last, and without a key nobody is let in.
+        if candidates.first().is_some_and(|it| it.keyed) {
+            candidates.retain(|it| it.keyed);
+        }
         let models: Vec<&dyn ImageModel> = self.router.registry.models().collect();
         let only = candidates.len() == 1;
         let mut queue: VecDeque<(Standing, bool)> =

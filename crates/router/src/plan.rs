@@ -1,6 +1,7 @@
 //! Who would take a job, in which order, and why all others would not: a pure function.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +28,14 @@ pub struct Conditions<'a> {
     pub explores: bool,
 }
 
+impl<'a> Conditions<'a> {
+    /// On a day, where nothing is known of any offer.
+    pub fn new(has_key: &'a dyn Fn(&Provider) -> bool, today: Date) -> Self {
+        static NOTHING: Snapshot = Snapshot { offers: BTreeMap::new() };
+        Self { has_key, today, health: &NOTHING, explores: false }
+    }
+}
+
 impl fmt::Debug for Conditions<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { has_key: _, today, health, explores } = self;
@@ -50,14 +59,10 @@ impl fmt::Debug for Conditions<'_> {
 /// ```
 /// use repaint_adapters as _;
 /// use repaint_core::{Date, ImageRequest, Job, Registry};
-/// use repaint_router::{Conditions, Snapshot, plan};
+/// use repaint_router::{Conditions, plan};
 ///
-/// let conditions = Conditions {
-///     has_key: &|provider| provider.id == "together",
-///     today: Date::new(2026, 11, 26),
-///     health: &Snapshot::default(),
-///     explores: false,
-/// };
+/// let has_key = |provider: &repaint_core::Provider| provider.id == "together";
+/// let conditions = Conditions::new(&has_key, Date::new(2026, 11, 26));
 /// let job = Job::new(ImageRequest::new("A red fox in snow"));
 /// let plan = plan(&Registry::linked()?, &job, &conditions)?;
 /// assert_eq!(plan.first()?.offer, "together/flux2-dev", "the cheapest with a key");
@@ -83,7 +88,7 @@ pub(crate) struct Standing {
     pub(crate) split: Split,
     /// The first place in `select` that stands for it.
     pub(crate) named: Option<usize>,
-    keyed: bool,
+    pub(crate) keyed: bool,
     idle: Idle,
 }
 

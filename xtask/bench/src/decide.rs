@@ -10,7 +10,7 @@ use repaint_core::{
     Offer, Preview, Provider, Registry, Terms, Transport, Witness,
 };
 use repaint_providers::TOGETHER;
-use repaint_router::{Conditions, Snapshot, plan};
+use repaint_router::{Conditions, plan};
 use serde_json::{Value, json};
 
 use crate::Result;
@@ -51,12 +51,7 @@ fn plans(registry: &Registry, figures: &mut Vec<Value>) -> Result<()> {
     });
     let many = Registry::new(many)?;
     let job = Job::new(request(8)?);
-    let conditions = Conditions {
-        has_key: &|_| true,
-        today: Date::today(),
-        health: &Snapshot::default(),
-        explores: false,
-    };
+    let conditions = Conditions::new(&|_| true, Date::today());
     for registry in [registry, &many] {
         let decided = || plan(registry, &job, &conditions);
         let read = || serde_json::to_string(&decided().ok()?).ok();
