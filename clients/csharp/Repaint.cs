@@ -731,6 +731,14 @@ namespace Repaint
         public ImageField[] ImageFields { get; set; }
 
         /// <summary>
+        /// How many orders may be on their way at a time before the provider refuses another; the
+        /// most of any of its offers holds for all its offers together. Absent where that is not
+        /// known.
+        /// </summary>
+        [JsonProperty("in_flight", NullValueHandling = NullValueHandling.Ignore)]
+        public InFlightFact InFlight { get; set; }
+
+        /// <summary>
         /// The environment variable that has the key; absent where none is needed.
         /// </summary>
         [JsonProperty("key", NullValueHandling = NullValueHandling.Ignore)]
@@ -1702,6 +1710,31 @@ namespace Repaint
     }
 
     /// <summary>
+    /// How many orders may be on their way at a time before the provider refuses another; the
+    /// most of any of its offers holds for all its offers together. Absent where that is not
+    /// known.
+    ///
+    /// A value with its provenance.
+    /// </summary>
+    public partial class InFlightFact
+    {
+        [JsonProperty("date")]
+        public string Date { get; set; }
+
+        /// <summary>
+        /// Where it is written, or who saw it: an address, or a few words.
+        /// </summary>
+        [JsonProperty("source")]
+        public string Source { get; set; }
+
+        [JsonProperty("sure")]
+        public OverlaySureEnum Sure { get; set; }
+
+        [JsonProperty("value")]
+        public long Value { get; set; }
+    }
+
+    /// <summary>
     /// What it costs, in millionths of a US dollar.
     ///
     /// A value with its provenance.
@@ -2104,11 +2137,30 @@ namespace Repaint
         public Adapt Adapt { get; set; }
 
         /// <summary>
-        /// The most that the job may cost, in millionths of a US dollar; compared with the high
-        /// estimate.
+        /// Whether the next offer is tried when one surely did not take the job, and nothing was
+        /// bought; it is unless this says `false`.
+        /// </summary>
+        [JsonProperty("fallback", NullValueHandling = NullValueHandling.Ignore)]
+        public bool? Fallback { get; set; }
+
+        /// <summary>
+        /// The most that the job may cost, with all calls and whoever takes it, in millionths of a
+        /// US dollar; compared with the high estimate.
         /// </summary>
         [JsonProperty("max_cost", NullValueHandling = NullValueHandling.Ignore)]
         public long? MaxCost { get; set; }
+
+        /// <summary>
+        /// Who is tried first.
+        /// </summary>
+        [JsonProperty("order", NullValueHandling = NullValueHandling.Ignore)]
+        public OrderByEnum? Order { get; set; }
+
+        /// <summary>
+        /// Whose offers may take it, besides what is selected.
+        /// </summary>
+        [JsonProperty("providers", NullValueHandling = NullValueHandling.Ignore)]
+        public Providers Providers { get; set; }
 
         /// <summary>
         /// Seconds until the job is given up; 300 by default.
@@ -2159,6 +2211,26 @@ namespace Repaint
         /// </summary>
         [JsonProperty("steps", NullValueHandling = NullValueHandling.Ignore)]
         public AdaptNumberEnum? Steps { get; set; }
+    }
+
+    /// <summary>
+    /// Whose offers may take it, besides what is selected.
+    ///
+    /// Providers by their ids, such as `together`.
+    /// </summary>
+    public partial class Providers
+    {
+        /// <summary>
+        /// Only these; none is any.
+        /// </summary>
+        [JsonProperty("allow", NullValueHandling = NullValueHandling.Ignore)]
+        public string[] Allow { get; set; }
+
+        /// <summary>
+        /// Not these.
+        /// </summary>
+        [JsonProperty("deny", NullValueHandling = NullValueHandling.Ignore)]
+        public string[] Deny { get; set; }
     }
 
     /// <summary>
@@ -2261,6 +2333,12 @@ namespace Repaint
         public Dictionary<string, object> Accepts { get; set; }
 
         /// <summary>
+        /// How many of its orders may be on their way at a time.
+        /// </summary>
+        [JsonProperty("in_flight", NullValueHandling = NullValueHandling.Ignore)]
+        public OverlayInFlightFact InFlight { get; set; }
+
+        /// <summary>
         /// Its price.
         /// </summary>
         [JsonProperty("price", NullValueHandling = NullValueHandling.Ignore)]
@@ -2271,6 +2349,29 @@ namespace Repaint
         /// </summary>
         [JsonProperty("retires", NullValueHandling = NullValueHandling.Ignore)]
         public OverlayRetiresFact Retires { get; set; }
+    }
+
+    /// <summary>
+    /// How many of its orders may be on their way at a time.
+    ///
+    /// A value with its provenance.
+    /// </summary>
+    public partial class OverlayInFlightFact
+    {
+        [JsonProperty("date")]
+        public string Date { get; set; }
+
+        /// <summary>
+        /// Where it is written, or who saw it: an address, or a few words.
+        /// </summary>
+        [JsonProperty("source")]
+        public string Source { get; set; }
+
+        [JsonProperty("sure")]
+        public OverlaySureEnum Sure { get; set; }
+
+        [JsonProperty("value")]
+        public long Value { get; set; }
     }
 
     /// <summary>
@@ -2507,7 +2608,14 @@ namespace Repaint
         public Adaptation[] Adaptations { get; set; }
 
         /// <summary>
-        /// What it may cost.
+        /// How many calls it takes: more than one where it makes fewer pictures a call than are
+        /// wanted.
+        /// </summary>
+        [JsonProperty("calls")]
+        public long Calls { get; set; }
+
+        /// <summary>
+        /// What it may cost, all calls together.
         /// </summary>
         [JsonProperty("estimate")]
         public Estimate Estimate { get; set; }
@@ -2556,11 +2664,18 @@ namespace Repaint
     }
 
     /// <summary>
-    /// What it may cost.
+    /// What it was to cost.
     ///
     /// What a request may cost; limits compare `high`.
     ///
-    /// What it was to cost.
+    /// What it has cost: what was charged, and where that is not known, what it may be.
+    ///
+    /// What it may cost, all calls together.
+    ///
+    /// What it has cost there: what was charged, and where that is not known, what it may be.
+    ///
+    /// What the whole job has cost, with calls that failed: what was charged, and where that is
+    /// not known, what it may be.
     /// </summary>
     public partial class Estimate
     {
@@ -2743,10 +2858,23 @@ namespace Repaint
         public Attempt[] Attempts { get; set; }
 
         /// <summary>
-        /// What the provider says that it charged, in millionths of a US dollar.
+        /// Each call, where there were several.
+        /// </summary>
+        [JsonProperty("calls", NullValueHandling = NullValueHandling.Ignore)]
+        public Called[] Calls { get; set; }
+
+        /// <summary>
+        /// What the provider says that it charged for the pictures, in millionths of a US dollar;
+        /// absent if it did not say it of each call.
         /// </summary>
         [JsonProperty("cost", NullValueHandling = NullValueHandling.Ignore)]
         public long? Cost { get; set; }
+
+        /// <summary>
+        /// Why the cost is another than the estimate, in words, as far as the provider shows it.
+        /// </summary>
+        [JsonProperty("difference", NullValueHandling = NullValueHandling.Ignore)]
+        public string Difference { get; set; }
 
         /// <summary>
         /// What it was to cost.
@@ -2762,7 +2890,7 @@ namespace Repaint
         public Dictionary<string, object> Evidence { get; set; }
 
         /// <summary>
-        /// Pictures that were made and could not be brought back.
+        /// Pictures that were made and could not be brought back, and calls that brought none.
         /// </summary>
         [JsonProperty("failures", NullValueHandling = NullValueHandling.Ignore)]
         public Error[] Failures { get; set; }
@@ -2780,10 +2908,28 @@ namespace Repaint
         public Handle Handle { get; set; }
 
         /// <summary>
+        /// Offers that were tried before, and why each was left.
+        /// </summary>
+        [JsonProperty("hops", NullValueHandling = NullValueHandling.Ignore)]
+        public Hop[] Hops { get; set; }
+
+        /// <summary>
+        /// The id of the job, where orders are written down.
+        /// </summary>
+        [JsonProperty("job", NullValueHandling = NullValueHandling.Ignore)]
+        public string Job { get; set; }
+
+        /// <summary>
         /// The offer that made the pictures.
         /// </summary>
         [JsonProperty("offer")]
         public string Offer { get; set; }
+
+        /// <summary>
+        /// The ids of its orders, where they are written down.
+        /// </summary>
+        [JsonProperty("orders", NullValueHandling = NullValueHandling.Ignore)]
+        public string[] Orders { get; set; }
 
         /// <summary>
         /// How many pictures came back.
@@ -2796,6 +2942,13 @@ namespace Repaint
         /// </summary>
         [JsonProperty("request_id", NullValueHandling = NullValueHandling.Ignore)]
         public string RequestId { get; set; }
+
+        /// <summary>
+        /// What the whole job has cost, with calls that failed: what was charged, and where that is
+        /// not known, what it may be.
+        /// </summary>
+        [JsonProperty("spent")]
+        public Estimate Spent { get; set; }
 
         /// <summary>
         /// What else the caller should know.
@@ -2835,6 +2988,96 @@ namespace Repaint
     }
 
     /// <summary>
+    /// One of several calls for one job.
+    /// </summary>
+    public partial class Called
+    {
+        /// <summary>
+        /// How many pictures were asked for.
+        /// </summary>
+        [JsonProperty("count")]
+        public long Count { get; set; }
+
+        /// <summary>
+        /// Why it brought nothing.
+        /// </summary>
+        [JsonProperty("error", NullValueHandling = NullValueHandling.Ignore)]
+        public ErrorKindEnum? Error { get; set; }
+
+        /// <summary>
+        /// What it was to cost.
+        /// </summary>
+        [JsonProperty("estimate")]
+        public Estimate Estimate { get; set; }
+
+        /// <summary>
+        /// How it could be picked up, where the provider gave a handle.
+        /// </summary>
+        [JsonProperty("handle", NullValueHandling = NullValueHandling.Ignore)]
+        public Handle Handle { get; set; }
+
+        /// <summary>
+        /// How many pictures came back.
+        /// </summary>
+        [JsonProperty("pictures")]
+        public long Pictures { get; set; }
+
+        /// <summary>
+        /// The provider's id of the request.
+        /// </summary>
+        [JsonProperty("request_id", NullValueHandling = NullValueHandling.Ignore)]
+        public string RequestId { get; set; }
+
+        /// <summary>
+        /// Its seed.
+        /// </summary>
+        [JsonProperty("seed", NullValueHandling = NullValueHandling.Ignore)]
+        public long? Seed { get; set; }
+
+        /// <summary>
+        /// What it has cost: what was charged, and where that is not known, what it may be.
+        /// </summary>
+        [JsonProperty("spent")]
+        public Estimate Spent { get; set; }
+    }
+
+    /// <summary>
+    /// How it could be picked up, where the provider gave a handle.
+    ///
+    /// How to pick up a job that was started; holds no key and no image.
+    ///
+    /// How to pick up a job that was started.
+    ///
+    /// How the job could be picked up, where the provider gave a handle.
+    /// </summary>
+    public partial class Handle
+    {
+        /// <summary>
+        /// The provider's id of the job.
+        /// </summary>
+        [JsonProperty("id")]
+        public string Id { get; set; }
+
+        /// <summary>
+        /// Where its finished pictures are, usually for minutes only.
+        /// </summary>
+        [JsonProperty("pictures", NullValueHandling = NullValueHandling.Ignore)]
+        public string[] Pictures { get; set; }
+
+        /// <summary>
+        /// Where to ask for it.
+        /// </summary>
+        [JsonProperty("poll", NullValueHandling = NullValueHandling.Ignore)]
+        public string Poll { get; set; }
+
+        /// <summary>
+        /// Who has the job.
+        /// </summary>
+        [JsonProperty("provider")]
+        public string Provider { get; set; }
+    }
+
+    /// <summary>
     /// The content of an [`Error`]; what its JSON is.
     /// </summary>
     public partial class Error
@@ -2850,6 +3093,12 @@ namespace Repaint
         /// </summary>
         [JsonProperty("cost", NullValueHandling = NullValueHandling.Ignore)]
         public long? Cost { get; set; }
+
+        /// <summary>
+        /// Every offer that was tried, and why each was left.
+        /// </summary>
+        [JsonProperty("hops", NullValueHandling = NullValueHandling.Ignore)]
+        public Hop[] Hops { get; set; }
 
         /// <summary>
         /// In words, without a full stop.
@@ -2907,37 +3156,39 @@ namespace Repaint
     }
 
     /// <summary>
-    /// How to pick up a job that was started.
-    ///
-    /// How to pick up a job that was started; holds no key and no image.
-    ///
-    /// How the job could be picked up, where the provider gave a handle.
+    /// An offer that was tried and left.
     /// </summary>
-    public partial class Handle
+    public partial class Hop
     {
         /// <summary>
-        /// The provider's id of the job.
+        /// What went wrong there.
         /// </summary>
-        [JsonProperty("id")]
-        public string Id { get; set; }
+        [JsonProperty("code")]
+        public ErrorKindEnum Code { get; set; }
 
         /// <summary>
-        /// Where its finished pictures are, usually for minutes only.
+        /// In words.
         /// </summary>
-        [JsonProperty("pictures", NullValueHandling = NullValueHandling.Ignore)]
-        public string[] Pictures { get; set; }
+        [JsonProperty("message")]
+        public string Message { get; set; }
 
         /// <summary>
-        /// Where to ask for it.
+        /// The offer.
         /// </summary>
-        [JsonProperty("poll", NullValueHandling = NullValueHandling.Ignore)]
-        public string Poll { get; set; }
+        [JsonProperty("offer")]
+        public string Offer { get; set; }
 
         /// <summary>
-        /// Who has the job.
+        /// The ids of its orders, where they are written down.
         /// </summary>
-        [JsonProperty("provider")]
-        public string Provider { get; set; }
+        [JsonProperty("orders", NullValueHandling = NullValueHandling.Ignore)]
+        public string[] Orders { get; set; }
+
+        /// <summary>
+        /// What it has cost there: what was charged, and where that is not known, what it may be.
+        /// </summary>
+        [JsonProperty("spent")]
+        public Estimate Spent { get; set; }
     }
 
     /// <summary>
@@ -4044,6 +4295,20 @@ namespace Repaint
     public enum AdaptSizeEnum { Nearest };
 
     /// <summary>
+    /// Who is tried first.
+    ///
+    /// What decides who is tried first. Those with a key, and those that need not rest, come
+    /// before others.
+    ///
+    /// What this very job would cost.
+    ///
+    /// How long it took lately; those of which nothing is known come last, but for a few tries.
+    ///
+    /// The order of `select`.
+    /// </summary>
+    public enum OrderByEnum { Latency, Preference, Price };
+
+    /// <summary>
     /// What kind of warning.
     ///
     /// Kinds of warning; a closed list, version 1.
@@ -4061,8 +4326,12 @@ namespace Repaint
     /// The local offer did something to the picture that the caller may not expect.
     ///
     /// The provider answered something odd that did not stop the request.
+    ///
+    /// What became of an order could not be written down.
+    ///
+    /// The offer failed lately or is busy, so others are tried before.
     /// </summary>
-    public enum WarningCodeEnum { NoKey, NotGenerative, Overlay, Picture, Provider, Retiring, Unchecked };
+    public enum WarningCodeEnum { NoKey, NotGenerative, Overlay, Picture, Provider, Resting, Retiring, Store, Unchecked };
 
     /// <summary>
     /// What kind of reason.
@@ -4101,9 +4370,11 @@ namespace Repaint
     ///
     /// No key for the provider was found.
     ///
+    /// The policy does not allow its provider.
+    ///
     /// The offer is taken only where it is named, or where nothing else can be.
     /// </summary>
-    public enum RefusalCodeEnum { Empty, Invalid, NoKey, NotAsked, NotListed, NotUnderstood, OutOfRange, OverBudget, Owned, Retired, TooFew, TooLarge, TooMany, Unknown, Unreadable, Unsupported };
+    public enum RefusalCodeEnum { Empty, Invalid, NoKey, NotAllowed, NotAsked, NotListed, NotUnderstood, OutOfRange, OverBudget, Owned, Retired, TooFew, TooLarge, TooMany, Unknown, Unreadable, Unsupported };
 
     /// <summary>
     /// What for.
@@ -4121,9 +4392,13 @@ namespace Repaint
     public enum PhaseEnum { Connect, Download, Poll, Submit };
 
     /// <summary>
-    /// What the caller can do.
+    /// Why it brought nothing.
     ///
     /// What the caller can do. One kind for one action; a closed list, version 1.
+    ///
+    /// What the caller can do.
+    ///
+    /// What went wrong there.
     ///
     /// Ask for what the model takes, or ask another one; nothing was sent.
     ///
@@ -4358,6 +4633,11 @@ namespace Repaint
         public static BodyRuleTexts FromJson(string json) => JsonConvert.DeserializeObject<BodyRuleTexts>(json, Repaint.Converter.Settings);
     }
 
+    public partial class Called
+    {
+        public static Called FromJson(string json) => JsonConvert.DeserializeObject<Called>(json, Repaint.Converter.Settings);
+    }
+
     public partial class Candidate
     {
         public static Candidate FromJson(string json) => JsonConvert.DeserializeObject<Candidate>(json, Repaint.Converter.Settings);
@@ -4433,6 +4713,11 @@ namespace Repaint
         public static Handle FromJson(string json) => JsonConvert.DeserializeObject<Handle>(json, Repaint.Converter.Settings);
     }
 
+    public partial class Hop
+    {
+        public static Hop FromJson(string json) => JsonConvert.DeserializeObject<Hop>(json, Repaint.Converter.Settings);
+    }
+
     public partial class ImageBytesFact
     {
         public static ImageBytesFact FromJson(string json) => JsonConvert.DeserializeObject<ImageBytesFact>(json, Repaint.Converter.Settings);
@@ -4476,6 +4761,11 @@ namespace Repaint
     public partial class ImagesRange
     {
         public static ImagesRange FromJson(string json) => JsonConvert.DeserializeObject<ImagesRange>(json, Repaint.Converter.Settings);
+    }
+
+    public partial class InFlightFact
+    {
+        public static InFlightFact FromJson(string json) => JsonConvert.DeserializeObject<InFlightFact>(json, Repaint.Converter.Settings);
     }
 
     public partial class Index
@@ -4543,6 +4833,11 @@ namespace Repaint
         public static OptionsFact FromJson(string json) => JsonConvert.DeserializeObject<OptionsFact>(json, Repaint.Converter.Settings);
     }
 
+    public class OrderBy
+    {
+        public static OrderByEnum FromJson(string json) => JsonConvert.DeserializeObject<OrderByEnum>(json, Repaint.Converter.Settings);
+    }
+
     public class OutputFormat
     {
         public static OutputFormatElement FromJson(string json) => JsonConvert.DeserializeObject<OutputFormatElement>(json, Repaint.Converter.Settings);
@@ -4556,6 +4851,11 @@ namespace Repaint
     public partial class Overlay
     {
         public static Overlay FromJson(string json) => JsonConvert.DeserializeObject<Overlay>(json, Repaint.Converter.Settings);
+    }
+
+    public partial class OverlayInFlightFact
+    {
+        public static OverlayInFlightFact FromJson(string json) => JsonConvert.DeserializeObject<OverlayInFlightFact>(json, Repaint.Converter.Settings);
     }
 
     public partial class OverlayOfferOverlay
@@ -4686,6 +4986,11 @@ namespace Repaint
     public partial class PriceMegapixel
     {
         public static PriceMegapixel FromJson(string json) => JsonConvert.DeserializeObject<PriceMegapixel>(json, Repaint.Converter.Settings);
+    }
+
+    public partial class Providers
+    {
+        public static Providers FromJson(string json) => JsonConvert.DeserializeObject<Providers>(json, Repaint.Converter.Settings);
     }
 
     public class Ratios
@@ -4907,6 +5212,7 @@ namespace Repaint
         public static string ToJson(this BodyRulePixels self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this BodyRuleRatio self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this BodyRuleTexts self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this Called self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this Candidate self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this Capabilities self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this Catalogue self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
@@ -4922,6 +5228,7 @@ namespace Repaint
         public static string ToJson(this GuidanceFact self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this GuidanceRange self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this Handle self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this Hop self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this ImageBytesFact self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this ImageField self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this ImageFormEnum self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
@@ -4931,6 +5238,7 @@ namespace Repaint
         public static string ToJson(this ImageSideFact self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this ImagesFact self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this ImagesRange self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this InFlightFact self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this Index self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this IndexEntry self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this IndexRoleEnum self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
@@ -4943,9 +5251,11 @@ namespace Repaint
         public static string ToJson(this NegativePromptFact self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this OfferRefusals self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this OptionsFact self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this OrderByEnum self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this OutputFormatElement self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this OutputFormatsFact self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this Overlay self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this OverlayInFlightFact self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this OverlayOfferOverlay self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this OverlayPriceBySize self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this OverlayPriceEach self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
@@ -4969,6 +5279,7 @@ namespace Repaint
         public static string ToJson(this PriceFact self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this PriceFirstMegapixel self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this PriceMegapixel self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this Providers self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this RatiosBetween self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this RatiosFact self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this RatiosListed self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
@@ -5031,6 +5342,7 @@ namespace Repaint
                 BodyRulePixelsRuleConverter.Singleton,
                 BodyRuleRatioRuleConverter.Singleton,
                 BodyRuleTextsRuleConverter.Singleton,
+                ErrorKindEnumConverter.Singleton,
                 WarningCodeEnumConverter.Singleton,
                 InstructionsUnionConverter.Singleton,
                 InstructionsEnumConverter.Singleton,
@@ -5040,10 +5352,10 @@ namespace Repaint
                 RatiosUnionConverter.Singleton,
                 PriceUnionConverter.Singleton,
                 OverlayPriceEnumConverter.Singleton,
-                ErrorKindEnumConverter.Singleton,
                 RefusalCodeEnumConverter.Singleton,
                 StageEnumConverter.Singleton,
                 IndexRoleEnumConverter.Singleton,
+                OrderByEnumConverter.Singleton,
                 OverlayPriceUnionConverter.Singleton,
                 ResponseFormatEnumConverter.Singleton,
                 TogetherFlux2DevRequestModelConverter.Singleton,
@@ -5820,6 +6132,82 @@ namespace Repaint
         public static readonly BodyRuleTextsRuleConverter Singleton = new BodyRuleTextsRuleConverter();
     }
 
+    internal class ErrorKindEnumConverter : JsonConverter
+    {
+        public override bool CanConvert(Type t) => t == typeof(ErrorKindEnum) || t == typeof(ErrorKindEnum?);
+
+        public override object ReadJson(JsonReader reader, Type t, object existingValue, JsonSerializer serializer)
+        {
+            if (reader.TokenType == JsonToken.Null) return null;
+            var value = serializer.Deserialize<string>(reader);
+            switch (value)
+            {
+                case "denied":
+                    return ErrorKindEnum.Denied;
+                case "exhausted":
+                    return ErrorKindEnum.Exhausted;
+                case "expired":
+                    return ErrorKindEnum.Expired;
+                case "invalid_request":
+                    return ErrorKindEnum.InvalidRequest;
+                case "moderated":
+                    return ErrorKindEnum.Moderated;
+                case "outcome_unknown":
+                    return ErrorKindEnum.OutcomeUnknown;
+                case "refused":
+                    return ErrorKindEnum.Refused;
+                case "unavailable":
+                    return ErrorKindEnum.Unavailable;
+                case "unexpected":
+                    return ErrorKindEnum.Unexpected;
+            }
+            throw new Exception("Cannot unmarshal type ErrorKindEnum");
+        }
+
+        public override void WriteJson(JsonWriter writer, object untypedValue, JsonSerializer serializer)
+        {
+            if (untypedValue == null)
+            {
+                serializer.Serialize(writer, null);
+                return;
+            }
+            var value = (ErrorKindEnum)untypedValue;
+            switch (value)
+            {
+                case ErrorKindEnum.Denied:
+                    serializer.Serialize(writer, "denied");
+                    return;
+                case ErrorKindEnum.Exhausted:
+                    serializer.Serialize(writer, "exhausted");
+                    return;
+                case ErrorKindEnum.Expired:
+                    serializer.Serialize(writer, "expired");
+                    return;
+                case ErrorKindEnum.InvalidRequest:
+                    serializer.Serialize(writer, "invalid_request");
+                    return;
+                case ErrorKindEnum.Moderated:
+                    serializer.Serialize(writer, "moderated");
+                    return;
+                case ErrorKindEnum.OutcomeUnknown:
+                    serializer.Serialize(writer, "outcome_unknown");
+                    return;
+                case ErrorKindEnum.Refused:
+                    serializer.Serialize(writer, "refused");
+                    return;
+                case ErrorKindEnum.Unavailable:
+                    serializer.Serialize(writer, "unavailable");
+                    return;
+                case ErrorKindEnum.Unexpected:
+                    serializer.Serialize(writer, "unexpected");
+                    return;
+            }
+            throw new Exception("Cannot marshal type ErrorKindEnum");
+        }
+
+        public static readonly ErrorKindEnumConverter Singleton = new ErrorKindEnumConverter();
+    }
+
     internal class WarningCodeEnumConverter : JsonConverter
     {
         public override bool CanConvert(Type t) => t == typeof(WarningCodeEnum) || t == typeof(WarningCodeEnum?);
@@ -5840,8 +6228,12 @@ namespace Repaint
                     return WarningCodeEnum.Picture;
                 case "provider":
                     return WarningCodeEnum.Provider;
+                case "resting":
+                    return WarningCodeEnum.Resting;
                 case "retiring":
                     return WarningCodeEnum.Retiring;
+                case "store":
+                    return WarningCodeEnum.Store;
                 case "unchecked":
                     return WarningCodeEnum.Unchecked;
             }
@@ -5873,8 +6265,14 @@ namespace Repaint
                 case WarningCodeEnum.Provider:
                     serializer.Serialize(writer, "provider");
                     return;
+                case WarningCodeEnum.Resting:
+                    serializer.Serialize(writer, "resting");
+                    return;
                 case WarningCodeEnum.Retiring:
                     serializer.Serialize(writer, "retiring");
+                    return;
+                case WarningCodeEnum.Store:
+                    serializer.Serialize(writer, "store");
                     return;
                 case WarningCodeEnum.Unchecked:
                     serializer.Serialize(writer, "unchecked");
@@ -6214,82 +6612,6 @@ namespace Repaint
         public static readonly OverlayPriceEnumConverter Singleton = new OverlayPriceEnumConverter();
     }
 
-    internal class ErrorKindEnumConverter : JsonConverter
-    {
-        public override bool CanConvert(Type t) => t == typeof(ErrorKindEnum) || t == typeof(ErrorKindEnum?);
-
-        public override object ReadJson(JsonReader reader, Type t, object existingValue, JsonSerializer serializer)
-        {
-            if (reader.TokenType == JsonToken.Null) return null;
-            var value = serializer.Deserialize<string>(reader);
-            switch (value)
-            {
-                case "denied":
-                    return ErrorKindEnum.Denied;
-                case "exhausted":
-                    return ErrorKindEnum.Exhausted;
-                case "expired":
-                    return ErrorKindEnum.Expired;
-                case "invalid_request":
-                    return ErrorKindEnum.InvalidRequest;
-                case "moderated":
-                    return ErrorKindEnum.Moderated;
-                case "outcome_unknown":
-                    return ErrorKindEnum.OutcomeUnknown;
-                case "refused":
-                    return ErrorKindEnum.Refused;
-                case "unavailable":
-                    return ErrorKindEnum.Unavailable;
-                case "unexpected":
-                    return ErrorKindEnum.Unexpected;
-            }
-            throw new Exception("Cannot unmarshal type ErrorKindEnum");
-        }
-
-        public override void WriteJson(JsonWriter writer, object untypedValue, JsonSerializer serializer)
-        {
-            if (untypedValue == null)
-            {
-                serializer.Serialize(writer, null);
-                return;
-            }
-            var value = (ErrorKindEnum)untypedValue;
-            switch (value)
-            {
-                case ErrorKindEnum.Denied:
-                    serializer.Serialize(writer, "denied");
-                    return;
-                case ErrorKindEnum.Exhausted:
-                    serializer.Serialize(writer, "exhausted");
-                    return;
-                case ErrorKindEnum.Expired:
-                    serializer.Serialize(writer, "expired");
-                    return;
-                case ErrorKindEnum.InvalidRequest:
-                    serializer.Serialize(writer, "invalid_request");
-                    return;
-                case ErrorKindEnum.Moderated:
-                    serializer.Serialize(writer, "moderated");
-                    return;
-                case ErrorKindEnum.OutcomeUnknown:
-                    serializer.Serialize(writer, "outcome_unknown");
-                    return;
-                case ErrorKindEnum.Refused:
-                    serializer.Serialize(writer, "refused");
-                    return;
-                case ErrorKindEnum.Unavailable:
-                    serializer.Serialize(writer, "unavailable");
-                    return;
-                case ErrorKindEnum.Unexpected:
-                    serializer.Serialize(writer, "unexpected");
-                    return;
-            }
-            throw new Exception("Cannot marshal type ErrorKindEnum");
-        }
-
-        public static readonly ErrorKindEnumConverter Singleton = new ErrorKindEnumConverter();
-    }
-
     internal class RefusalCodeEnumConverter : JsonConverter
     {
         public override bool CanConvert(Type t) => t == typeof(RefusalCodeEnum) || t == typeof(RefusalCodeEnum?);
@@ -6306,6 +6628,8 @@ namespace Repaint
                     return RefusalCodeEnum.Invalid;
                 case "no_key":
                     return RefusalCodeEnum.NoKey;
+                case "not_allowed":
+                    return RefusalCodeEnum.NotAllowed;
                 case "not_asked":
                     return RefusalCodeEnum.NotAsked;
                 case "not_listed":
@@ -6354,6 +6678,9 @@ namespace Repaint
                     return;
                 case RefusalCodeEnum.NoKey:
                     serializer.Serialize(writer, "no_key");
+                    return;
+                case RefusalCodeEnum.NotAllowed:
+                    serializer.Serialize(writer, "not_allowed");
                     return;
                 case RefusalCodeEnum.NotAsked:
                     serializer.Serialize(writer, "not_asked");
@@ -6486,6 +6813,52 @@ namespace Repaint
         }
 
         public static readonly IndexRoleEnumConverter Singleton = new IndexRoleEnumConverter();
+    }
+
+    internal class OrderByEnumConverter : JsonConverter
+    {
+        public override bool CanConvert(Type t) => t == typeof(OrderByEnum) || t == typeof(OrderByEnum?);
+
+        public override object ReadJson(JsonReader reader, Type t, object existingValue, JsonSerializer serializer)
+        {
+            if (reader.TokenType == JsonToken.Null) return null;
+            var value = serializer.Deserialize<string>(reader);
+            switch (value)
+            {
+                case "latency":
+                    return OrderByEnum.Latency;
+                case "preference":
+                    return OrderByEnum.Preference;
+                case "price":
+                    return OrderByEnum.Price;
+            }
+            throw new Exception("Cannot unmarshal type OrderByEnum");
+        }
+
+        public override void WriteJson(JsonWriter writer, object untypedValue, JsonSerializer serializer)
+        {
+            if (untypedValue == null)
+            {
+                serializer.Serialize(writer, null);
+                return;
+            }
+            var value = (OrderByEnum)untypedValue;
+            switch (value)
+            {
+                case OrderByEnum.Latency:
+                    serializer.Serialize(writer, "latency");
+                    return;
+                case OrderByEnum.Preference:
+                    serializer.Serialize(writer, "preference");
+                    return;
+                case OrderByEnum.Price:
+                    serializer.Serialize(writer, "price");
+                    return;
+            }
+            throw new Exception("Cannot marshal type OrderByEnum");
+        }
+
+        public static readonly OrderByEnumConverter Singleton = new OrderByEnumConverter();
     }
 
     internal class OverlayPriceUnionConverter : JsonConverter

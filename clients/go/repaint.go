@@ -261,6 +261,10 @@ type Entry struct {
 	ID string `json:"id"`
 	// Which fields of the provider's body carry input images.
 	ImageFields []ImageField `json:"image_fields"`
+	// How many orders may be on their way at a time before the provider refuses another; the
+	// most of any of its offers holds for all its offers together. Absent where that is not
+	// known.
+	InFlight *InFlightFact `json:"in_flight,omitempty"`
 	// The environment variable that has the key; absent where none is needed.
 	Key *string `json:"key,omitempty"`
 	// The model, the same at every provider.
@@ -699,6 +703,19 @@ type ImageField struct {
 	Name string `json:"name"`
 }
 
+// How many orders may be on their way at a time before the provider refuses another; the
+// most of any of its offers holds for all its offers together. Absent where that is not
+// known.
+//
+// A value with its provenance.
+type InFlightFact struct {
+	Date string `json:"date"`
+	// Where it is written, or who saw it: an address, or a few words.
+	Source string `json:"source"`
+	Sure   Sure   `json:"sure"`
+	Value  int64  `json:"value"`
+}
+
 // What it costs, in millionths of a US dollar.
 //
 // A value with its provenance.
@@ -884,9 +901,16 @@ type Job struct {
 type Policy struct {
 	// What may be changed to make the request fit.
 	Adapt *Adapt `json:"adapt,omitempty"`
-	// The most that the job may cost, in millionths of a US dollar; compared with the high
-	// estimate.
+	// Whether the next offer is tried when one surely did not take the job, and nothing was
+	// bought; it is unless this says `false`.
+	Fallback *bool `json:"fallback,omitempty"`
+	// The most that the job may cost, with all calls and whoever takes it, in millionths of a
+	// US dollar; compared with the high estimate.
 	MaxCost *int64 `json:"max_cost,omitempty"`
+	// Who is tried first.
+	Order *OrderBy `json:"order,omitempty"`
+	// Whose offers may take it, besides what is selected.
+	Providers *Providers `json:"providers,omitempty"`
 	// Seconds until the job is given up; 300 by default.
 	TimeoutSeconds *int64 `json:"timeout_seconds,omitempty"`
 }
@@ -907,6 +931,16 @@ type Adapt struct {
 	Size *AdaptSize `json:"size,omitempty"`
 	// `drop`: go without where the model takes none; `nearest`: into its range.
 	Steps *AdaptNumber `json:"steps,omitempty"`
+}
+
+// Whose offers may take it, besides what is selected.
+//
+// Providers by their ids, such as `together`.
+type Providers struct {
+	// Only these; none is any.
+	Allow []string `json:"allow,omitempty"`
+	// Not these.
+	Deny []string `json:"deny,omitempty"`
 }
 
 // What a caller wants, whichever model makes it.
@@ -947,10 +981,23 @@ type Overlay struct {
 type OverlayOfferOverlay struct {
 	// Facts of its capabilities, by name.
 	Accepts map[string]interface{} `json:"accepts,omitempty"`
+	// How many of its orders may be on their way at a time.
+	InFlight *OverlayInFlightFact `json:"in_flight,omitempty"`
 	// Its price.
 	Price *OverlayPriceFact `json:"price,omitempty"`
 	// Its end.
 	Retires *OverlayRetiresFact `json:"retires,omitempty"`
+}
+
+// How many of its orders may be on their way at a time.
+//
+// A value with its provenance.
+type OverlayInFlightFact struct {
+	Date string `json:"date"`
+	// Where it is written, or who saw it: an address, or a few words.
+	Source string `json:"source"`
+	Sure   Sure   `json:"sure"`
+	Value  int64  `json:"value"`
 }
 
 // Its price.
@@ -1067,7 +1114,10 @@ type Plan struct {
 type Candidate struct {
 	// What would be changed of the request.
 	Adaptations []Adaptation `json:"adaptations"`
-	// What it may cost.
+	// How many calls it takes: more than one where it makes fewer pictures a call than are
+	// wanted.
+	Calls int64 `json:"calls"`
+	// What it may cost, all calls together.
 	Estimate Estimate `json:"estimate"`
 	// The offer.
 	Offer string `json:"offer"`
@@ -1087,11 +1137,18 @@ type Adaptation struct {
 	To interface{} `json:"to"`
 }
 
-// What it may cost.
+// What it was to cost.
 //
 // What a request may cost; limits compare `high`.
 //
-// What it was to cost.
+// What it has cost: what was charged, and where that is not known, what it may be.
+//
+// What it may cost, all calls together.
+//
+// What it has cost there: what was charged, and where that is not known, what it may be.
+//
+// What the whole job has cost, with calls that failed: what was charged, and where that is
+// not known, what it may be.
 type Estimate struct {
 	// At most this, in millionths of a US dollar.
 	High int64 `json:"high"`
@@ -1173,25 +1230,39 @@ type Receipt struct {
 	Adaptations []Adaptation `json:"adaptations"`
 	// Every call that was made, in order.
 	Attempts []Attempt `json:"attempts"`
-	// What the provider says that it charged, in millionths of a US dollar.
+	// Each call, where there were several.
+	Calls []Called `json:"calls,omitempty"`
+	// What the provider says that it charged for the pictures, in millionths of a US dollar;
+	// absent if it did not say it of each call.
 	Cost *int64 `json:"cost,omitempty"`
+	// Why the cost is another than the estimate, in words, as far as the provider shows it.
+	Difference *string `json:"difference,omitempty"`
 	// What it was to cost.
 	Estimate Estimate `json:"estimate"`
 	// What the provider shows for its use of the inputs, under its own names; empty if it
 	// offers none.
 	Evidence map[string]interface{} `json:"evidence"`
-	// Pictures that were made and could not be brought back.
+	// Pictures that were made and could not be brought back, and calls that brought none.
 	Failures []Error `json:"failures,omitempty"`
 	// Whether a generative model made them.
 	Generative bool `json:"generative"`
 	// How the job could be picked up, where the provider gave a handle.
 	Handle *Handle `json:"handle,omitempty"`
+	// Offers that were tried before, and why each was left.
+	Hops []Hop `json:"hops,omitempty"`
+	// The id of the job, where orders are written down.
+	Job *string `json:"job,omitempty"`
 	// The offer that made the pictures.
 	Offer string `json:"offer"`
+	// The ids of its orders, where they are written down.
+	Orders []string `json:"orders,omitempty"`
 	// How many pictures came back.
 	Pictures int64 `json:"pictures"`
 	// The provider's id of the request.
 	RequestID *string `json:"request_id,omitempty"`
+	// What the whole job has cost, with calls that failed: what was charged, and where that is
+	// not known, what it may be.
+	Spent Estimate `json:"spent"`
 	// What else the caller should know.
 	Warnings []Warning `json:"warnings"`
 }
@@ -1208,12 +1279,52 @@ type Attempt struct {
 	Status *int64 `json:"status,omitempty"`
 }
 
+// One of several calls for one job.
+type Called struct {
+	// How many pictures were asked for.
+	Count int64 `json:"count"`
+	// Why it brought nothing.
+	Error *ErrorKind `json:"error,omitempty"`
+	// What it was to cost.
+	Estimate Estimate `json:"estimate"`
+	// How it could be picked up, where the provider gave a handle.
+	Handle *Handle `json:"handle,omitempty"`
+	// How many pictures came back.
+	Pictures int64 `json:"pictures"`
+	// The provider's id of the request.
+	RequestID *string `json:"request_id,omitempty"`
+	// Its seed.
+	Seed *int64 `json:"seed,omitempty"`
+	// What it has cost: what was charged, and where that is not known, what it may be.
+	Spent Estimate `json:"spent"`
+}
+
+// How it could be picked up, where the provider gave a handle.
+//
+// How to pick up a job that was started; holds no key and no image.
+//
+// How to pick up a job that was started.
+//
+// How the job could be picked up, where the provider gave a handle.
+type Handle struct {
+	// The provider's id of the job.
+	ID string `json:"id"`
+	// Where its finished pictures are, usually for minutes only.
+	Pictures []string `json:"pictures,omitempty"`
+	// Where to ask for it.
+	Poll *string `json:"poll,omitempty"`
+	// Who has the job.
+	Provider string `json:"provider"`
+}
+
 // The content of an [`Error`]; what its JSON is.
 type Error struct {
 	// What the caller can do.
 	Code ErrorKind `json:"code"`
 	// What the provider said that it charged, in millionths of a US dollar.
 	Cost *int64 `json:"cost,omitempty"`
+	// Every offer that was tried, and why each was left.
+	Hops []Hop `json:"hops,omitempty"`
 	// In words, without a full stop.
 	Message string `json:"message"`
 	// The offer that was to take the request.
@@ -1234,20 +1345,18 @@ type Error struct {
 	Status *int64 `json:"status,omitempty"`
 }
 
-// How to pick up a job that was started.
-//
-// How to pick up a job that was started; holds no key and no image.
-//
-// How the job could be picked up, where the provider gave a handle.
-type Handle struct {
-	// The provider's id of the job.
-	ID string `json:"id"`
-	// Where its finished pictures are, usually for minutes only.
-	Pictures []string `json:"pictures,omitempty"`
-	// Where to ask for it.
-	Poll *string `json:"poll,omitempty"`
-	// Who has the job.
-	Provider string `json:"provider"`
+// An offer that was tried and left.
+type Hop struct {
+	// What went wrong there.
+	Code ErrorKind `json:"code"`
+	// In words.
+	Message string `json:"message"`
+	// The offer.
+	Offer string `json:"offer"`
+	// The ids of its orders, where they are written down.
+	Orders []string `json:"orders,omitempty"`
+	// What it has cost there: what was charged, and where that is not known, what it may be.
+	Spent Estimate `json:"spent"`
 }
 
 // What Together takes for FLUX.2 at `POST /v1/images/generations`.
@@ -1829,6 +1938,24 @@ const (
 	AdaptSizeNearest AdaptSize = "nearest"
 )
 
+// Who is tried first.
+//
+// What decides who is tried first. Those with a key, and those that need not rest, come
+// before others.
+//
+// What this very job would cost.
+//
+// How long it took lately; those of which nothing is known come last, but for a few tries.
+//
+// The order of `select`.
+type OrderBy string
+
+const (
+	Latency      OrderBy = "latency"
+	OrderByPrice OrderBy = "price"
+	Preference   OrderBy = "preference"
+)
+
 // What kind of warning.
 //
 // Kinds of warning; a closed list, version 1.
@@ -1846,13 +1973,19 @@ const (
 // The local offer did something to the picture that the caller may not expect.
 //
 // The provider answered something odd that did not stop the request.
+//
+// What became of an order could not be written down.
+//
+// The offer failed lately or is busy, so others are tried before.
 type WarningCode string
 
 const (
 	NotGenerative      WarningCode = "not_generative"
 	Picture            WarningCode = "picture"
 	Provider           WarningCode = "provider"
+	Resting            WarningCode = "resting"
 	Retiring           WarningCode = "retiring"
+	Store              WarningCode = "store"
 	Unchecked          WarningCode = "unchecked"
 	WarningCodeNoKey   WarningCode = "no_key"
 	WarningCodeOverlay WarningCode = "overlay"
@@ -1894,12 +2027,15 @@ const (
 //
 // No key for the provider was found.
 //
+// The policy does not allow its provider.
+//
 // The offer is taken only where it is named, or where nothing else can be.
 type RefusalCode string
 
 const (
 	Empty            RefusalCode = "empty"
 	Invalid          RefusalCode = "invalid"
+	NotAllowed       RefusalCode = "not_allowed"
 	NotAsked         RefusalCode = "not_asked"
 	NotListed        RefusalCode = "not_listed"
 	NotUnderstood    RefusalCode = "not_understood"
@@ -1936,9 +2072,13 @@ const (
 	Submit   Phase = "submit"
 )
 
-// What the caller can do.
+// Why it brought nothing.
 //
 // What the caller can do. One kind for one action; a closed list, version 1.
+//
+// What the caller can do.
+//
+// What went wrong there.
 //
 // Ask for what the model takes, or ask another one; nothing was sent.
 //

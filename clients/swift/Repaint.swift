@@ -462,6 +462,10 @@ struct Entry: Codable {
     let id: String
     /// Which fields of the provider's body carry input images.
     let imageFields: [ImageField]
+    /// How many orders may be on their way at a time before the provider refuses another; the
+    /// most of any of its offers holds for all its offers together. Absent where that is not
+    /// known.
+    let inFlight: InFlightFact?
     /// The environment variable that has the key; absent where none is needed.
     let key: String?
     /// The model, the same at every provider.
@@ -487,6 +491,7 @@ struct Entry: Codable {
         case generative = "generative"
         case id = "id"
         case imageFields = "image_fields"
+        case inFlight = "in_flight"
         case key = "key"
         case model = "model"
         case name = "name"
@@ -1385,6 +1390,27 @@ struct ImageField: Codable {
     }
 }
 
+/// How many orders may be on their way at a time before the provider refuses another; the
+/// most of any of its offers holds for all its offers together. Absent where that is not
+/// known.
+///
+/// A value with its provenance.
+// MARK: - InFlightFact
+struct InFlightFact: Codable {
+    let date: String
+    /// Where it is written, or who saw it: an address, or a few words.
+    let source: String
+    let sure: Sure
+    let value: Int
+
+    enum CodingKeys: String, CodingKey {
+        case date = "date"
+        case source = "source"
+        case sure = "sure"
+        case value = "value"
+    }
+}
+
 /// What it costs, in millionths of a US dollar.
 ///
 /// A value with its provenance.
@@ -1731,15 +1757,25 @@ struct Job: Codable {
 struct Policy: Codable {
     /// What may be changed to make the request fit.
     let adapt: Adapt?
-    /// The most that the job may cost, in millionths of a US dollar; compared with the high
-    /// estimate.
+    /// Whether the next offer is tried when one surely did not take the job, and nothing was
+    /// bought; it is unless this says `false`.
+    let fallback: Bool?
+    /// The most that the job may cost, with all calls and whoever takes it, in millionths of a
+    /// US dollar; compared with the high estimate.
     let maxCost: Int?
+    /// Who is tried first.
+    let order: OrderBy?
+    /// Whose offers may take it, besides what is selected.
+    let providers: Providers?
     /// Seconds until the job is given up; 300 by default.
     let timeoutSeconds: Int?
 
     enum CodingKeys: String, CodingKey {
         case adapt = "adapt"
+        case fallback = "fallback"
         case maxCost = "max_cost"
+        case order = "order"
+        case providers = "providers"
         case timeoutSeconds = "timeout_seconds"
     }
 }
@@ -1794,6 +1830,38 @@ enum AdaptDrop: String, Codable {
 /// Take the closest that there is.
 enum AdaptSize: String, Codable {
     case nearest = "nearest"
+}
+
+/// Who is tried first.
+///
+/// What decides who is tried first. Those with a key, and those that need not rest, come
+/// before others.
+///
+/// What this very job would cost.
+///
+/// How long it took lately; those of which nothing is known come last, but for a few tries.
+///
+/// The order of `select`.
+enum OrderBy: String, Codable {
+    case latency = "latency"
+    case preference = "preference"
+    case price = "price"
+}
+
+/// Whose offers may take it, besides what is selected.
+///
+/// Providers by their ids, such as `together`.
+// MARK: - Providers
+struct Providers: Codable {
+    /// Only these; none is any.
+    let allow: [String]?
+    /// Not these.
+    let deny: [String]?
+
+    enum CodingKeys: String, CodingKey {
+        case allow = "allow"
+        case deny = "deny"
+    }
 }
 
 /// What a caller wants, whichever model makes it.
@@ -1855,6 +1923,8 @@ struct Overlay: Codable {
 struct OverlayOfferOverlay: Codable {
     /// Facts of its capabilities, by name.
     let accepts: [String: JSONAny]?
+    /// How many of its orders may be on their way at a time.
+    let inFlight: OverlayInFlightFact?
     /// Its price.
     let price: OverlayPriceFact?
     /// Its end.
@@ -1862,8 +1932,28 @@ struct OverlayOfferOverlay: Codable {
 
     enum CodingKeys: String, CodingKey {
         case accepts = "accepts"
+        case inFlight = "in_flight"
         case price = "price"
         case retires = "retires"
+    }
+}
+
+/// How many of its orders may be on their way at a time.
+///
+/// A value with its provenance.
+// MARK: - OverlayInFlightFact
+struct OverlayInFlightFact: Codable {
+    let date: String
+    /// Where it is written, or who saw it: an address, or a few words.
+    let source: String
+    let sure: Sure
+    let value: Int
+
+    enum CodingKeys: String, CodingKey {
+        case date = "date"
+        case source = "source"
+        case sure = "sure"
+        case value = "value"
     }
 }
 
@@ -2096,7 +2186,10 @@ struct Plan: Codable {
 struct Candidate: Codable {
     /// What would be changed of the request.
     let adaptations: [Adaptation]
-    /// What it may cost.
+    /// How many calls it takes: more than one where it makes fewer pictures a call than are
+    /// wanted.
+    let calls: Int
+    /// What it may cost, all calls together.
     let estimate: Estimate
     /// The offer.
     let offer: String
@@ -2105,6 +2198,7 @@ struct Candidate: Codable {
 
     enum CodingKeys: String, CodingKey {
         case adaptations = "adaptations"
+        case calls = "calls"
         case estimate = "estimate"
         case offer = "offer"
         case warnings = "warnings"
@@ -2131,11 +2225,18 @@ struct Adaptation: Codable {
     }
 }
 
-/// What it may cost.
+/// What it was to cost.
 ///
 /// What a request may cost; limits compare `high`.
 ///
-/// What it was to cost.
+/// What it has cost: what was charged, and where that is not known, what it may be.
+///
+/// What it may cost, all calls together.
+///
+/// What it has cost there: what was charged, and where that is not known, what it may be.
+///
+/// What the whole job has cost, with calls that failed: what was charged, and where that is
+/// not known, what it may be.
 // MARK: - Estimate
 struct Estimate: Codable {
     /// At most this, in millionths of a US dollar.
@@ -2183,13 +2284,19 @@ struct Warning: Codable {
 /// The local offer did something to the picture that the caller may not expect.
 ///
 /// The provider answered something odd that did not stop the request.
+///
+/// What became of an order could not be written down.
+///
+/// The offer failed lately or is busy, so others are tried before.
 enum WarningCode: String, Codable {
     case noKey = "no_key"
     case notGenerative = "not_generative"
     case overlay = "overlay"
     case picture = "picture"
     case provider = "provider"
+    case resting = "resting"
     case retiring = "retiring"
+    case store = "store"
     case unchecked = "unchecked"
 }
 
@@ -2272,11 +2379,14 @@ struct Refusal: Codable {
 ///
 /// No key for the provider was found.
 ///
+/// The policy does not allow its provider.
+///
 /// The offer is taken only where it is named, or where nothing else can be.
 enum RefusalCode: String, Codable {
     case empty = "empty"
     case invalid = "invalid"
     case noKey = "no_key"
+    case notAllowed = "not_allowed"
     case notAsked = "not_asked"
     case notListed = "not_listed"
     case notUnderstood = "not_understood"
@@ -2361,40 +2471,60 @@ struct Receipt: Codable {
     let adaptations: [Adaptation]
     /// Every call that was made, in order.
     let attempts: [Attempt]
-    /// What the provider says that it charged, in millionths of a US dollar.
+    /// Each call, where there were several.
+    let calls: [Called]?
+    /// What the provider says that it charged for the pictures, in millionths of a US dollar;
+    /// absent if it did not say it of each call.
     let cost: Int?
+    /// Why the cost is another than the estimate, in words, as far as the provider shows it.
+    let difference: String?
     /// What it was to cost.
     let estimate: Estimate
     /// What the provider shows for its use of the inputs, under its own names; empty if it
     /// offers none.
     let evidence: [String: JSONAny]
-    /// Pictures that were made and could not be brought back.
+    /// Pictures that were made and could not be brought back, and calls that brought none.
     let failures: [Error]?
     /// Whether a generative model made them.
     let generative: Bool
     /// How the job could be picked up, where the provider gave a handle.
     let handle: Handle?
+    /// Offers that were tried before, and why each was left.
+    let hops: [Hop]?
+    /// The id of the job, where orders are written down.
+    let job: String?
     /// The offer that made the pictures.
     let offer: String
+    /// The ids of its orders, where they are written down.
+    let orders: [String]?
     /// How many pictures came back.
     let pictures: Int
     /// The provider's id of the request.
     let requestID: String?
+    /// What the whole job has cost, with calls that failed: what was charged, and where that is
+    /// not known, what it may be.
+    let spent: Estimate
     /// What else the caller should know.
     let warnings: [Warning]
 
     enum CodingKeys: String, CodingKey {
         case adaptations = "adaptations"
         case attempts = "attempts"
+        case calls = "calls"
         case cost = "cost"
+        case difference = "difference"
         case estimate = "estimate"
         case evidence = "evidence"
         case failures = "failures"
         case generative = "generative"
         case handle = "handle"
+        case hops = "hops"
+        case job = "job"
         case offer = "offer"
+        case orders = "orders"
         case pictures = "pictures"
         case requestID = "request_id"
+        case spent = "spent"
         case warnings = "warnings"
     }
 }
@@ -2437,50 +2567,45 @@ enum Phase: String, Codable {
     case submit = "submit"
 }
 
-/// The content of an [`Error`]; what its JSON is.
-// MARK: - Error
-struct Error: Codable {
-    /// What the caller can do.
-    let code: ErrorKind
-    /// What the provider said that it charged, in millionths of a US dollar.
-    let cost: Int?
-    /// In words, without a full stop.
-    let message: String
-    /// The offer that was to take the request.
-    let offer: String?
-    /// The provider's own words, without long base64.
-    let providerMessage: String?
-    /// Every reason, when the code is `refused`.
-    let refusals: [Refusal]?
-    /// The provider's id of the request, for its support.
+/// One of several calls for one job.
+// MARK: - Called
+struct Called: Codable {
+    /// How many pictures were asked for.
+    let count: Int
+    /// Why it brought nothing.
+    let error: ErrorKind?
+    /// What it was to cost.
+    let estimate: Estimate
+    /// How it could be picked up, where the provider gave a handle.
+    let handle: Handle?
+    /// How many pictures came back.
+    let pictures: Int
+    /// The provider's id of the request.
     let requestID: String?
-    /// How to pick up a job that was started.
-    let resume: Handle?
-    /// How long to wait, in seconds, when the provider said so.
-    let retryAfterSeconds: Int?
-    /// What was moderated, when the code is `moderated`.
-    let stage: Stage?
-    /// The HTTP status of the provider.
-    let status: Int?
+    /// Its seed.
+    let seed: Int?
+    /// What it has cost: what was charged, and where that is not known, what it may be.
+    let spent: Estimate
 
     enum CodingKeys: String, CodingKey {
-        case code = "code"
-        case cost = "cost"
-        case message = "message"
-        case offer = "offer"
-        case providerMessage = "provider_message"
-        case refusals = "refusals"
+        case count = "count"
+        case error = "error"
+        case estimate = "estimate"
+        case handle = "handle"
+        case pictures = "pictures"
         case requestID = "request_id"
-        case resume = "resume"
-        case retryAfterSeconds = "retry_after_seconds"
-        case stage = "stage"
-        case status = "status"
+        case seed = "seed"
+        case spent = "spent"
     }
 }
 
-/// What the caller can do.
+/// Why it brought nothing.
 ///
 /// What the caller can do. One kind for one action; a closed list, version 1.
+///
+/// What the caller can do.
+///
+/// What went wrong there.
 ///
 /// Ask for what the model takes, or ask another one; nothing was sent.
 ///
@@ -2511,9 +2636,11 @@ enum ErrorKind: String, Codable {
     case unexpected = "unexpected"
 }
 
-/// How to pick up a job that was started.
+/// How it could be picked up, where the provider gave a handle.
 ///
 /// How to pick up a job that was started; holds no key and no image.
+///
+/// How to pick up a job that was started.
 ///
 /// How the job could be picked up, where the provider gave a handle.
 // MARK: - Handle
@@ -2532,6 +2659,73 @@ struct Handle: Codable {
         case pictures = "pictures"
         case poll = "poll"
         case provider = "provider"
+    }
+}
+
+/// The content of an [`Error`]; what its JSON is.
+// MARK: - Error
+struct Error: Codable {
+    /// What the caller can do.
+    let code: ErrorKind
+    /// What the provider said that it charged, in millionths of a US dollar.
+    let cost: Int?
+    /// Every offer that was tried, and why each was left.
+    let hops: [Hop]?
+    /// In words, without a full stop.
+    let message: String
+    /// The offer that was to take the request.
+    let offer: String?
+    /// The provider's own words, without long base64.
+    let providerMessage: String?
+    /// Every reason, when the code is `refused`.
+    let refusals: [Refusal]?
+    /// The provider's id of the request, for its support.
+    let requestID: String?
+    /// How to pick up a job that was started.
+    let resume: Handle?
+    /// How long to wait, in seconds, when the provider said so.
+    let retryAfterSeconds: Int?
+    /// What was moderated, when the code is `moderated`.
+    let stage: Stage?
+    /// The HTTP status of the provider.
+    let status: Int?
+
+    enum CodingKeys: String, CodingKey {
+        case code = "code"
+        case cost = "cost"
+        case hops = "hops"
+        case message = "message"
+        case offer = "offer"
+        case providerMessage = "provider_message"
+        case refusals = "refusals"
+        case requestID = "request_id"
+        case resume = "resume"
+        case retryAfterSeconds = "retry_after_seconds"
+        case stage = "stage"
+        case status = "status"
+    }
+}
+
+/// An offer that was tried and left.
+// MARK: - Hop
+struct Hop: Codable {
+    /// What went wrong there.
+    let code: ErrorKind
+    /// In words.
+    let message: String
+    /// The offer.
+    let offer: String
+    /// The ids of its orders, where they are written down.
+    let orders: [String]?
+    /// What it has cost there: what was charged, and where that is not known, what it may be.
+    let spent: Estimate
+
+    enum CodingKeys: String, CodingKey {
+        case code = "code"
+        case message = "message"
+        case offer = "offer"
+        case orders = "orders"
+        case spent = "spent"
     }
 }
 

@@ -224,6 +224,14 @@ public class Converter {
         return getBodyRuleTextsObjectWriter().writeValueAsString(obj);
     }
 
+    public static Called CalledFromJsonString(String json) throws IOException {
+        return getCalledObjectReader().readValue(json);
+    }
+
+    public static String CalledToJsonString(Called obj) throws JsonProcessingException {
+        return getCalledObjectWriter().writeValueAsString(obj);
+    }
+
     public static Candidate CandidateFromJsonString(String json) throws IOException {
         return getCandidateObjectReader().readValue(json);
     }
@@ -344,6 +352,14 @@ public class Converter {
         return getHandleObjectWriter().writeValueAsString(obj);
     }
 
+    public static Hop HopFromJsonString(String json) throws IOException {
+        return getHopObjectReader().readValue(json);
+    }
+
+    public static String HopToJsonString(Hop obj) throws JsonProcessingException {
+        return getHopObjectWriter().writeValueAsString(obj);
+    }
+
     public static ImageBytesFact ImageBytesFactFromJsonString(String json) throws IOException {
         return getImageBytesFactObjectReader().readValue(json);
     }
@@ -414,6 +430,14 @@ public class Converter {
 
     public static String ImagesRangeToJsonString(ImagesRange obj) throws JsonProcessingException {
         return getImagesRangeObjectWriter().writeValueAsString(obj);
+    }
+
+    public static InFlightFact InFlightFactFromJsonString(String json) throws IOException {
+        return getInFlightFactObjectReader().readValue(json);
+    }
+
+    public static String InFlightFactToJsonString(InFlightFact obj) throws JsonProcessingException {
+        return getInFlightFactObjectWriter().writeValueAsString(obj);
     }
 
     public static Index IndexFromJsonString(String json) throws IOException {
@@ -520,6 +544,14 @@ public class Converter {
         return getOptionsFactObjectWriter().writeValueAsString(obj);
     }
 
+    public static OrderBy OrderByFromJsonString(String json) throws IOException {
+        return getOrderByObjectReader().readValue(json);
+    }
+
+    public static String OrderByToJsonString(OrderBy obj) throws JsonProcessingException {
+        return getOrderByObjectWriter().writeValueAsString(obj);
+    }
+
     public static OutputFormat OutputFormatFromJsonString(String json) throws IOException {
         return getOutputFormatObjectReader().readValue(json);
     }
@@ -542,6 +574,14 @@ public class Converter {
 
     public static String OverlayToJsonString(Overlay obj) throws JsonProcessingException {
         return getOverlayObjectWriter().writeValueAsString(obj);
+    }
+
+    public static OverlayInFlightFact OverlayInFlightFactFromJsonString(String json) throws IOException {
+        return getOverlayInFlightFactObjectReader().readValue(json);
+    }
+
+    public static String OverlayInFlightFactToJsonString(OverlayInFlightFact obj) throws JsonProcessingException {
+        return getOverlayInFlightFactObjectWriter().writeValueAsString(obj);
     }
 
     public static OverlayOfferOverlay OverlayOfferOverlayFromJsonString(String json) throws IOException {
@@ -750,6 +790,14 @@ public class Converter {
 
     public static String PriceMegapixelToJsonString(PriceMegapixel obj) throws JsonProcessingException {
         return getPriceMegapixelObjectWriter().writeValueAsString(obj);
+    }
+
+    public static Providers ProvidersFromJsonString(String json) throws IOException {
+        return getProvidersObjectReader().readValue(json);
+    }
+
+    public static String ProvidersToJsonString(Providers obj) throws JsonProcessingException {
+        return getProvidersObjectWriter().writeValueAsString(obj);
     }
 
     public static Ratios RatiosFromJsonString(String json) throws IOException {
@@ -1746,6 +1794,37 @@ public class Converter {
         return BodyRuleTextsWriter;
     }
 
+    private static ObjectReader CalledReader;
+    private static ObjectWriter CalledWriter;
+
+    private static void instantiateCalledMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        CalledReader = mapper.readerFor(Called.class);
+        CalledWriter = mapper.writerFor(Called.class);
+    }
+
+    private static ObjectReader getCalledObjectReader() {
+        if (CalledReader == null) instantiateCalledMapper();
+        return CalledReader;
+    }
+
+    private static ObjectWriter getCalledObjectWriter() {
+        if (CalledWriter == null) instantiateCalledMapper();
+        return CalledWriter;
+    }
+
     private static ObjectReader CandidateReader;
     private static ObjectWriter CandidateWriter;
 
@@ -2211,6 +2290,37 @@ public class Converter {
         return HandleWriter;
     }
 
+    private static ObjectReader HopReader;
+    private static ObjectWriter HopWriter;
+
+    private static void instantiateHopMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        HopReader = mapper.readerFor(Hop.class);
+        HopWriter = mapper.writerFor(Hop.class);
+    }
+
+    private static ObjectReader getHopObjectReader() {
+        if (HopReader == null) instantiateHopMapper();
+        return HopReader;
+    }
+
+    private static ObjectWriter getHopObjectWriter() {
+        if (HopWriter == null) instantiateHopMapper();
+        return HopWriter;
+    }
+
     private static ObjectReader ImageBytesFactReader;
     private static ObjectWriter ImageBytesFactWriter;
 
@@ -2488,6 +2598,37 @@ public class Converter {
     private static ObjectWriter getImagesRangeObjectWriter() {
         if (ImagesRangeWriter == null) instantiateImagesRangeMapper();
         return ImagesRangeWriter;
+    }
+
+    private static ObjectReader InFlightFactReader;
+    private static ObjectWriter InFlightFactWriter;
+
+    private static void instantiateInFlightFactMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        InFlightFactReader = mapper.readerFor(InFlightFact.class);
+        InFlightFactWriter = mapper.writerFor(InFlightFact.class);
+    }
+
+    private static ObjectReader getInFlightFactObjectReader() {
+        if (InFlightFactReader == null) instantiateInFlightFactMapper();
+        return InFlightFactReader;
+    }
+
+    private static ObjectWriter getInFlightFactObjectWriter() {
+        if (InFlightFactWriter == null) instantiateInFlightFactMapper();
+        return InFlightFactWriter;
     }
 
     private static ObjectReader IndexReader;
@@ -2893,6 +3034,37 @@ public class Converter {
         return OptionsFactWriter;
     }
 
+    private static ObjectReader OrderByReader;
+    private static ObjectWriter OrderByWriter;
+
+    private static void instantiateOrderByMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        OrderByReader = mapper.readerFor(OrderBy.class);
+        OrderByWriter = mapper.writerFor(OrderBy.class);
+    }
+
+    private static ObjectReader getOrderByObjectReader() {
+        if (OrderByReader == null) instantiateOrderByMapper();
+        return OrderByReader;
+    }
+
+    private static ObjectWriter getOrderByObjectWriter() {
+        if (OrderByWriter == null) instantiateOrderByMapper();
+        return OrderByWriter;
+    }
+
     private static ObjectReader OutputFormatReader;
     private static ObjectWriter OutputFormatWriter;
 
@@ -2984,6 +3156,37 @@ public class Converter {
     private static ObjectWriter getOverlayObjectWriter() {
         if (OverlayWriter == null) instantiateOverlayMapper();
         return OverlayWriter;
+    }
+
+    private static ObjectReader OverlayInFlightFactReader;
+    private static ObjectWriter OverlayInFlightFactWriter;
+
+    private static void instantiateOverlayInFlightFactMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        OverlayInFlightFactReader = mapper.readerFor(OverlayInFlightFact.class);
+        OverlayInFlightFactWriter = mapper.writerFor(OverlayInFlightFact.class);
+    }
+
+    private static ObjectReader getOverlayInFlightFactObjectReader() {
+        if (OverlayInFlightFactReader == null) instantiateOverlayInFlightFactMapper();
+        return OverlayInFlightFactReader;
+    }
+
+    private static ObjectWriter getOverlayInFlightFactObjectWriter() {
+        if (OverlayInFlightFactWriter == null) instantiateOverlayInFlightFactMapper();
+        return OverlayInFlightFactWriter;
     }
 
     private static ObjectReader OverlayOfferOverlayReader;
@@ -3790,6 +3993,37 @@ public class Converter {
     private static ObjectWriter getPriceMegapixelObjectWriter() {
         if (PriceMegapixelWriter == null) instantiatePriceMegapixelMapper();
         return PriceMegapixelWriter;
+    }
+
+    private static ObjectReader ProvidersReader;
+    private static ObjectWriter ProvidersWriter;
+
+    private static void instantiateProvidersMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        ProvidersReader = mapper.readerFor(Providers.class);
+        ProvidersWriter = mapper.writerFor(Providers.class);
+    }
+
+    private static ObjectReader getProvidersObjectReader() {
+        if (ProvidersReader == null) instantiateProvidersMapper();
+        return ProvidersReader;
+    }
+
+    private static ObjectWriter getProvidersObjectWriter() {
+        if (ProvidersWriter == null) instantiateProvidersMapper();
+        return ProvidersWriter;
     }
 
     private static ObjectReader RatiosReader;

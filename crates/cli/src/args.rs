@@ -22,6 +22,9 @@ pub(crate) enum Command {
     /// Say who would take a request, what would be sent, and why all others would not; sends nothing
     #[command(after_help = EXPLAIN)]
     Explain(Ask),
+    /// Bring the picture of a job that was started before, by its handle; buys nothing
+    #[command(after_help = RESUME)]
+    Resume(Resume),
     /// List what can be asked, and what it takes
     #[command(after_help = MODELS)]
     Models(Models),
@@ -154,6 +157,32 @@ pub(crate) struct Ask {
     /// A JSON file of facts that replace those of this release
     #[arg(long, value_name = "FILE")]
     pub(crate) capabilities: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Resume {
+    /// The handle in JSON, as `--json` prints it in an error or a receipt; `-` for standard input
+    #[arg(value_name = "HANDLE")]
+    pub(crate) handle: String,
+    /// Where to save the picture, or `-`; its extension follows the bytes [default: repaint]
+    #[arg(short, long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
+    /// Overwrite the output
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Show the picture in the terminal, in the way that it understands or in the one that is named
+    #[arg(
+        long,
+        value_name = "WAY",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "auto",
+        conflicts_with = "json"
+    )]
+    pub(crate) show: Option<Way>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -363,6 +392,14 @@ const EXPLAIN: &str = "\
 Examples:
   repaint explain cat.png dog.png -p \"both on a sofa\"
   repaint explain cat.png -p \"make it night\" -m together/flux2-dev --ratio 16:9 --json";
+
+const RESUME: &str = "\
+Examples:
+  repaint resume '{\"provider\":\"bfl\",\"id\":\"…\",\"poll\":\"https://api.bfl.ai/v1/get_result?id=…\"}'
+  repaint edit car.jpg -p \"make it night\" -m bfl/flux2-pro --json > done.json
+  repaint resume - -o car-night.png < done.json
+
+It needs the key of the provider that has the job. How long a job is kept is the provider's to say.";
 
 const MODELS: &str = "\
 Examples:

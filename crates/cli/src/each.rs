@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::args::Ask;
 use crate::compare::Strip;
-use crate::edit::{self, Ended, Failed, Place};
+use crate::edit::{self, Ended, Failed, Place, Teller};
 use crate::explain::named;
 use crate::output::{Output, invalid, named_after};
 use crate::show;
@@ -65,7 +65,7 @@ pub(crate) async fn run(ask: &Ask, router: &Router, job: Job) -> Result<Ended, F
                 let fresh =
                     brought.receipt.warnings.iter().filter(|it| said.insert(it.message.clone()));
                 fresh.for_each(show::warning);
-                brought.tell(ask);
+                brought.tell(ask.json, ask.output.as_deref(), ask.show);
                 spent += brought.receipt.spent.high.0;
                 whole += usize::from(brought.is_whole(ask.count));
                 stopped = brought.interrupted;
@@ -193,7 +193,9 @@ impl Part {
     ) -> Result<edit::Brought, Failed> {
         let Candidate { warnings, .. } = self.planned.clone()?;
         let place = self.place(ask, index)?;
-        let brought = edit::carry_out(router, self.job, place).await;
+        let paths = place.paths(ask.count);
+        let task = |teller: Teller| router.watched(self.job, teller).for_paths(paths);
+        let brought = edit::carry_out(task, place).await;
         brought.map_err(|failed| Failed { warnings, ..failed })
     }
 }

@@ -15,6 +15,7 @@ mod output;
 mod picture;
 mod preview;
 mod probe;
+mod resume;
 mod show;
 mod validate;
 mod watch;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         Command::Completions { .. } | Command::Man { .. } => false,
         Command::Models(models) => models.json,
         Command::Probe(probe) => probe.json,
+        Command::Resume(args) => args.json,
         Command::Schema { .. } => true,
         Command::Validate(args) => args.json,
     };
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
         }
         Command::Models(args) => models::run(args).map(done).map_err(Failed::from),
         Command::Probe(args) => with_runtime(probe::run(args)),
+        Command::Resume(args) => with_runtime(resume::run(args)),
         Command::Schema { name, json: _ } => schema(name).map(done).map_err(Failed::from),
         Command::Validate(args) => validate::run(args).map(valid).map_err(Failed::from),
     };

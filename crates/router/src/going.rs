@@ -155,13 +155,19 @@ impl Going {
         others: bool,
         spent: Estimate,
     ) -> Came {
-        let Some(model) = self.model(standing.place) else { return Came::Rests };
-        let offer = model.id().to_owned();
+        let model = self.model(standing.place);
+        let offer = model.map_or_else(String::new, |it| it.id().to_owned());
         let left = |error: Error, next: bool| {
             let (code, message) = (error.kind(), error.message().to_owned());
             let (spent, orders) = (Estimate::default(), Vec::new());
             let hop = Hop { offer: offer.clone(), code, message, spent, orders };
             Came::Left { error, hop, next }
+        };
+        let Some(model) = model else {
+            return left(
+                Error::new(ErrorKind::Unexpected, "an offer is planned but not there"),
+                false,
+            );
         };
         let remains = self.job.policy.max_cost.map(|it| Usd(it.0.saturating_sub(spent.high.0)));
         if let Some(most) = remains.filter(|it| *it < standing.estimate.high) {

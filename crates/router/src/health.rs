@@ -231,9 +231,12 @@ impl Health {
 
 /// How many orders of an offer's provider are on their way.
 fn in_flight(offers: &BTreeMap<String, Entry>, offer: &str) -> u32 {
-    let provider = |it: &str| it.split('/').next().unwrap_or_default().to_owned();
     let place = provider(offer);
     offers.iter().filter(|(it, _)| provider(it) == place).map(|(_, it)| it.in_flight).sum()
+}
+
+fn provider(offer: &str) -> &str {
+    offer.split_once('/').map_or(offer, |it| it.0)
 }
 
 impl Entry {
