@@ -4,8 +4,8 @@ use std::hash::{Hash, Hasher};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use siphasher::sip128::{Hasher128, SipHasher24};
 
+use crate::fingerprint::Fingerprint;
 use crate::wire::{non_null, whole_or_absent};
 use crate::{Date, ImageRequest, Usd};
 
@@ -153,7 +153,7 @@ impl Job {
         let Self { select, request, policy } = self;
         let words = ImageRequest { images: Vec::new(), mask: None, ..request.clone() };
         let words = serde_json::to_string(&(select, words, &policy.adapt)).unwrap_or_default();
-        let mut hasher = SipHasher24::new_with_key(secret);
+        let mut hasher = Fingerprint::new(secret);
         words.hash(&mut hasher);
         for image in request.images.iter().map(Some).chain([request.mask.as_ref()]) {
             if let Some(image) = image {
@@ -162,8 +162,7 @@ impl Job {
             // Where one ends and the next begins matters, too.
             hasher.write_u8(0xff);
         }
-        let hash = hasher.finish128();
-        format!("{:016x}{:016x}", hash.h1, hash.h2)
+        hasher.shown()
     }
 }
 

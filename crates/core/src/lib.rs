@@ -18,6 +18,7 @@ mod date;
 mod error;
 mod facts;
 mod field;
+mod fingerprint;
 mod fit;
 mod fixed;
 pub mod house;

@@ -218,7 +218,7 @@ impl dyn ImageModel {
         Ok(Admitted { model: self, request, adaptations, warnings })
     }
 
-    /// Whether [`admit`](Self::admit) would take the request, and what it may cost then; puts no reason
+    /// Whether `admit` would take the request, and what it may cost then; puts no reason
     /// into words, and is fast enough to be asked of thousands.
     pub fn admits(&self, request: &ImageRequest, terms: Terms<'_>) -> Option<Estimate> {
         let request = admit::admits(self, request, terms)?;
