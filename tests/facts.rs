@@ -5,6 +5,7 @@ use repaint_core::{
     Adapt, Date, ErrorKind, ImageInput, ImageRequest, Job, Overlay, Policy, RefusalCode, Registry,
     Terms, Usd, WarningCode,
 };
+use repaint_router::Conditions;
 use repaint_schema::{Standing, provenance, share};
 use serde_json::{Value, json};
 
@@ -145,7 +146,8 @@ fn an_offer_is_announced_before_its_end_and_refused_after() {
 fn plan(job: &Job, keys: &[&str]) -> repaint_core::Plan {
     let registry = Registry::linked().expect("linked");
     let has_key = |it: &repaint_core::Provider| keys.contains(&it.id);
-    registry.plan(job, &has_key, Date::new(2026, 11, 22)).expect("a plan")
+    let conditions = Conditions::new(&has_key, Date::new(2026, 11, 22));
+    repaint_router::plan(&registry, job, &conditions).expect("a plan")
 }
 
 #[test]

@@ -3,9 +3,10 @@
 use repaint_client::Client;
 use repaint_core::{
     Capabilities, Date, Dimensions, Error, ErrorKind, ImageFacts, ImageInput, ImageRequest, Job,
-    List, Outcome, OutputFormat, Pixels, Plan, Price, Ratio, Ratios, RefusalCode, Registry, Result,
-    Usd, between,
+    List, Outcome, OutputFormat, Pixels, Plan, Price, Provider, Ratio, Ratios, RefusalCode,
+    Registry, Result, Usd, between,
 };
+use repaint_router::{Conditions, Router};
 use repaint_testkit::{EDITS, Fake, claims, fake, made_up, real_png};
 use repaint_tests::{edit, edits, job, linked};
 
@@ -86,10 +87,9 @@ async fn a_fake_fails_as_it_is_told_and_in_turn() {
 fn a_cheaper_fake_comes_first_and_one_without_a_key_not_at_all() {
     let (dear, cheap) = (fake("acme/dear"), fake("else/cheap").costs(Price::Each(Usd(1))));
     let registry = Registry::new([dear.model(), cheap.model()]).expect("two models");
-    let today = Date::new(2026, 11, 22);
-    let plan = registry.plan(&Job::new(edit()), &|_| true, today).expect("a plan");
+    let plan = planned(&registry, &Job::new(edit()), &|_| true);
     assert_eq!(plan.candidates[0].offer, "else/cheap");
-    let plan = registry.plan(&Job::new(edit()), &|it| it.id == "acme", today).expect("a plan");
+    let plan = planned(&registry, &Job::new(edit()), &|it| it.id == "acme");
     assert_eq!(plan.candidates[0].offer, "acme/dear");
     assert_eq!(plan.refusals[0].reasons[0].fix, "set ELSE_API_KEY");
 }
@@ -101,7 +101,7 @@ async fn a_picture_of_a_fake_can_be_worked_on() {
         let image = ImageInput::bytes(real_png(width, height, 1)).expect("a picture");
         let request = ImageRequest { images: vec![image], ..ImageRequest::new("watercolor") };
         let client = Client::builder().without_environment().build().expect("a client");
-        let outcome = client.run(&linked(), job("local/watercolor", request)).await;
+        let outcome = Router::new(linked(), client).run(job("local/watercolor", request)).await;
         let painted = outcome.expect("painted").images.remove(0);
         let facts = ImageFacts::of(&painted.bytes).expect("a picture");
         assert_eq!(facts.dimensions, Dimensions::new(width, height));
@@ -110,12 +110,17 @@ async fn a_picture_of_a_fake_can_be_worked_on() {
 
 async fn run(model: &Fake, request: ImageRequest) -> Result<Outcome> {
     let client = Client::builder().without_environment().key("acme", "test-key").build()?;
-    client.run(&Registry::new([model.model()])?, Job::new(request)).await
+    Router::new(Registry::new([model.model()])?, client).run(Job::new(request)).await
 }
 
 fn plan(model: &Fake, job: &Job) -> Plan {
     let registry = Registry::new([model.model()]).expect("one model");
-    registry.plan(job, &|_| true, Date::new(2026, 11, 22)).expect("a plan")
+    planned(&registry, job, &|_| true)
+}
+
+fn planned(registry: &Registry, job: &Job, has_key: &dyn Fn(&Provider) -> bool) -> Plan {
+    let conditions = Conditions::new(has_key, Date::new(2026, 11, 22));
+    repaint_router::plan(registry, job, &conditions).expect("a plan")
 }
 
 const EVERYTHING: Capabilities = Capabilities {

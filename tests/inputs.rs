@@ -10,6 +10,7 @@ use repaint_core::{
     MediaType, Outcome, OutputFormat, PixelBudget, Policy, RefusalCode, Registry, Result,
     WarningCode, between,
 };
+use repaint_router::Router;
 use repaint_testkit::{EDITS, Fake, fake, made_up, picture, real_png};
 
 /// Takes few pixels, light files, and a mask.
@@ -49,7 +50,8 @@ fn run(fake: &Fake, request: ImageRequest, adapt: &[&str]) -> Result<Outcome> {
     let job = Job { policy, ..Job::new(request) };
     let client = Client::builder().without_environment().key("acme", "a key").build()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.expect("a runtime").block_on(client.run(&Registry::new([fake.model()])?, job))
+    let router = Router::new(Registry::new([fake.model()])?, client);
+    runtime.expect("a runtime").block_on(router.run(job))
 }
 
 fn refusals(err: Error) -> Vec<(RefusalCode, String, String)> {

@@ -8,11 +8,13 @@ use proptest::collection::vec;
 use proptest::option::weighted;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
+use repaint_client::Client;
 use repaint_core::{
     Adapt, Date, Dimensions, ErrorKind, ImageInput, ImageModel, ImageRequest, ImageSource, Job,
-    MediaType, OutputFormat, Preview, Ratio, Registry, Size, Terms,
+    MediaType, OrderBy, OutputFormat, Policy, Preview, Ratio, Registry, Reply, Size, Terms, Usd,
 };
-use repaint_testkit::{accepted, picture, render};
+use repaint_router::{Conditions, Router, plan};
+use repaint_testkit::{Script, accepted, picture, render, reply};
 use repaint_tests::linked;
 use serde_json::{Map, Value, json};
 
@@ -30,7 +32,11 @@ proptest! {
     #[test]
     fn a_request_is_refused_with_reasons_or_sent_whole(asked in asked()) {
         let Asked { model, request, adapt } = asked;
-        match model.admit(&request, terms(&adapt)) {
+        // Who only wants to know whether gets the same answer.
+        let quick = model.admits(&request, terms(&adapt));
+        let full = model.admit(&request, terms(&adapt));
+        prop_assert_eq!(quick, full.as_ref().ok().map(repaint_core::Admitted::estimate));
+        match full {
             Err(refusals) => {
                 prop_assert!(!refusals.is_empty());
                 for refusal in refusals {
@@ -168,7 +174,7 @@ proptest! {
     fn a_plan_names_every_offer_once(asked in asked()) {
         let job = Job { policy: repaint_core::Policy { adapt: asked.adapt, ..Default::default() },
             ..Job::new(asked.request) };
-        let plan = match REGISTRY.plan(&job, &|_| true, TODAY) {
+        let plan = match plan(&REGISTRY, &job, &Conditions::new(&|_| true, TODAY)) {
             Ok(plan) => plan,
             Err(err) => {
                 // Nobody would take it, so nobody is asked.
@@ -200,6 +206,57 @@ proptest! {
         prop_assert_eq!(read.is_ok(), finite && made && exact, "{}", text);
         if let Ok(read) = read {
             prop_assert_eq!(serde_json::to_string(&read).expect("JSON"), text);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever the providers answer: every order that is sent has every image and the mask, in order, and
+    /// at most one offer can have been paid.
+    #[test]
+    fn no_fallback_loses_an_image_or_a_mask(
+        asked in asked(),
+        answers in vec(answer(), 1..12),
+        order in select(&[OrderBy::Price, OrderBy::Latency, OrderBy::Preference]),
+    ) {
+        let Asked { model: _, mut request, adapt } = asked;
+        request.count = request.count.clamp(1, 3);
+        let policy = Policy { adapt, order, timeout_seconds: Some(30), ..Policy::default() };
+        let job = Job { policy, ..Job::new(request.clone()) };
+        let network = Script::new(answers);
+        let builder = Client::builder().without_environment().exchange(network.clone());
+        let builder = builder.key("together", "test-key").key("bfl", "test-key");
+        let router = Router::new(REGISTRY.clone(), builder.build().expect("a client"));
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_time().start_paused(true).build().expect("a runtime");
+        let result = runtime.block_on(router.run(job));
+        let orders = network.orders();
+        // What is sent was inspected; a payload of megabytes is not made for nothing.
+        let inputs: Vec<String> = match orders.is_empty() {
+            true => Vec::new(),
+            false => request.inputs().map(payload).collect(),
+        };
+        for body in orders {
+            let (text, mut end) = (body.to_string(), 0);
+            for input in &inputs {
+                let places: Vec<usize> = text.match_indices(input).map(|it| it.0).collect();
+                prop_assert_eq!(places.len(), 1, "{} in {}", input.len(), text.len());
+                prop_assert!(end <= places[0], "out of order");
+                end = places[0];
+            }
+        }
+        match result {
+            Ok(outcome) => {
+                prop_assert!(outcome.receipt.generative, "a filter stood in: {:?}", outcome.receipt);
+                let free = outcome.receipt.hops.iter().all(|it| it.spent.high == Usd(0));
+                prop_assert!(free, "paid before: {:?}", outcome.receipt.hops);
+            }
+            Err(err) => {
+                let before = err.data().hops.iter().rev().skip(1);
+                prop_assert!(before.clone().all(|it| it.spent.high == Usd(0)), "{:?}", err);
+            }
         }
     }
 }
@@ -272,6 +329,21 @@ fn asked() -> impl Strategy<Value = Asked> {
             Asked { model, request, adapt }
         },
     )
+}
+
+/// What a provider may say to whatever it is asked.
+fn answer() -> impl Strategy<Value = Reply> {
+    let bodies = select(vec![
+        json!({}),
+        json!({ "data": [{ "url": "https://example.com/1.png" }] }),
+        json!({ "id": "job-1", "polling_url": "https://api.bfl.ai/v1/get_result?id=job-1" }),
+        json!({ "id": "job-1", "status": "Ready",
+                "result": { "sample": "https://example.com/1.png" } }),
+        json!({ "id": "job-1", "status": "Request Moderated" }),
+        json!({ "id": "job-1", "status": "Pending" }),
+    ]);
+    let statuses = select(&[200, 200, 200, 400, 401, 402, 403, 429, 429, 500, 503, 503]);
+    (statuses, bodies).prop_map(|(status, body)| reply(status, &body))
 }
 
 fn text() -> impl Strategy<Value = String> {

@@ -7,9 +7,10 @@
 //! | 13 | `conformance.rs`, for every capability; `faults.rs` shows that it is caught |
 //! | 17, 20, 21, 24, 25, 30 | `wiremock.rs` |
 //! | 18, 32 | `socket.rs` |
+//! | 16–21, 30, 32 | from offer to offer: `router.rs`, and `ledger.rs` with orders that are written down |
 //! | 19 | here for orders and polls; the size of the pauses in `crates/client/src/retry.rs` |
 //! | 33 | `socket.rs` for the length and the wholeness of bodies |
-//! | 5, 6, 16, 23, 26–28, 31 | with what they are about: router, gateway, Google, program |
+//! | 5, 6, 23, 26–28, 31 | with what they are about: gateway, Google, program |
 
 use std::fs;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use repaint_core::{
     Usd, Wire, WireImage, Witness, between, documented,
 };
 use repaint_providers::TOGETHER;
+use repaint_router::Router;
 use repaint_testkit::{Script, picture, png, render, reply};
 use repaint_tests::{edit, edits, job, linked, ticket};
 use schemars::JsonSchema;
@@ -158,10 +160,19 @@ async fn pixels_become_their_own_shape_and_never_the_inverse() {
 #[tokio::test]
 async fn the_limit_of_pictures_is_not_the_limit_of_input_images() {
     let wanted = ImageRequest { count: 5, ..edits(2) };
-    let err = run(&Script::default(), job("together/flux2-pro", wanted)).await;
-    let err = err.expect_err("five pictures");
-    let fields: Vec<&str> = err.data().refusals.iter().map(|it| it.field.as_str()).collect();
-    assert_eq!(fields, ["count"], "{err}");
+    let registry = linked();
+    let model = registry.get("together/flux2-pro").expect("it is linked");
+    let refusals = admit(model, &wanted).expect_err("five pictures in a call");
+    let fields: Vec<&str> = refusals.iter().map(|it| it.field.as_str()).collect();
+    assert_eq!(fields, ["count"]);
+    // They come in two calls, each with all images.
+    let network = Script::new(together());
+    run(&network, job("together/flux2-pro", wanted)).await.expect("pictures");
+    let orders = network.orders();
+    assert_eq!(orders.iter().map(|it| it["n"].clone()).collect::<Vec<_>>(), [json!(3), json!(2)]);
+    for order in orders {
+        assert_eq!(order["reference_images"].as_array().map(Vec::len), Some(2));
+    }
     let body = sent("together/flux2-pro", ImageRequest { count: 4, ..edits(8) }).await;
     assert_eq!(
         (&body["n"], body["reference_images"].as_array().map(Vec::len)),
@@ -216,7 +227,10 @@ async fn a_name_does_not_get_round_the_check() {
     }
     // Without a name the same check leaves them out.
     let mut unnamed = Job::new(edits(2));
-    let plan = scripted(&Script::default()).plan(&linked(), &mut unnamed).await.expect("a plan");
+    let plan = Router::new(linked(), scripted(&Script::default()))
+        .plan(&mut unnamed)
+        .await
+        .expect("a plan");
     assert!(plan.candidates.iter().all(|it| !it.offer.contains("kontext")));
     assert!(!plan.candidates.is_empty());
 }
@@ -489,7 +503,7 @@ async fn sent(offer: &str, request: ImageRequest) -> Value {
 }
 
 async fn run(network: &Script, job: Job) -> Result<Outcome> {
-    scripted(network).run(&linked(), job).await
+    Router::new(linked(), scripted(network)).run(job).await
 }
 
 fn scripted(network: &Script) -> Client {

@@ -9,6 +9,7 @@ use repaint_client::{CancellationToken, Client, Progress};
 use repaint_core::{
     Error, ErrorKind, ImageInput, ImageRequest, Job, Outcome, Phase, Policy, Result,
 };
+use repaint_router::Router;
 use repaint_testkit::png;
 use repaint_tests::{
     Act, Received, Server, answer, client, edit, edits, heavy, job, linked, ticket,
@@ -153,7 +154,8 @@ async fn a_provider_that_comes_up_late_is_reached() {
     let late = Arc::clone(&up);
     let job = job("together/flux2-pro", edit());
     // It comes up as soon as the first try has failed.
-    let run = client("together", &base).watched(&job, move |progress| {
+    let router = Router::new(linked(), client("together", &base));
+    let task = router.watched(job, move |progress| {
         if matches!(progress, Progress::Again { phase: Phase::Submit, .. })
             && let Some(port) = port.lock().expect("nobody panics here").take()
         {
@@ -162,7 +164,7 @@ async fn a_provider_that_comes_up_late_is_reached() {
             *late.lock().expect("nobody panics here") = Some(server);
         }
     });
-    run.run(&linked(), job).await.expect("a picture");
+    task.run().await.expect("a picture");
     let up = up.lock().expect("nobody panics here").take().expect("it came up");
     assert_eq!(up.received().len(), 1);
 }
@@ -237,7 +239,7 @@ async fn a_file_that_changes_before_it_is_sent_stops_the_order() {
         let client = client("together", &server.url);
         let images = vec![ImageInput::file(&path)];
         let mut job = job("together/flux2-pro", ImageRequest { images, ..edit() });
-        client.plan(&linked(), &mut job).await.expect("a plan");
+        Router::new(linked(), client.clone()).plan(&mut job).await.expect("a plan");
         change(&path);
         let err = run(&client, job).await.expect_err("no picture");
         assert_eq!(err.kind(), ErrorKind::InvalidRequest, "{err}");
@@ -299,7 +301,7 @@ async fn together(server: &Server, request: ImageRequest) -> Result<Outcome> {
 }
 
 async fn run(client: &Client, job: Job) -> Result<Outcome> {
-    client.run(&linked(), job).await
+    Router::new(linked(), client.clone()).run(job).await
 }
 
 /// The error of a run that is cancelled as soon as it says so.
@@ -311,13 +313,13 @@ async fn cancelled_at(
     let job = job(offer, edits(2));
     let canceller: Arc<OnceLock<CancellationToken>> = Arc::default();
     let cancel = Arc::clone(&canceller);
-    let run = client.watched(&job, move |progress| {
+    let task = Router::new(linked(), client).watched(job, move |progress| {
         if now(&progress) {
             cancel.get().expect("it runs").cancel();
         }
     });
-    canceller.set(run.canceller()).expect("it is set once");
-    run.run(&linked(), job).await.expect_err("it was cancelled")
+    canceller.set(task.canceller()).expect("it is set once");
+    task.run().await.expect_err("it was cancelled")
 }
 
 /// An answer with a picture in it.

@@ -4,6 +4,7 @@ use repaint_client::Client;
 use repaint_core::{
     Error, ErrorKind, ImageRequest, Job, MediaType, Outcome, Phase, Registry, Result, Stage, Usd,
 };
+use repaint_router::Router;
 use repaint_testkit::png;
 use repaint_tests::{client, edit, in_turn, job, linked, picture_answer, ticket};
 use serde_json::{Value, json};
@@ -384,7 +385,7 @@ async fn bfl(server: &MockServer, polls: impl Respond + 'static) -> Result<Outco
 async fn run(client: &Client, offer: &str, request: ImageRequest) -> Result<Outcome> {
     let registry: Registry = linked();
     let job: Job = job(offer, request);
-    client.run(&registry, job).await
+    Router::new(registry, client.clone()).run(job).await
 }
 
 /// What is mounted after a request comes before what was mounted for it.

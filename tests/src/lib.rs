@@ -2,10 +2,12 @@
 
 mod ask;
 mod house;
+mod notes;
 mod turns;
 mod wire;
 
 pub use ask::{client, edit, edits, heavy, job, linked};
 pub use house::{folder, unlinked};
+pub use notes::{Notes, budget};
 pub use turns::{in_turn, picture_answer, ticket};
 pub use wire::{Act, Received, Server, answer};

@@ -10,10 +10,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 inventory::submit! { Listing::new::<Flux2AtBfl>("flux2", &BFL, &[
-    Offer::new("flux2-pro", "flux-2-pro", PRO, dollars(30_000, 15_000)),
-    Offer::new("flux2-max", "flux-2-max", MAX, dollars(70_000, 30_000)),
-    Offer::new("flux2-flex", "flux-2-flex", FLEX, dollars(60_000, 60_000)),
-    Offer::new("flux2-klein", "flux-2-klein-9b", KLEIN, dollars(15_000, 2_000)),
+    Offer::new("flux2-pro", "flux-2-pro", PRO, dollars(30_000, 15_000)).limited(IN_FLIGHT),
+    Offer::new("flux2-max", "flux-2-max", MAX, dollars(70_000, 30_000)).limited(IN_FLIGHT),
+    Offer::new("flux2-flex", "flux-2-flex", FLEX, dollars(60_000, 60_000)).limited(IN_FLIGHT),
+    Offer::new("flux2-klein", "flux-2-klein-9b", KLEIN, dollars(15_000, 2_000)).limited(IN_FLIGHT),
 ]) }
 
 const PRO: Capabilities = Capabilities {
@@ -68,10 +68,14 @@ const fn dollars(first: u64, further: u64) -> Fact<Price> {
     documented(Price::FirstMegapixel { first, further, input: further }, PRICES)
 }
 
+/// The provider's limit, of whichever model.
+const IN_FLIGHT: Fact<u32> = documented(24, LIMITS);
+
 const READ: Date = Date::new(2026, 11, 22);
 const OPENAPI: Source = Source::new("api.bfl.ai/openapi.json, flux-2-flex", READ);
 const EDITING: Source = Source::new("docs.bfl.ai, FLUX.2 image editing", READ);
 const MULTI: Source = Source::new("docs.bfl.ai, prompting_editing_multi_reference", READ);
+const LIMITS: Source = Source::new("github.com/black-forest-labs/skills d0793c8, bfl-api", READ);
 const UNSTATED: Source = Source::new("stated on no page of BFL's: a limit of our own", READ);
 const PRICES: Source = Source::new("docs.bfl.ai/quick_start/pricing", READ);
 

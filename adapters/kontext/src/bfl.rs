@@ -10,8 +10,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 inventory::submit! { Listing::new::<KontextAtBfl>("kontext", &BFL, &[
-    Offer::new("kontext-pro", "flux-kontext-pro", EDITS, dollars(40_000)),
-    Offer::new("kontext-max", "flux-kontext-max", EDITS, dollars(80_000)),
+    Offer::new("kontext-pro", "flux-kontext-pro", EDITS, dollars(40_000))
+        .limited(documented(24, LIMITS)),
+    Offer::new("kontext-max", "flux-kontext-max", EDITS, dollars(80_000))
+        .limited(documented(6, LIMITS)),
 ]) }
 
 /// The schema has three more images as "experimental multiref"; the guide documents one.
@@ -50,6 +52,7 @@ const OPENAPI: Source = Source::new("api.bfl.ai/openapi.json, flux-kontext-max",
 const EDITING: Source = Source::new("docs.bfl.ai, Kontext image editing", READ);
 const PRICES: Source = Source::new("docs.bfl.ai/quick_start/pricing", READ);
 const UNSTATED: Source = Source::new("stated on no page of BFL's: a limit of our own", READ);
+const LIMITS: Source = Source::new("github.com/black-forest-labs/skills d0793c8, bfl-api", READ);
 const SDK: Source = Source::new("github.com/black-forest-labs/blackforest b3c596d", READ);
 
 /// What Black Forest Labs takes at `POST /v1/flux-kontext-pro` and `-max`.

@@ -10,6 +10,7 @@ import java.util.List;
  */
 public class Candidate {
     private List<Adaptation> adaptations;
+    private long calls;
     private Estimate estimate;
     private String offer;
     private List<Warning> warnings;
@@ -23,7 +24,16 @@ public class Candidate {
     public void setAdaptations(List<Adaptation> value) { this.adaptations = value; }
 
     /**
-     * What it may cost.
+     * How many calls it takes: more than one where it makes fewer pictures a call than are
+     * wanted.
+     */
+    @JsonProperty("calls")
+    public long getCalls() { return calls; }
+    @JsonProperty("calls")
+    public void setCalls(long value) { this.calls = value; }
+
+    /**
+     * What it may cost, all calls together.
      */
     @JsonProperty("estimate")
     public Estimate getEstimate() { return estimate; }

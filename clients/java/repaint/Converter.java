@@ -224,6 +224,14 @@ public class Converter {
         return getBodyRuleTextsObjectWriter().writeValueAsString(obj);
     }
 
+    public static Called CalledFromJsonString(String json) throws IOException {
+        return getCalledObjectReader().readValue(json);
+    }
+
+    public static String CalledToJsonString(Called obj) throws JsonProcessingException {
+        return getCalledObjectWriter().writeValueAsString(obj);
+    }
+
     public static Candidate CandidateFromJsonString(String json) throws IOException {
         return getCandidateObjectReader().readValue(json);
     }
@@ -248,14 +256,6 @@ public class Converter {
         return getCatalogueObjectWriter().writeValueAsString(obj);
     }
 
-    public static Chosen ChosenFromJsonString(String json) throws IOException {
-        return getChosenObjectReader().readValue(json);
-    }
-
-    public static String ChosenToJsonString(Chosen obj) throws JsonProcessingException {
-        return getChosenObjectWriter().writeValueAsString(obj);
-    }
-
     public static Code CodeFromJsonString(String json) throws IOException {
         return getCodeObjectReader().readValue(json);
     }
@@ -272,30 +272,6 @@ public class Converter {
         return getCodesObjectWriter().writeValueAsString(obj);
     }
 
-    public static Config ConfigFromJsonString(String json) throws IOException {
-        return getConfigObjectReader().readValue(json);
-    }
-
-    public static String ConfigToJsonString(Config obj) throws JsonProcessingException {
-        return getConfigObjectWriter().writeValueAsString(obj);
-    }
-
-    public static ConfigOutput ConfigOutputFromJsonString(String json) throws IOException {
-        return getConfigOutputObjectReader().readValue(json);
-    }
-
-    public static String ConfigOutputToJsonString(ConfigOutput obj) throws JsonProcessingException {
-        return getConfigOutputObjectWriter().writeValueAsString(obj);
-    }
-
-    public static ConfigSource ConfigSourceFromJsonString(String json) throws IOException {
-        return getConfigSourceObjectReader().readValue(json);
-    }
-
-    public static String ConfigSourceToJsonString(ConfigSource obj) throws JsonProcessingException {
-        return getConfigSourceObjectWriter().writeValueAsString(obj);
-    }
-
     public static CountFact CountFactFromJsonString(String json) throws IOException {
         return getCountFactObjectReader().readValue(json);
     }
@@ -310,38 +286,6 @@ public class Converter {
 
     public static String CountRangeToJsonString(CountRange obj) throws JsonProcessingException {
         return getCountRangeObjectWriter().writeValueAsString(obj);
-    }
-
-    public static DoctorOutput DoctorOutputFromJsonString(String json) throws IOException {
-        return getDoctorOutputObjectReader().readValue(json);
-    }
-
-    public static String DoctorOutputToJsonString(DoctorOutput obj) throws JsonProcessingException {
-        return getDoctorOutputObjectWriter().writeValueAsString(obj);
-    }
-
-    public static EditEachOutput EditEachOutputFromJsonString(String json) throws IOException {
-        return getEditEachOutputObjectReader().readValue(json);
-    }
-
-    public static String EditEachOutputToJsonString(EditEachOutput obj) throws JsonProcessingException {
-        return getEditEachOutputObjectWriter().writeValueAsString(obj);
-    }
-
-    public static EditJob EditJobFromJsonString(String json) throws IOException {
-        return getEditJobObjectReader().readValue(json);
-    }
-
-    public static String EditJobToJsonString(EditJob obj) throws JsonProcessingException {
-        return getEditJobObjectWriter().writeValueAsString(obj);
-    }
-
-    public static EditOutput EditOutputFromJsonString(String json) throws IOException {
-        return getEditOutputObjectReader().readValue(json);
-    }
-
-    public static String EditOutputToJsonString(EditOutput obj) throws JsonProcessingException {
-        return getEditOutputObjectWriter().writeValueAsString(obj);
     }
 
     public static Entry EntryFromJsonString(String json) throws IOException {
@@ -376,38 +320,6 @@ public class Converter {
         return getEstimateObjectWriter().writeValueAsString(obj);
     }
 
-    public static ExplainEachOutput ExplainEachOutputFromJsonString(String json) throws IOException {
-        return getExplainEachOutputObjectReader().readValue(json);
-    }
-
-    public static String ExplainEachOutputToJsonString(ExplainEachOutput obj) throws JsonProcessingException {
-        return getExplainEachOutputObjectWriter().writeValueAsString(obj);
-    }
-
-    public static ExplainJob ExplainJobFromJsonString(String json) throws IOException {
-        return getExplainJobObjectReader().readValue(json);
-    }
-
-    public static String ExplainJobToJsonString(ExplainJob obj) throws JsonProcessingException {
-        return getExplainJobObjectWriter().writeValueAsString(obj);
-    }
-
-    public static ExplainOutput ExplainOutputFromJsonString(String json) throws IOException {
-        return getExplainOutputObjectReader().readValue(json);
-    }
-
-    public static String ExplainOutputToJsonString(ExplainOutput obj) throws JsonProcessingException {
-        return getExplainOutputObjectWriter().writeValueAsString(obj);
-    }
-
-    public static FailureOutput FailureOutputFromJsonString(String json) throws IOException {
-        return getFailureOutputObjectReader().readValue(json);
-    }
-
-    public static String FailureOutputToJsonString(FailureOutput obj) throws JsonProcessingException {
-        return getFailureOutputObjectWriter().writeValueAsString(obj);
-    }
-
     public static Flux2Lora Flux2LoraFromJsonString(String json) throws IOException {
         return getFlux2LoraObjectReader().readValue(json);
     }
@@ -440,12 +352,12 @@ public class Converter {
         return getHandleObjectWriter().writeValueAsString(obj);
     }
 
-    public static HeardProbe HeardProbeFromJsonString(String json) throws IOException {
-        return getHeardProbeObjectReader().readValue(json);
+    public static Hop HopFromJsonString(String json) throws IOException {
+        return getHopObjectReader().readValue(json);
     }
 
-    public static String HeardProbeToJsonString(HeardProbe obj) throws JsonProcessingException {
-        return getHeardProbeObjectWriter().writeValueAsString(obj);
+    public static String HopToJsonString(Hop obj) throws JsonProcessingException {
+        return getHopObjectWriter().writeValueAsString(obj);
     }
 
     public static ImageBytesFact ImageBytesFactFromJsonString(String json) throws IOException {
@@ -520,6 +432,14 @@ public class Converter {
         return getImagesRangeObjectWriter().writeValueAsString(obj);
     }
 
+    public static InFlightFact InFlightFactFromJsonString(String json) throws IOException {
+        return getInFlightFactObjectReader().readValue(json);
+    }
+
+    public static String InFlightFactToJsonString(InFlightFact obj) throws JsonProcessingException {
+        return getInFlightFactObjectWriter().writeValueAsString(obj);
+    }
+
     public static Index IndexFromJsonString(String json) throws IOException {
         return getIndexObjectReader().readValue(json);
     }
@@ -542,22 +462,6 @@ public class Converter {
 
     public static String IndexRoleToJsonString(IndexRole obj) throws JsonProcessingException {
         return getIndexRoleObjectWriter().writeValueAsString(obj);
-    }
-
-    public static InspectOutput InspectOutputFromJsonString(String json) throws IOException {
-        return getInspectOutputObjectReader().readValue(json);
-    }
-
-    public static String InspectOutputToJsonString(InspectOutput obj) throws JsonProcessingException {
-        return getInspectOutputObjectWriter().writeValueAsString(obj);
-    }
-
-    public static InspectedImage InspectedImageFromJsonString(String json) throws IOException {
-        return getInspectedImageObjectReader().readValue(json);
-    }
-
-    public static String InspectedImageToJsonString(InspectedImage obj) throws JsonProcessingException {
-        return getInspectedImageObjectWriter().writeValueAsString(obj);
     }
 
     public static Instructions InstructionsFromJsonString(String json) throws IOException {
@@ -592,30 +496,6 @@ public class Converter {
         return getJobObjectWriter().writeValueAsString(obj);
     }
 
-    public static Lesson LessonFromJsonString(String json) throws IOException {
-        return getLessonObjectReader().readValue(json);
-    }
-
-    public static String LessonToJsonString(Lesson obj) throws JsonProcessingException {
-        return getLessonObjectWriter().writeValueAsString(obj);
-    }
-
-    public static LessonVerdict LessonVerdictFromJsonString(String json) throws IOException {
-        return getLessonVerdictObjectReader().readValue(json);
-    }
-
-    public static String LessonVerdictToJsonString(LessonVerdict obj) throws JsonProcessingException {
-        return getLessonVerdictObjectWriter().writeValueAsString(obj);
-    }
-
-    public static ListedModel ListedModelFromJsonString(String json) throws IOException {
-        return getListedModelObjectReader().readValue(json);
-    }
-
-    public static String ListedModelToJsonString(ListedModel obj) throws JsonProcessingException {
-        return getListedModelObjectWriter().writeValueAsString(obj);
-    }
-
     public static MaskFact MaskFactFromJsonString(String json) throws IOException {
         return getMaskFactObjectReader().readValue(json);
     }
@@ -640,14 +520,6 @@ public class Converter {
         return getMediaTypesFactObjectWriter().writeValueAsString(obj);
     }
 
-    public static ModelsOutput ModelsOutputFromJsonString(String json) throws IOException {
-        return getModelsOutputObjectReader().readValue(json);
-    }
-
-    public static String ModelsOutputToJsonString(ModelsOutput obj) throws JsonProcessingException {
-        return getModelsOutputObjectWriter().writeValueAsString(obj);
-    }
-
     public static NegativePromptFact NegativePromptFactFromJsonString(String json) throws IOException {
         return getNegativePromptFactObjectReader().readValue(json);
     }
@@ -664,20 +536,20 @@ public class Converter {
         return getOfferRefusalsObjectWriter().writeValueAsString(obj);
     }
 
-    public static Opinion OpinionFromJsonString(String json) throws IOException {
-        return getOpinionObjectReader().readValue(json);
-    }
-
-    public static String OpinionToJsonString(Opinion obj) throws JsonProcessingException {
-        return getOpinionObjectWriter().writeValueAsString(obj);
-    }
-
     public static OptionsFact OptionsFactFromJsonString(String json) throws IOException {
         return getOptionsFactObjectReader().readValue(json);
     }
 
     public static String OptionsFactToJsonString(OptionsFact obj) throws JsonProcessingException {
         return getOptionsFactObjectWriter().writeValueAsString(obj);
+    }
+
+    public static OrderBy OrderByFromJsonString(String json) throws IOException {
+        return getOrderByObjectReader().readValue(json);
+    }
+
+    public static String OrderByToJsonString(OrderBy obj) throws JsonProcessingException {
+        return getOrderByObjectWriter().writeValueAsString(obj);
     }
 
     public static OutputFormat OutputFormatFromJsonString(String json) throws IOException {
@@ -702,6 +574,14 @@ public class Converter {
 
     public static String OverlayToJsonString(Overlay obj) throws JsonProcessingException {
         return getOverlayObjectWriter().writeValueAsString(obj);
+    }
+
+    public static OverlayInFlightFact OverlayInFlightFactFromJsonString(String json) throws IOException {
+        return getOverlayInFlightFactObjectReader().readValue(json);
+    }
+
+    public static String OverlayInFlightFactToJsonString(OverlayInFlightFact obj) throws JsonProcessingException {
+        return getOverlayInFlightFactObjectWriter().writeValueAsString(obj);
     }
 
     public static OverlayOfferOverlay OverlayOfferOverlayFromJsonString(String json) throws IOException {
@@ -800,14 +680,6 @@ public class Converter {
         return getPhaseObjectWriter().writeValueAsString(obj);
     }
 
-    public static PictureFile PictureFileFromJsonString(String json) throws IOException {
-        return getPictureFileObjectReader().readValue(json);
-    }
-
-    public static String PictureFileToJsonString(PictureFile obj) throws JsonProcessingException {
-        return getPictureFileObjectWriter().writeValueAsString(obj);
-    }
-
     public static PixelBudget PixelBudgetFromJsonString(String json) throws IOException {
         return getPixelBudgetObjectReader().readValue(json);
     }
@@ -862,14 +734,6 @@ public class Converter {
 
     public static String PlanToJsonString(Plan obj) throws JsonProcessingException {
         return getPlanObjectWriter().writeValueAsString(obj);
-    }
-
-    public static PlannedProbe PlannedProbeFromJsonString(String json) throws IOException {
-        return getPlannedProbeObjectReader().readValue(json);
-    }
-
-    public static String PlannedProbeToJsonString(PlannedProbe obj) throws JsonProcessingException {
-        return getPlannedProbeObjectWriter().writeValueAsString(obj);
     }
 
     public static Policy PolicyFromJsonString(String json) throws IOException {
@@ -928,28 +792,12 @@ public class Converter {
         return getPriceMegapixelObjectWriter().writeValueAsString(obj);
     }
 
-    public static ProbeOutput ProbeOutputFromJsonString(String json) throws IOException {
-        return getProbeOutputObjectReader().readValue(json);
+    public static Providers ProvidersFromJsonString(String json) throws IOException {
+        return getProvidersObjectReader().readValue(json);
     }
 
-    public static String ProbeOutputToJsonString(ProbeOutput obj) throws JsonProcessingException {
-        return getProbeOutputObjectWriter().writeValueAsString(obj);
-    }
-
-    public static ProbePlanOutput ProbePlanOutputFromJsonString(String json) throws IOException {
-        return getProbePlanOutputObjectReader().readValue(json);
-    }
-
-    public static String ProbePlanOutputToJsonString(ProbePlanOutput obj) throws JsonProcessingException {
-        return getProbePlanOutputObjectWriter().writeValueAsString(obj);
-    }
-
-    public static ProviderConfig ProviderConfigFromJsonString(String json) throws IOException {
-        return getProviderConfigObjectReader().readValue(json);
-    }
-
-    public static String ProviderConfigToJsonString(ProviderConfig obj) throws JsonProcessingException {
-        return getProviderConfigObjectWriter().writeValueAsString(obj);
+    public static String ProvidersToJsonString(Providers obj) throws JsonProcessingException {
+        return getProvidersObjectWriter().writeValueAsString(obj);
     }
 
     public static Ratios RatiosFromJsonString(String json) throws IOException {
@@ -982,14 +830,6 @@ public class Converter {
 
     public static String RatiosListedToJsonString(RatiosListed obj) throws JsonProcessingException {
         return getRatiosListedObjectWriter().writeValueAsString(obj);
-    }
-
-    public static ReachedProvider ReachedProviderFromJsonString(String json) throws IOException {
-        return getReachedProviderObjectReader().readValue(json);
-    }
-
-    public static String ReachedProviderToJsonString(ReachedProvider obj) throws JsonProcessingException {
-        return getReachedProviderObjectWriter().writeValueAsString(obj);
     }
 
     public static Receipt ReceiptFromJsonString(String json) throws IOException {
@@ -1054,30 +894,6 @@ public class Converter {
 
     public static String SeedRangeToJsonString(SeedRange obj) throws JsonProcessingException {
         return getSeedRangeObjectWriter().writeValueAsString(obj);
-    }
-
-    public static Setting SettingFromJsonString(String json) throws IOException {
-        return getSettingObjectReader().readValue(json);
-    }
-
-    public static String SettingToJsonString(Setting obj) throws JsonProcessingException {
-        return getSettingObjectWriter().writeValueAsString(obj);
-    }
-
-    public static ShowWay ShowWayFromJsonString(String json) throws IOException {
-        return getShowWayObjectReader().readValue(json);
-    }
-
-    public static String ShowWayToJsonString(ShowWay obj) throws JsonProcessingException {
-        return getShowWayObjectWriter().writeValueAsString(obj);
-    }
-
-    public static ShownCall ShownCallFromJsonString(String json) throws IOException {
-        return getShownCallObjectReader().readValue(json);
-    }
-
-    public static String ShownCallToJsonString(ShownCall obj) throws JsonProcessingException {
-        return getShownCallObjectWriter().writeValueAsString(obj);
     }
 
     public static SideRange SideRangeFromJsonString(String json) throws IOException {
@@ -1262,22 +1078,6 @@ public class Converter {
 
     public static String TransportsFactToJsonString(TransportsFact obj) throws JsonProcessingException {
         return getTransportsFactObjectWriter().writeValueAsString(obj);
-    }
-
-    public static ValidateOutput ValidateOutputFromJsonString(String json) throws IOException {
-        return getValidateOutputObjectReader().readValue(json);
-    }
-
-    public static String ValidateOutputToJsonString(ValidateOutput obj) throws JsonProcessingException {
-        return getValidateOutputObjectWriter().writeValueAsString(obj);
-    }
-
-    public static Validated ValidatedFromJsonString(String json) throws IOException {
-        return getValidatedObjectReader().readValue(json);
-    }
-
-    public static String ValidatedToJsonString(Validated obj) throws JsonProcessingException {
-        return getValidatedObjectWriter().writeValueAsString(obj);
     }
 
     public static Violation ViolationFromJsonString(String json) throws IOException {
@@ -1994,6 +1794,37 @@ public class Converter {
         return BodyRuleTextsWriter;
     }
 
+    private static ObjectReader CalledReader;
+    private static ObjectWriter CalledWriter;
+
+    private static void instantiateCalledMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        CalledReader = mapper.readerFor(Called.class);
+        CalledWriter = mapper.writerFor(Called.class);
+    }
+
+    private static ObjectReader getCalledObjectReader() {
+        if (CalledReader == null) instantiateCalledMapper();
+        return CalledReader;
+    }
+
+    private static ObjectWriter getCalledObjectWriter() {
+        if (CalledWriter == null) instantiateCalledMapper();
+        return CalledWriter;
+    }
+
     private static ObjectReader CandidateReader;
     private static ObjectWriter CandidateWriter;
 
@@ -2087,37 +1918,6 @@ public class Converter {
         return CatalogueWriter;
     }
 
-    private static ObjectReader ChosenReader;
-    private static ObjectWriter ChosenWriter;
-
-    private static void instantiateChosenMapper() {
-        ObjectMapper mapper = new ObjectMapper();
-        mapper.findAndRegisterModules();
-        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
-        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
-        SimpleModule module = new SimpleModule();
-        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
-            @Override
-            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
-                String value = jsonParser.getText();
-                return Converter.parseDateTimeString(value);
-            }
-        });
-        mapper.registerModule(module);
-        ChosenReader = mapper.readerFor(Chosen.class);
-        ChosenWriter = mapper.writerFor(Chosen.class);
-    }
-
-    private static ObjectReader getChosenObjectReader() {
-        if (ChosenReader == null) instantiateChosenMapper();
-        return ChosenReader;
-    }
-
-    private static ObjectWriter getChosenObjectWriter() {
-        if (ChosenWriter == null) instantiateChosenMapper();
-        return ChosenWriter;
-    }
-
     private static ObjectReader CodeReader;
     private static ObjectWriter CodeWriter;
 
@@ -2180,99 +1980,6 @@ public class Converter {
         return CodesWriter;
     }
 
-    private static ObjectReader ConfigReader;
-    private static ObjectWriter ConfigWriter;
-
-    private static void instantiateConfigMapper() {
-        ObjectMapper mapper = new ObjectMapper();
-        mapper.findAndRegisterModules();
-        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
-        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
-        SimpleModule module = new SimpleModule();
-        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
-            @Override
-            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
-                String value = jsonParser.getText();
-                return Converter.parseDateTimeString(value);
-            }
-        });
-        mapper.registerModule(module);
-        ConfigReader = mapper.readerFor(Config.class);
-        ConfigWriter = mapper.writerFor(Config.class);
-    }
-
-    private static ObjectReader getConfigObjectReader() {
-        if (ConfigReader == null) instantiateConfigMapper();
-        return ConfigReader;
-    }
-
-    private static ObjectWriter getConfigObjectWriter() {
-        if (ConfigWriter == null) instantiateConfigMapper();
-        return ConfigWriter;
-    }
-
-    private static ObjectReader ConfigOutputReader;
-    private static ObjectWriter ConfigOutputWriter;
-
-    private static void instantiateConfigOutputMapper() {
-        ObjectMapper mapper = new ObjectMapper();
-        mapper.findAndRegisterModules();
-        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
-        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
-        SimpleModule module = new SimpleModule();
-        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
-            @Override
-            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
-                String value = jsonParser.getText();
-                return Converter.parseDateTimeString(value);
-            }
-        });
-        mapper.registerModule(module);
-        ConfigOutputReader = mapper.readerFor(ConfigOutput.class);
-        ConfigOutputWriter = mapper.writerFor(ConfigOutput.class);
-    }
-
-    private static ObjectReader getConfigOutputObjectReader() {
-        if (ConfigOutputReader == null) instantiateConfigOutputMapper();
-        return ConfigOutputReader;
-    }
-
-    private static ObjectWriter getConfigOutputObjectWriter() {
-        if (ConfigOutputWriter == null) instantiateConfigOutputMapper();
-        return ConfigOutputWriter;
-    }
-
-    private static ObjectReader ConfigSourceReader;
-    private static ObjectWriter ConfigSourceWriter;
-
-    private static void instantiateConfigSourceMapper() {
-        ObjectMapper mapper = new ObjectMapper();
-        mapper.findAndRegisterModules();
-        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
-        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
-        SimpleModule module = new SimpleModule();
-        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
-            @Override
-            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
-                String value = jsonParser.getText();
-                return Converter.parseDateTimeString(value);
-            }
-        });
-        mapper.registerModule(module);
-        ConfigSourceReader = mapper.readerFor(ConfigSource.class);
-        ConfigSourceWriter = mapper.writerFor(ConfigSource.class);
-    }
-
-    private static ObjectReader getConfigSourceObjectReader() {
-        if (ConfigSourceReader == null) instantiateConfigSourceMapper();
-        return ConfigSourceReader;
-    }
-
-    private static ObjectWriter getConfigSourceObjectWriter() {
-        if (ConfigSourceWriter == null) instantiateConfigSourceMapper();
-        return ConfigSourceWriter;
-    }
-
     private static ObjectReader CountFactReader;
     private static ObjectWriter CountFactWriter;
 
@@ -2333,130 +2040,6 @@ public class Converter {
     private static ObjectWriter getCountRangeObjectWriter() {
         if (CountRangeWriter == null) instantiateCountRangeMapper();
         return CountRangeWriter;
-    }
-
-    private static ObjectReader DoctorOutputReader;
-    private static ObjectWriter DoctorOutputWriter;
-
-    private static void instantiateDoctorOutputMapper() {
-        ObjectMapper mapper = new ObjectMapper();
-        mapper.findAndRegisterModules();
-        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
-        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
-        SimpleModule module = new SimpleModule();
-        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
-            @Override
-            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
-                String value = jsonParser.getText();
-                return Converter.parseDateTimeString(value);
-            }
-        });
-        mapper.registerModule(module);
-        DoctorOutputReader = mapper.readerFor(DoctorOutput.class);
-        DoctorOutputWriter = mapper.writerFor(DoctorOutput.class);
-    }
-
-    private static ObjectReader getDoctorOutputObjectReader() {
-        if (DoctorOutputReader == null) instantiateDoctorOutputMapper();
-        return DoctorOutputReader;
-    }
-
-    private static ObjectWriter getDoctorOutputObjectWriter() {
-        if (DoctorOutputWriter == null) instantiateDoctorOutputMapper();
-        return DoctorOutputWriter;
-    }
-
-    private static ObjectReader EditEachOutputReader;
-    private static ObjectWriter EditEachOutputWriter;
-
-    private static void instantiateEditEachOutputMapper() {
-        ObjectMapper mapper = new ObjectMapper();
-        mapper.findAndRegisterModules();
-        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
-        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
-        SimpleModule module = new SimpleModule();
-        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
-            @Override
-            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
-                String value = jsonParser.getText();
-                return Converter.parseDateTimeString(value);
-            }
-        });
-        mapper.registerModule(module);
-        EditEachOutputReader = mapper.readerFor(EditEachOutput.class);
-        EditEachOutputWriter = mapper.writerFor(EditEachOutput.class);
-    }
-
-    private static ObjectReader getEditEachOutputObjectReader() {
-        if (EditEachOutputReader == null) instantiateEditEachOutputMapper();
-        return EditEachOutputReader;
-    }
-
-    private static ObjectWriter getEditEachOutputObjectWriter() {
-        if (EditEachOutputWriter == null) instantiateEditEachOutputMapper();
-        return EditEachOutputWriter;
-    }
-
-    private static ObjectReader EditJobReader;
-    private static ObjectWriter EditJobWriter;
-
-    private static void instantiateEditJobMapper() {
-        ObjectMapper mapper = new ObjectMapper();
-        mapper.findAndRegisterModules();
-        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
-        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
-        SimpleModule module = new SimpleModule();
-        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
-            @Override
-            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
-                String value = jsonParser.getText();
-                return Converter.parseDateTimeString(value);
-            }
-        });
-        mapper.registerModule(module);
-        EditJobReader = mapper.readerFor(EditJob.class);
-        EditJobWriter = mapper.writerFor(EditJob.class);
-    }
-
-    private static ObjectReader getEditJobObjectReader() {
-        if (EditJobReader == null) instantiateEditJobMapper();
-        return EditJobReader;
-    }
-
-    private static ObjectWriter getEditJobObjectWriter() {
-        if (EditJobWriter == null) instantiateEditJobMapper();
-        return EditJobWriter;
-    }
-
-    private static ObjectReader EditOutputReader;
-    private static ObjectWriter EditOutputWriter;
-
-    private static void instantiateEditOutputMapper() {
-        ObjectMapper mapper = new ObjectMapper();
-        mapper.findAndRegisterModules();
-        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
-        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
-        SimpleModule module = new SimpleModule();
-        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
-            @Override
-            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
-                String value = jsonParser.getText();
-                return Converter.parseDateTimeString(value);
-            }
-        });
-        mapper.registerModule(module);
-        EditOutputReader = mapper.readerFor(EditOutput.class);
-        EditOutputWriter = mapper.writerFor(EditOutput.class);
-    }
-
-    private static ObjectReader getEditOutputObjectReader() {
-        if (EditOutputReader == null) instantiateEditOutputMapper();
-        return EditOutputReader;
-    }
-
-    private static ObjectWriter getEditOutputObjectWriter() {
-        if (EditOutputWriter == null) instantiateEditOutputMapper();
-        return EditOutputWriter;
     }
 
     private static ObjectReader EntryReader;
@@ -2583,130 +2166,6 @@ public class Converter {
         return EstimateWriter;
     }
 
-    private static ObjectReader ExplainEachOutputReader;
-    private static ObjectWriter ExplainEachOutputWriter;
-
-    private static void instantiateExplainEachOutputMapper() {
-        ObjectMapper mapper = new ObjectMapper();
-        mapper.findAndRegisterModules();
-        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
-        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
-        SimpleModule module = new SimpleModule();
-        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
-            @Override
-            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
-                String value = jsonParser.getText();
-                return Converter.parseDateTimeString(value);
-            }
-        });
-        mapper.registerModule(module);
-        ExplainEachOutputReader = mapper.readerFor(ExplainEachOutput.class);
-        ExplainEachOutputWriter = mapper.writerFor(ExplainEachOutput.class);
-    }
-
-    private static ObjectReader getExplainEachOutputObjectReader() {
-        if (ExplainEachOutputReader == null) instantiateExplainEachOutputMapper();
-        return ExplainEachOutputReader;
-    }
-
-    private static ObjectWriter getExplainEachOutputObjectWriter() {
-        if (ExplainEachOutputWriter == null) instantiateExplainEachOutputMapper();
-        return ExplainEachOutputWriter;
-    }
-
-    private static ObjectReader ExplainJobReader;
-    private static ObjectWriter ExplainJobWriter;
-
-    private static void instantiateExplainJobMapper() {
-        ObjectMapper mapper = new ObjectMapper();
-        mapper.findAndRegisterModules();
-        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
-        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
-        SimpleModule module = new SimpleModule();
-        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
-            @Override
-            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
-                String value = jsonParser.getText();
-                return Converter.parseDateTimeString(value);
-            }
-        });
-        mapper.registerModule(module);
-        ExplainJobReader = mapper.readerFor(ExplainJob.class);
-        ExplainJobWriter = mapper.writerFor(ExplainJob.class);
-    }
-
-    private static ObjectReader getExplainJobObjectReader() {
-        if (ExplainJobReader == null) instantiateExplainJobMapper();
-        return ExplainJobReader;
-    }
-
-    private static ObjectWriter getExplainJobObjectWriter() {
-        if (ExplainJobWriter == null) instantiateExplainJobMapper();
-        return ExplainJobWriter;
-    }
-
-    private static ObjectReader ExplainOutputReader;
-    private static ObjectWriter ExplainOutputWriter;
-
-    private static void instantiateExplainOutputMapper() {
-        ObjectMapper mapper = new ObjectMapper();
-        mapper.findAndRegisterModules();
-        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
-        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
-        SimpleModule module = new SimpleModule();
-        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
-            @Override
-            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
-                String value = jsonParser.getText();
-                return Converter.parseDateTimeString(value);
-            }
-        });
-        mapper.registerModule(module);
-        ExplainOutputReader = mapper.readerFor(ExplainOutput.class);
-        ExplainOutputWriter = mapper.writerFor(ExplainOutput.class);
-    }
-
-    private static ObjectReader getExplainOutputObjectReader() {
-        if (ExplainOutputReader == null) instantiateExplainOutputMapper();
-        return ExplainOutputReader;
-    }
-
-    private static ObjectWriter getExplainOutputObjectWriter() {
-        if (ExplainOutputWriter == null) instantiateExplainOutputMapper();
-        return ExplainOutputWriter;
-    }
-
-    private static ObjectReader FailureOutputReader;
-    private static ObjectWriter FailureOutputWriter;
-
-    private static void instantiateFailureOutputMapper() {
-        ObjectMapper mapper = new ObjectMapper();
-        mapper.findAndRegisterModules();
-        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
-        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
-        SimpleModule module = new SimpleModule();
-        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
-            @Override
-            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
-                String value = jsonParser.getText();
-                return Converter.parseDateTimeString(value);
-            }
-        });
-        mapper.registerModule(module);
-        FailureOutputReader = mapper.readerFor(FailureOutput.class);
-        FailureOutputWriter = mapper.writerFor(FailureOutput.class);
-    }
-
-    private static ObjectReader getFailureOutputObjectReader() {
-        if (FailureOutputReader == null) instantiateFailureOutputMapper();
-        return FailureOutputReader;
-    }
-
-    private static ObjectWriter getFailureOutputObjectWriter() {
-        if (FailureOutputWriter == null) instantiateFailureOutputMapper();
-        return FailureOutputWriter;
-    }
-
     private static ObjectReader Flux2LoraReader;
     private static ObjectWriter Flux2LoraWriter;
 
@@ -2831,10 +2290,10 @@ public class Converter {
         return HandleWriter;
     }
 
-    private static ObjectReader HeardProbeReader;
-    private static ObjectWriter HeardProbeWriter;
+    private static ObjectReader HopReader;
+    private static ObjectWriter HopWriter;
 
-    private static void instantiateHeardProbeMapper() {
+    private static void instantiateHopMapper() {
         ObjectMapper mapper = new ObjectMapper();
         mapper.findAndRegisterModules();
         mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
@@ -2848,18 +2307,18 @@ public class Converter {
             }
         });
         mapper.registerModule(module);
-        HeardProbeReader = mapper.readerFor(HeardProbe.class);
-        HeardProbeWriter = mapper.writerFor(HeardProbe.class);
+        HopReader = mapper.readerFor(Hop.class);
+        HopWriter = mapper.writerFor(Hop.class);
     }
 
-    private static ObjectReader getHeardProbeObjectReader() {
-        if (HeardProbeReader == null) instantiateHeardProbeMapper();
-        return HeardProbeReader;
+    private static ObjectReader getHopObjectReader() {
+        if (HopReader == null) instantiateHopMapper();
+        return HopReader;
     }
 
-    private static ObjectWriter getHeardProbeObjectWriter() {
-        if (HeardProbeWriter == null) instantiateHeardProbeMapper();
-        return HeardProbeWriter;
+    private static ObjectWriter getHopObjectWriter() {
+        if (HopWriter == null) instantiateHopMapper();
+        return HopWriter;
     }
 
     private static ObjectReader ImageBytesFactReader;
@@ -3141,6 +2600,37 @@ public class Converter {
         return ImagesRangeWriter;
     }
 
+    private static ObjectReader InFlightFactReader;
+    private static ObjectWriter InFlightFactWriter;
+
+    private static void instantiateInFlightFactMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        InFlightFactReader = mapper.readerFor(InFlightFact.class);
+        InFlightFactWriter = mapper.writerFor(InFlightFact.class);
+    }
+
+    private static ObjectReader getInFlightFactObjectReader() {
+        if (InFlightFactReader == null) instantiateInFlightFactMapper();
+        return InFlightFactReader;
+    }
+
+    private static ObjectWriter getInFlightFactObjectWriter() {
+        if (InFlightFactWriter == null) instantiateInFlightFactMapper();
+        return InFlightFactWriter;
+    }
+
     private static ObjectReader IndexReader;
     private static ObjectWriter IndexWriter;
 
@@ -3232,68 +2722,6 @@ public class Converter {
     private static ObjectWriter getIndexRoleObjectWriter() {
         if (IndexRoleWriter == null) instantiateIndexRoleMapper();
         return IndexRoleWriter;
-    }
-
-    private static ObjectReader InspectOutputReader;
-    private static ObjectWriter InspectOutputWriter;
-
-    private static void instantiateInspectOutputMapper() {
-        ObjectMapper mapper = new ObjectMapper();
-        mapper.findAndRegisterModules();
-        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
-        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
-        SimpleModule module = new SimpleModule();
-        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
-            @Override
-            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
-                String value = jsonParser.getText();
-                return Converter.parseDateTimeString(value);
-            }
-        });
-        mapper.registerModule(module);
-        InspectOutputReader = mapper.readerFor(InspectOutput.class);
-        InspectOutputWriter = mapper.writerFor(InspectOutput.class);
-    }
-
-    private static ObjectReader getInspectOutputObjectReader() {
-        if (InspectOutputReader == null) instantiateInspectOutputMapper();
-        return InspectOutputReader;
-    }
-
-    private static ObjectWriter getInspectOutputObjectWriter() {
-        if (InspectOutputWriter == null) instantiateInspectOutputMapper();
-        return InspectOutputWriter;
-    }
-
-    private static ObjectReader InspectedImageReader;
-    private static ObjectWriter InspectedImageWriter;
-
-    private static void instantiateInspectedImageMapper() {
-        ObjectMapper mapper = new ObjectMapper();
-        mapper.findAndRegisterModules();
-        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
-        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
-        SimpleModule module = new SimpleModule();
-        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
-            @Override
-            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
-                String value = jsonParser.getText();
-                return Converter.parseDateTimeString(value);
-            }
-        });
-        mapper.registerModule(module);
-        InspectedImageReader = mapper.readerFor(InspectedImage.class);
-        InspectedImageWriter = mapper.writerFor(InspectedImage.class);
-    }
-
-    private static ObjectReader getInspectedImageObjectReader() {
-        if (InspectedImageReader == null) instantiateInspectedImageMapper();
-        return InspectedImageReader;
-    }
-
-    private static ObjectWriter getInspectedImageObjectWriter() {
-        if (InspectedImageWriter == null) instantiateInspectedImageMapper();
-        return InspectedImageWriter;
     }
 
     private static ObjectReader InstructionsReader;
@@ -3420,99 +2848,6 @@ public class Converter {
         return JobWriter;
     }
 
-    private static ObjectReader LessonReader;
-    private static ObjectWriter LessonWriter;
-
-    private static void instantiateLessonMapper() {
-        ObjectMapper mapper = new ObjectMapper();
-        mapper.findAndRegisterModules();
-        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
-        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
-        SimpleModule module = new SimpleModule();
-        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
-            @Override
-            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
-                String value = jsonParser.getText();
-                return Converter.parseDateTimeString(value);
-            }
-        });
-        mapper.registerModule(module);
-        LessonReader = mapper.readerFor(Lesson.class);
-        LessonWriter = mapper.writerFor(Lesson.class);
-    }
-
-    private static ObjectReader getLessonObjectReader() {
-        if (LessonReader == null) instantiateLessonMapper();
-        return LessonReader;
-    }
-
-    private static ObjectWriter getLessonObjectWriter() {
-        if (LessonWriter == null) instantiateLessonMapper();
-        return LessonWriter;
-    }
-
-    private static ObjectReader LessonVerdictReader;
-    private static ObjectWriter LessonVerdictWriter;
-
-    private static void instantiateLessonVerdictMapper() {
-        ObjectMapper mapper = new ObjectMapper();
-        mapper.findAndRegisterModules();
-        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
-        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
-        SimpleModule module = new SimpleModule();
-        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
-            @Override
-            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
-                String value = jsonParser.getText();
-                return Converter.parseDateTimeString(value);
-            }
-        });
-        mapper.registerModule(module);
-        LessonVerdictReader = mapper.readerFor(LessonVerdict.class);
-        LessonVerdictWriter = mapper.writerFor(LessonVerdict.class);
-    }
-
-    private static ObjectReader getLessonVerdictObjectReader() {
-        if (LessonVerdictReader == null) instantiateLessonVerdictMapper();
-        return LessonVerdictReader;
-    }
-
-    private static ObjectWriter getLessonVerdictObjectWriter() {
-        if (LessonVerdictWriter == null) instantiateLessonVerdictMapper();
-        return LessonVerdictWriter;
-    }
-
-    private static ObjectReader ListedModelReader;
-    private static ObjectWriter ListedModelWriter;
-
-    private static void instantiateListedModelMapper() {
-        ObjectMapper mapper = new ObjectMapper();
-        mapper.findAndRegisterModules();
-        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
-        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
-        SimpleModule module = new SimpleModule();
-        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
-            @Override
-            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
-                String value = jsonParser.getText();
-                return Converter.parseDateTimeString(value);
-            }
-        });
-        mapper.registerModule(module);
-        ListedModelReader = mapper.readerFor(ListedModel.class);
-        ListedModelWriter = mapper.writerFor(ListedModel.class);
-    }
-
-    private static ObjectReader getListedModelObjectReader() {
-        if (ListedModelReader == null) instantiateListedModelMapper();
-        return ListedModelReader;
-    }
-
-    private static ObjectWriter getListedModelObjectWriter() {
-        if (ListedModelWriter == null) instantiateListedModelMapper();
-        return ListedModelWriter;
-    }
-
     private static ObjectReader MaskFactReader;
     private static ObjectWriter MaskFactWriter;
 
@@ -3606,37 +2941,6 @@ public class Converter {
         return MediaTypesFactWriter;
     }
 
-    private static ObjectReader ModelsOutputReader;
-    private static ObjectWriter ModelsOutputWriter;
-
-    private static void instantiateModelsOutputMapper() {
-        ObjectMapper mapper = new ObjectMapper();
-        mapper.findAndRegisterModules();
-        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
-        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
-        SimpleModule module = new SimpleModule();
-        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
-            @Override
-            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
-                String value = jsonParser.getText();
-                return Converter.parseDateTimeString(value);
-            }
-        });
-        mapper.registerModule(module);
-        ModelsOutputReader = mapper.readerFor(ModelsOutput.class);
-        ModelsOutputWriter = mapper.writerFor(ModelsOutput.class);
-    }
-
-    private static ObjectReader getModelsOutputObjectReader() {
-        if (ModelsOutputReader == null) instantiateModelsOutputMapper();
-        return ModelsOutputReader;
-    }
-
-    private static ObjectWriter getModelsOutputObjectWriter() {
-        if (ModelsOutputWriter == null) instantiateModelsOutputMapper();
-        return ModelsOutputWriter;
-    }
-
     private static ObjectReader NegativePromptFactReader;
     private static ObjectWriter NegativePromptFactWriter;
 
@@ -3699,37 +3003,6 @@ public class Converter {
         return OfferRefusalsWriter;
     }
 
-    private static ObjectReader OpinionReader;
-    private static ObjectWriter OpinionWriter;
-
-    private static void instantiateOpinionMapper() {
-        ObjectMapper mapper = new ObjectMapper();
-        mapper.findAndRegisterModules();
-        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
-        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
-        SimpleModule module = new SimpleModule();
-        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
-            @Override
-            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
-                String value = jsonParser.getText();
-                return Converter.parseDateTimeString(value);
-            }
-        });
-        mapper.registerModule(module);
-        OpinionReader = mapper.readerFor(Opinion.class);
-        OpinionWriter = mapper.writerFor(Opinion.class);
-    }
-
-    private static ObjectReader getOpinionObjectReader() {
-        if (OpinionReader == null) instantiateOpinionMapper();
-        return OpinionReader;
-    }
-
-    private static ObjectWriter getOpinionObjectWriter() {
-        if (OpinionWriter == null) instantiateOpinionMapper();
-        return OpinionWriter;
-    }
-
     private static ObjectReader OptionsFactReader;
     private static ObjectWriter OptionsFactWriter;
 
@@ -3759,6 +3032,37 @@ public class Converter {
     private static ObjectWriter getOptionsFactObjectWriter() {
         if (OptionsFactWriter == null) instantiateOptionsFactMapper();
         return OptionsFactWriter;
+    }
+
+    private static ObjectReader OrderByReader;
+    private static ObjectWriter OrderByWriter;
+
+    private static void instantiateOrderByMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        OrderByReader = mapper.readerFor(OrderBy.class);
+        OrderByWriter = mapper.writerFor(OrderBy.class);
+    }
+
+    private static ObjectReader getOrderByObjectReader() {
+        if (OrderByReader == null) instantiateOrderByMapper();
+        return OrderByReader;
+    }
+
+    private static ObjectWriter getOrderByObjectWriter() {
+        if (OrderByWriter == null) instantiateOrderByMapper();
+        return OrderByWriter;
     }
 
     private static ObjectReader OutputFormatReader;
@@ -3852,6 +3156,37 @@ public class Converter {
     private static ObjectWriter getOverlayObjectWriter() {
         if (OverlayWriter == null) instantiateOverlayMapper();
         return OverlayWriter;
+    }
+
+    private static ObjectReader OverlayInFlightFactReader;
+    private static ObjectWriter OverlayInFlightFactWriter;
+
+    private static void instantiateOverlayInFlightFactMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        OverlayInFlightFactReader = mapper.readerFor(OverlayInFlightFact.class);
+        OverlayInFlightFactWriter = mapper.writerFor(OverlayInFlightFact.class);
+    }
+
+    private static ObjectReader getOverlayInFlightFactObjectReader() {
+        if (OverlayInFlightFactReader == null) instantiateOverlayInFlightFactMapper();
+        return OverlayInFlightFactReader;
+    }
+
+    private static ObjectWriter getOverlayInFlightFactObjectWriter() {
+        if (OverlayInFlightFactWriter == null) instantiateOverlayInFlightFactMapper();
+        return OverlayInFlightFactWriter;
     }
 
     private static ObjectReader OverlayOfferOverlayReader;
@@ -4226,37 +3561,6 @@ public class Converter {
         return PhaseWriter;
     }
 
-    private static ObjectReader PictureFileReader;
-    private static ObjectWriter PictureFileWriter;
-
-    private static void instantiatePictureFileMapper() {
-        ObjectMapper mapper = new ObjectMapper();
-        mapper.findAndRegisterModules();
-        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
-        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
-        SimpleModule module = new SimpleModule();
-        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
-            @Override
-            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
-                String value = jsonParser.getText();
-                return Converter.parseDateTimeString(value);
-            }
-        });
-        mapper.registerModule(module);
-        PictureFileReader = mapper.readerFor(PictureFile.class);
-        PictureFileWriter = mapper.writerFor(PictureFile.class);
-    }
-
-    private static ObjectReader getPictureFileObjectReader() {
-        if (PictureFileReader == null) instantiatePictureFileMapper();
-        return PictureFileReader;
-    }
-
-    private static ObjectWriter getPictureFileObjectWriter() {
-        if (PictureFileWriter == null) instantiatePictureFileMapper();
-        return PictureFileWriter;
-    }
-
     private static ObjectReader PixelBudgetReader;
     private static ObjectWriter PixelBudgetWriter;
 
@@ -4472,37 +3776,6 @@ public class Converter {
     private static ObjectWriter getPlanObjectWriter() {
         if (PlanWriter == null) instantiatePlanMapper();
         return PlanWriter;
-    }
-
-    private static ObjectReader PlannedProbeReader;
-    private static ObjectWriter PlannedProbeWriter;
-
-    private static void instantiatePlannedProbeMapper() {
-        ObjectMapper mapper = new ObjectMapper();
-        mapper.findAndRegisterModules();
-        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
-        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
-        SimpleModule module = new SimpleModule();
-        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
-            @Override
-            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
-                String value = jsonParser.getText();
-                return Converter.parseDateTimeString(value);
-            }
-        });
-        mapper.registerModule(module);
-        PlannedProbeReader = mapper.readerFor(PlannedProbe.class);
-        PlannedProbeWriter = mapper.writerFor(PlannedProbe.class);
-    }
-
-    private static ObjectReader getPlannedProbeObjectReader() {
-        if (PlannedProbeReader == null) instantiatePlannedProbeMapper();
-        return PlannedProbeReader;
-    }
-
-    private static ObjectWriter getPlannedProbeObjectWriter() {
-        if (PlannedProbeWriter == null) instantiatePlannedProbeMapper();
-        return PlannedProbeWriter;
     }
 
     private static ObjectReader PolicyReader;
@@ -4722,10 +3995,10 @@ public class Converter {
         return PriceMegapixelWriter;
     }
 
-    private static ObjectReader ProbeOutputReader;
-    private static ObjectWriter ProbeOutputWriter;
+    private static ObjectReader ProvidersReader;
+    private static ObjectWriter ProvidersWriter;
 
-    private static void instantiateProbeOutputMapper() {
+    private static void instantiateProvidersMapper() {
         ObjectMapper mapper = new ObjectMapper();
         mapper.findAndRegisterModules();
         mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
@@ -4739,80 +4012,18 @@ public class Converter {
             }
         });
         mapper.registerModule(module);
-        ProbeOutputReader = mapper.readerFor(ProbeOutput.class);
-        ProbeOutputWriter = mapper.writerFor(ProbeOutput.class);
+        ProvidersReader = mapper.readerFor(Providers.class);
+        ProvidersWriter = mapper.writerFor(Providers.class);
     }
 
-    private static ObjectReader getProbeOutputObjectReader() {
-        if (ProbeOutputReader == null) instantiateProbeOutputMapper();
-        return ProbeOutputReader;
+    private static ObjectReader getProvidersObjectReader() {
+        if (ProvidersReader == null) instantiateProvidersMapper();
+        return ProvidersReader;
     }
 
-    private static ObjectWriter getProbeOutputObjectWriter() {
-        if (ProbeOutputWriter == null) instantiateProbeOutputMapper();
-        return ProbeOutputWriter;
-    }
-
-    private static ObjectReader ProbePlanOutputReader;
-    private static ObjectWriter ProbePlanOutputWriter;
-
-    private static void instantiateProbePlanOutputMapper() {
-        ObjectMapper mapper = new ObjectMapper();
-        mapper.findAndRegisterModules();
-        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
-        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
-        SimpleModule module = new SimpleModule();
-        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
-            @Override
-            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
-                String value = jsonParser.getText();
-                return Converter.parseDateTimeString(value);
-            }
-        });
-        mapper.registerModule(module);
-        ProbePlanOutputReader = mapper.readerFor(ProbePlanOutput.class);
-        ProbePlanOutputWriter = mapper.writerFor(ProbePlanOutput.class);
-    }
-
-    private static ObjectReader getProbePlanOutputObjectReader() {
-        if (ProbePlanOutputReader == null) instantiateProbePlanOutputMapper();
-        return ProbePlanOutputReader;
-    }
-
-    private static ObjectWriter getProbePlanOutputObjectWriter() {
-        if (ProbePlanOutputWriter == null) instantiateProbePlanOutputMapper();
-        return ProbePlanOutputWriter;
-    }
-
-    private static ObjectReader ProviderConfigReader;
-    private static ObjectWriter ProviderConfigWriter;
-
-    private static void instantiateProviderConfigMapper() {
-        ObjectMapper mapper = new ObjectMapper();
-        mapper.findAndRegisterModules();
-        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
-        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
-        SimpleModule module = new SimpleModule();
-        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
-            @Override
-            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
-                String value = jsonParser.getText();
-                return Converter.parseDateTimeString(value);
-            }
-        });
-        mapper.registerModule(module);
-        ProviderConfigReader = mapper.readerFor(ProviderConfig.class);
-        ProviderConfigWriter = mapper.writerFor(ProviderConfig.class);
-    }
-
-    private static ObjectReader getProviderConfigObjectReader() {
-        if (ProviderConfigReader == null) instantiateProviderConfigMapper();
-        return ProviderConfigReader;
-    }
-
-    private static ObjectWriter getProviderConfigObjectWriter() {
-        if (ProviderConfigWriter == null) instantiateProviderConfigMapper();
-        return ProviderConfigWriter;
+    private static ObjectWriter getProvidersObjectWriter() {
+        if (ProvidersWriter == null) instantiateProvidersMapper();
+        return ProvidersWriter;
     }
 
     private static ObjectReader RatiosReader;
@@ -4937,37 +4148,6 @@ public class Converter {
     private static ObjectWriter getRatiosListedObjectWriter() {
         if (RatiosListedWriter == null) instantiateRatiosListedMapper();
         return RatiosListedWriter;
-    }
-
-    private static ObjectReader ReachedProviderReader;
-    private static ObjectWriter ReachedProviderWriter;
-
-    private static void instantiateReachedProviderMapper() {
-        ObjectMapper mapper = new ObjectMapper();
-        mapper.findAndRegisterModules();
-        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
-        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
-        SimpleModule module = new SimpleModule();
-        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
-            @Override
-            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
-                String value = jsonParser.getText();
-                return Converter.parseDateTimeString(value);
-            }
-        });
-        mapper.registerModule(module);
-        ReachedProviderReader = mapper.readerFor(ReachedProvider.class);
-        ReachedProviderWriter = mapper.writerFor(ReachedProvider.class);
-    }
-
-    private static ObjectReader getReachedProviderObjectReader() {
-        if (ReachedProviderReader == null) instantiateReachedProviderMapper();
-        return ReachedProviderReader;
-    }
-
-    private static ObjectWriter getReachedProviderObjectWriter() {
-        if (ReachedProviderWriter == null) instantiateReachedProviderMapper();
-        return ReachedProviderWriter;
     }
 
     private static ObjectReader ReceiptReader;
@@ -5216,99 +4396,6 @@ public class Converter {
     private static ObjectWriter getSeedRangeObjectWriter() {
         if (SeedRangeWriter == null) instantiateSeedRangeMapper();
         return SeedRangeWriter;
-    }
-
-    private static ObjectReader SettingReader;
-    private static ObjectWriter SettingWriter;
-
-    private static void instantiateSettingMapper() {
-        ObjectMapper mapper = new ObjectMapper();
-        mapper.findAndRegisterModules();
-        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
-        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
-        SimpleModule module = new SimpleModule();
-        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
-            @Override
-            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
-                String value = jsonParser.getText();
-                return Converter.parseDateTimeString(value);
-            }
-        });
-        mapper.registerModule(module);
-        SettingReader = mapper.readerFor(Setting.class);
-        SettingWriter = mapper.writerFor(Setting.class);
-    }
-
-    private static ObjectReader getSettingObjectReader() {
-        if (SettingReader == null) instantiateSettingMapper();
-        return SettingReader;
-    }
-
-    private static ObjectWriter getSettingObjectWriter() {
-        if (SettingWriter == null) instantiateSettingMapper();
-        return SettingWriter;
-    }
-
-    private static ObjectReader ShowWayReader;
-    private static ObjectWriter ShowWayWriter;
-
-    private static void instantiateShowWayMapper() {
-        ObjectMapper mapper = new ObjectMapper();
-        mapper.findAndRegisterModules();
-        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
-        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
-        SimpleModule module = new SimpleModule();
-        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
-            @Override
-            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
-                String value = jsonParser.getText();
-                return Converter.parseDateTimeString(value);
-            }
-        });
-        mapper.registerModule(module);
-        ShowWayReader = mapper.readerFor(ShowWay.class);
-        ShowWayWriter = mapper.writerFor(ShowWay.class);
-    }
-
-    private static ObjectReader getShowWayObjectReader() {
-        if (ShowWayReader == null) instantiateShowWayMapper();
-        return ShowWayReader;
-    }
-
-    private static ObjectWriter getShowWayObjectWriter() {
-        if (ShowWayWriter == null) instantiateShowWayMapper();
-        return ShowWayWriter;
-    }
-
-    private static ObjectReader ShownCallReader;
-    private static ObjectWriter ShownCallWriter;
-
-    private static void instantiateShownCallMapper() {
-        ObjectMapper mapper = new ObjectMapper();
-        mapper.findAndRegisterModules();
-        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
-        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
-        SimpleModule module = new SimpleModule();
-        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
-            @Override
-            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
-                String value = jsonParser.getText();
-                return Converter.parseDateTimeString(value);
-            }
-        });
-        mapper.registerModule(module);
-        ShownCallReader = mapper.readerFor(ShownCall.class);
-        ShownCallWriter = mapper.writerFor(ShownCall.class);
-    }
-
-    private static ObjectReader getShownCallObjectReader() {
-        if (ShownCallReader == null) instantiateShownCallMapper();
-        return ShownCallReader;
-    }
-
-    private static ObjectWriter getShownCallObjectWriter() {
-        if (ShownCallWriter == null) instantiateShownCallMapper();
-        return ShownCallWriter;
     }
 
     private static ObjectReader SideRangeReader;
@@ -6022,68 +5109,6 @@ public class Converter {
     private static ObjectWriter getTransportsFactObjectWriter() {
         if (TransportsFactWriter == null) instantiateTransportsFactMapper();
         return TransportsFactWriter;
-    }
-
-    private static ObjectReader ValidateOutputReader;
-    private static ObjectWriter ValidateOutputWriter;
-
-    private static void instantiateValidateOutputMapper() {
-        ObjectMapper mapper = new ObjectMapper();
-        mapper.findAndRegisterModules();
-        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
-        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
-        SimpleModule module = new SimpleModule();
-        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
-            @Override
-            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
-                String value = jsonParser.getText();
-                return Converter.parseDateTimeString(value);
-            }
-        });
-        mapper.registerModule(module);
-        ValidateOutputReader = mapper.readerFor(ValidateOutput.class);
-        ValidateOutputWriter = mapper.writerFor(ValidateOutput.class);
-    }
-
-    private static ObjectReader getValidateOutputObjectReader() {
-        if (ValidateOutputReader == null) instantiateValidateOutputMapper();
-        return ValidateOutputReader;
-    }
-
-    private static ObjectWriter getValidateOutputObjectWriter() {
-        if (ValidateOutputWriter == null) instantiateValidateOutputMapper();
-        return ValidateOutputWriter;
-    }
-
-    private static ObjectReader ValidatedReader;
-    private static ObjectWriter ValidatedWriter;
-
-    private static void instantiateValidatedMapper() {
-        ObjectMapper mapper = new ObjectMapper();
-        mapper.findAndRegisterModules();
-        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
-        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
-        SimpleModule module = new SimpleModule();
-        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
-            @Override
-            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
-                String value = jsonParser.getText();
-                return Converter.parseDateTimeString(value);
-            }
-        });
-        mapper.registerModule(module);
-        ValidatedReader = mapper.readerFor(Validated.class);
-        ValidatedWriter = mapper.writerFor(Validated.class);
-    }
-
-    private static ObjectReader getValidatedObjectReader() {
-        if (ValidatedReader == null) instantiateValidatedMapper();
-        return ValidatedReader;
-    }
-
-    private static ObjectWriter getValidatedObjectWriter() {
-        if (ValidatedWriter == null) instantiateValidatedMapper();
-        return ValidatedWriter;
     }
 
     private static ObjectReader ViolationReader;

@@ -23,6 +23,7 @@ import java.util.List;
 public class Error {
     private ErrorKind code;
     private Long cost;
+    private List<Hop> hops;
     private String message;
     private String offer;
     private String providerMessage;
@@ -48,6 +49,14 @@ public class Error {
     public Long getCost() { return cost; }
     @JsonProperty("cost")
     public void setCost(Long value) { this.cost = value; }
+
+    /**
+     * Every offer that was tried, and why each was left.
+     */
+    @JsonProperty("hops")
+    public List<Hop> getHops() { return hops; }
+    @JsonProperty("hops")
+    public void setHops(List<Hop> value) { this.hops = value; }
 
     /**
      * In words, without a full stop.

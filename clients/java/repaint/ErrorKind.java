@@ -6,9 +6,13 @@ import java.io.IOException;
 import com.fasterxml.jackson.annotation.*;
 
 /**
- * What the caller can do.
+ * Why it brought nothing.
  *
  * What the caller can do. One kind for one action; a closed list, version 1.
+ *
+ * What the caller can do.
+ *
+ * What went wrong there.
  *
  * Ask for what the model takes, or ask another one; nothing was sent.
  *

@@ -5,15 +5,18 @@ package repaint;
 import com.fasterxml.jackson.annotation.*;
 
 /**
- * What it may cost.
+ * What it was to cost.
  *
  * What a request may cost; limits compare `high`.
  *
- * What all together were to cost.
+ * What it has cost: what was charged, and where that is not known, what it may be.
  *
- * What it was to cost.
+ * What it may cost, all calls together.
  *
- * What all together may cost.
+ * What it has cost there: what was charged, and where that is not known, what it may be.
+ *
+ * What the whole job has cost, with calls that failed: what was charged, and where that is
+ * not known, what it may be.
  */
 public class Estimate {
     private long high;

@@ -6,9 +6,11 @@ import com.fasterxml.jackson.annotation.*;
 import java.util.List;
 
 /**
- * How to pick up a job that was started.
+ * How it could be picked up, where the provider gave a handle.
  *
  * How to pick up a job that was started; holds no key and no image.
+ *
+ * How to pick up a job that was started.
  *
  * How the job could be picked up, where the provider gave a handle.
  */

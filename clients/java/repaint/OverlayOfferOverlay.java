@@ -10,6 +10,7 @@ import java.util.Map;
  */
 public class OverlayOfferOverlay {
     private Map<String, Object> accepts;
+    private OverlayInFlightFact inFlight;
     private OverlayPriceFact price;
     private OverlayRetiresFact retires;
 
@@ -20,6 +21,14 @@ public class OverlayOfferOverlay {
     public Map<String, Object> getAccepts() { return accepts; }
     @JsonProperty("accepts")
     public void setAccepts(Map<String, Object> value) { this.accepts = value; }
+
+    /**
+     * How many of its orders may be on their way at a time.
+     */
+    @JsonProperty("in_flight")
+    public OverlayInFlightFact getInFlight() { return inFlight; }
+    @JsonProperty("in_flight")
+    public void setInFlight(OverlayInFlightFact value) { this.inFlight = value; }
 
     /**
      * Its price.

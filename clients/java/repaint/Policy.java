@@ -11,7 +11,10 @@ import com.fasterxml.jackson.annotation.*;
  */
 public class Policy {
     private Adapt adapt;
+    private Boolean fallback;
     private Long maxCost;
+    private OrderBy order;
+    private Providers providers;
     private Long timeoutSeconds;
 
     /**
@@ -23,13 +26,38 @@ public class Policy {
     public void setAdapt(Adapt value) { this.adapt = value; }
 
     /**
-     * The most that the job may cost, in millionths of a US dollar; compared with the high
-     * estimate.
+     * Whether the next offer is tried when one surely did not take the job, and nothing was
+     * bought; it is unless this says `false`.
+     */
+    @JsonProperty("fallback")
+    public Boolean getFallback() { return fallback; }
+    @JsonProperty("fallback")
+    public void setFallback(Boolean value) { this.fallback = value; }
+
+    /**
+     * The most that the job may cost, with all calls and whoever takes it, in millionths of a
+     * US dollar; compared with the high estimate.
      */
     @JsonProperty("max_cost")
     public Long getMaxCost() { return maxCost; }
     @JsonProperty("max_cost")
     public void setMaxCost(Long value) { this.maxCost = value; }
+
+    /**
+     * Who is tried first.
+     */
+    @JsonProperty("order")
+    public OrderBy getOrder() { return order; }
+    @JsonProperty("order")
+    public void setOrder(OrderBy value) { this.order = value; }
+
+    /**
+     * Whose offers may take it, besides what is selected.
+     */
+    @JsonProperty("providers")
+    public Providers getProviders() { return providers; }
+    @JsonProperty("providers")
+    public void setProviders(Providers value) { this.providers = value; }
 
     /**
      * Seconds until the job is given up; 300 by default.

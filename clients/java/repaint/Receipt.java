@@ -14,15 +14,21 @@ import java.util.Map;
 public class Receipt {
     private List<Adaptation> adaptations;
     private List<Attempt> attempts;
+    private List<Called> calls;
     private Long cost;
+    private String difference;
     private Estimate estimate;
     private Map<String, Object> evidence;
     private List<Error> failures;
     private boolean generative;
     private Handle handle;
+    private List<Hop> hops;
+    private String job;
     private String offer;
+    private List<String> orders;
     private long pictures;
     private String requestID;
+    private Estimate spent;
     private List<Warning> warnings;
 
     /**
@@ -42,12 +48,29 @@ public class Receipt {
     public void setAttempts(List<Attempt> value) { this.attempts = value; }
 
     /**
-     * What the provider says that it charged, in millionths of a US dollar.
+     * Each call, where there were several.
+     */
+    @JsonProperty("calls")
+    public List<Called> getCalls() { return calls; }
+    @JsonProperty("calls")
+    public void setCalls(List<Called> value) { this.calls = value; }
+
+    /**
+     * What the provider says that it charged for the pictures, in millionths of a US dollar;
+     * absent if it did not say it of each call.
      */
     @JsonProperty("cost")
     public Long getCost() { return cost; }
     @JsonProperty("cost")
     public void setCost(Long value) { this.cost = value; }
+
+    /**
+     * Why the cost is another than the estimate, in words, as far as the provider shows it.
+     */
+    @JsonProperty("difference")
+    public String getDifference() { return difference; }
+    @JsonProperty("difference")
+    public void setDifference(String value) { this.difference = value; }
 
     /**
      * What it was to cost.
@@ -67,7 +90,7 @@ public class Receipt {
     public void setEvidence(Map<String, Object> value) { this.evidence = value; }
 
     /**
-     * Pictures that were made and could not be brought back.
+     * Pictures that were made and could not be brought back, and calls that brought none.
      */
     @JsonProperty("failures")
     public List<Error> getFailures() { return failures; }
@@ -91,12 +114,36 @@ public class Receipt {
     public void setHandle(Handle value) { this.handle = value; }
 
     /**
+     * Offers that were tried before, and why each was left.
+     */
+    @JsonProperty("hops")
+    public List<Hop> getHops() { return hops; }
+    @JsonProperty("hops")
+    public void setHops(List<Hop> value) { this.hops = value; }
+
+    /**
+     * The id of the job, where orders are written down.
+     */
+    @JsonProperty("job")
+    public String getJob() { return job; }
+    @JsonProperty("job")
+    public void setJob(String value) { this.job = value; }
+
+    /**
      * The offer that made the pictures.
      */
     @JsonProperty("offer")
     public String getOffer() { return offer; }
     @JsonProperty("offer")
     public void setOffer(String value) { this.offer = value; }
+
+    /**
+     * The ids of its orders, where they are written down.
+     */
+    @JsonProperty("orders")
+    public List<String> getOrders() { return orders; }
+    @JsonProperty("orders")
+    public void setOrders(List<String> value) { this.orders = value; }
 
     /**
      * How many pictures came back.
@@ -113,6 +160,15 @@ public class Receipt {
     public String getRequestID() { return requestID; }
     @JsonProperty("request_id")
     public void setRequestID(String value) { this.requestID = value; }
+
+    /**
+     * What the whole job has cost, with calls that failed: what was charged, and where that is
+     * not known, what it may be.
+     */
+    @JsonProperty("spent")
+    public Estimate getSpent() { return spent; }
+    @JsonProperty("spent")
+    public void setSpent(Estimate value) { this.spent = value; }
 
     /**
      * What else the caller should know.

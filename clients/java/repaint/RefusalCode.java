@@ -42,16 +42,19 @@ import com.fasterxml.jackson.annotation.*;
  *
  * No key for the provider was found.
  *
+ * The policy does not allow its provider.
+ *
  * The offer is taken only where it is named, or where nothing else can be.
  */
 public enum RefusalCode {
-    EMPTY, INVALID, NOT_ASKED, NOT_LISTED, NOT_UNDERSTOOD, NO_KEY, OUT_OF_RANGE, OVER_BUDGET, OWNED, RETIRED, TOO_FEW, TOO_LARGE, TOO_MANY, UNKNOWN, UNREADABLE, UNSUPPORTED;
+    EMPTY, INVALID, NOT_ALLOWED, NOT_ASKED, NOT_LISTED, NOT_UNDERSTOOD, NO_KEY, OUT_OF_RANGE, OVER_BUDGET, OWNED, RETIRED, TOO_FEW, TOO_LARGE, TOO_MANY, UNKNOWN, UNREADABLE, UNSUPPORTED;
 
     @JsonValue
     public String toValue() {
         switch (this) {
             case EMPTY: return "empty";
             case INVALID: return "invalid";
+            case NOT_ALLOWED: return "not_allowed";
             case NOT_ASKED: return "not_asked";
             case NOT_LISTED: return "not_listed";
             case NOT_UNDERSTOOD: return "not_understood";
@@ -74,6 +77,7 @@ public enum RefusalCode {
     public static RefusalCode forValue(String value) throws IOException {
         if (value.equals("empty")) return EMPTY;
         if (value.equals("invalid")) return INVALID;
+        if (value.equals("not_allowed")) return NOT_ALLOWED;
         if (value.equals("not_asked")) return NOT_ASKED;
         if (value.equals("not_listed")) return NOT_LISTED;
         if (value.equals("not_understood")) return NOT_UNDERSTOOD;

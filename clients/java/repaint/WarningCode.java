@@ -23,9 +23,13 @@ import com.fasterxml.jackson.annotation.*;
  * The local offer did something to the picture that the caller may not expect.
  *
  * The provider answered something odd that did not stop the request.
+ *
+ * What became of an order could not be written down.
+ *
+ * The offer failed lately or is busy, so others are tried before.
  */
 public enum WarningCode {
-    NOT_GENERATIVE, NO_KEY, OVERLAY, PICTURE, PROVIDER, RETIRING, UNCHECKED;
+    NOT_GENERATIVE, NO_KEY, OVERLAY, PICTURE, PROVIDER, RESTING, RETIRING, STORE, UNCHECKED;
 
     @JsonValue
     public String toValue() {
@@ -35,7 +39,9 @@ public enum WarningCode {
             case OVERLAY: return "overlay";
             case PICTURE: return "picture";
             case PROVIDER: return "provider";
+            case RESTING: return "resting";
             case RETIRING: return "retiring";
+            case STORE: return "store";
             case UNCHECKED: return "unchecked";
         }
         return null;
@@ -48,7 +54,9 @@ public enum WarningCode {
         if (value.equals("overlay")) return OVERLAY;
         if (value.equals("picture")) return PICTURE;
         if (value.equals("provider")) return PROVIDER;
+        if (value.equals("resting")) return RESTING;
         if (value.equals("retiring")) return RETIRING;
+        if (value.equals("store")) return STORE;
         if (value.equals("unchecked")) return UNCHECKED;
         throw new IOException("Cannot deserialize WarningCode");
     }

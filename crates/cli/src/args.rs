@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
-use repaint::{Adapt, MediaType, OutputFormat, Ratio, Usd};
+use repaint::{Adapt, MediaType, OrderBy, OutputFormat, Ratio, Usd};
 use serde_json::Value;
 
 /// One request, any image-editing model.
@@ -26,6 +26,9 @@ pub(crate) enum Command {
     /// Say who would take a request, what would be sent, and why all others would not; sends nothing
     #[command(after_help = EXPLAIN)]
     Explain(Ask),
+    /// Bring the picture of a job that was started before, by its handle; buys nothing
+    #[command(after_help = RESUME)]
+    Resume(Resume),
     /// List what can be asked, and what it takes
     #[command(after_help = MODELS)]
     Models(Models),
@@ -76,6 +79,7 @@ impl Command {
             Self::Edit(ask) | Self::Explain(ask) => ask.json,
             Self::Models(args) => args.json,
             Self::Probe(args) => args.json,
+            Self::Resume(args) => args.json,
             Self::Inspect(args) => args.json,
             Self::Doctor(args) => args.json,
             Self::Config(args) => args.json,
@@ -158,6 +162,19 @@ pub(crate) struct Ask {
     /// output_format=convert
     #[arg(long, value_name = "FIELD=METHOD", value_parser = adaptation)]
     pub(crate) adapt: Vec<String>,
+    /// Who is tried first: the cheapest for this request, the fastest, or in the order of --model
+    /// [default: price]
+    #[arg(long, value_name = "BY")]
+    pub(crate) order: Option<By>,
+    /// Only offers at this provider; may be given more than once
+    #[arg(long, value_name = "P")]
+    pub(crate) allow_provider: Vec<String>,
+    /// No offer at this provider; may be given more than once
+    #[arg(long, value_name = "P")]
+    pub(crate) deny_provider: Vec<String>,
+    /// Ask nobody else when the first surely did not take it
+    #[arg(long)]
+    pub(crate) no_fallback: bool,
     /// The most that it may cost, in US dollars
     #[arg(long, value_name = "USD")]
     pub(crate) max_cost: Option<Usd>,
@@ -173,6 +190,32 @@ pub(crate) struct Ask {
     /// Where pictures go whose file no `--output` names; from the configuration.
     #[arg(skip)]
     pub(crate) folder: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Resume {
+    /// The handle in JSON, as `--json` prints it in an error or a receipt; `-` for standard input
+    #[arg(value_name = "HANDLE")]
+    pub(crate) handle: String,
+    /// Where to save the picture, or `-`; its extension follows the bytes [default: repaint]
+    #[arg(short, long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
+    /// Overwrite the output
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Show the picture in the terminal, in the way that it understands or in the one that is named
+    #[arg(
+        long,
+        value_name = "WAY",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "auto",
+        conflicts_with = "json"
+    )]
+    pub(crate) show: Option<Way>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args, Debug)]
@@ -297,6 +340,24 @@ pub(crate) enum Way {
     Never,
 }
 
+/// What decides who is tried first.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum By {
+    Price,
+    Latency,
+    Preference,
+}
+
+impl From<By> for OrderBy {
+    fn from(by: By) -> Self {
+        match by {
+            By::Price => Self::Price,
+            By::Latency => Self::Latency,
+            By::Preference => Self::Preference,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Format {
     Png,
@@ -370,12 +431,21 @@ Examples:
   repaint edit cat.png -p \"watercolor\" -m local/watercolor --show --compare both.png
 
 The cheapest hosted offer that takes all of the request and has a key is asked; without any key, a
-local one. `repaint explain` with the same arguments says which, and why.";
+local one. If it surely did not take the request, the next one is asked. `repaint explain` with the
+same arguments says which, and why.";
 
 const EXPLAIN: &str = "\
 Examples:
   repaint explain cat.png dog.png -p \"both on a sofa\"
   repaint explain cat.png -p \"make it night\" -m together/flux2-dev --ratio 16:9 --json";
+
+const RESUME: &str = "\
+Examples:
+  repaint resume '{\"provider\":\"bfl\",\"id\":\"…\",\"poll\":\"https://api.bfl.ai/v1/get_result?id=…\"}'
+  repaint edit car.jpg -p \"make it night\" -m bfl/flux2-pro --json > done.json
+  repaint resume - -o car-night.png < done.json
+
+It needs the key of the provider that has the job. How long a job is kept is the provider's to say.";
 
 const MODELS: &str = "\
 Examples:

@@ -6,10 +6,12 @@ use std::io::{self, IsTerminal, Read};
 use std::path::Path;
 
 use repaint::{
-    Adapt, Error, ErrorKind, ImageInput, ImageRequest, Job, Overlay, Policy, Registry, Result, Size,
+    Adapt, Error, ErrorKind, ImageInput, ImageRequest, Job, OrderBy, Overlay, Policy, Providers,
+    Registry, Result, Router, Size,
 };
 
 use crate::args::Ask;
+use crate::settings::Settings;
 
 /// More than this is read from standard input by mistake only.
 const STDIN_LIMIT: u64 = 100_000_000;
@@ -46,8 +48,19 @@ pub(crate) fn job(ask: &Ask) -> Result<Job> {
     for text in &ask.adapt {
         adapt.set(text).map_err(invalid)?;
     }
-    let policy = Policy { adapt, max_cost: ask.max_cost, timeout_seconds: ask.timeout };
+    let (max_cost, timeout_seconds) = (ask.max_cost, ask.timeout);
+    let (allow, deny) = (ask.allow_provider.clone(), ask.deny_provider.clone());
+    let providers = Providers { allow, deny };
+    let (order, fallback) = (ask.order.map_or_else(OrderBy::default, Into::into), !ask.no_fallback);
+    let policy = Policy { order, providers, fallback, adapt, max_cost, timeout_seconds };
     Ok(Job { select: ask.model.clone(), request, policy })
+}
+
+/// Who runs the job.
+pub(crate) fn router(overlay: Option<&Path>, settings: &Settings) -> Result<Router> {
+    let registry = registry(overlay)?;
+    let client = settings.client(&registry)?;
+    Ok(Router::new(registry, client))
 }
 
 /// The models of this program, with the facts of an overlay.

@@ -5,7 +5,8 @@ use std::env;
 use std::time::{Duration, Instant, SystemTime};
 
 use repaint::{
-    Call, Candidate, Client, Date, ImageInput, ImageRequest, Job, Phase, Provider, Result,
+    Call, Candidate, Client, Conditions, Date, ImageInput, ImageRequest, Job, Phase, Provider,
+    Result,
 };
 use repaint_schema::printed::{Chosen, ConfigSource, Doctor as Printed, ReachedProvider};
 use tokio::task::JoinSet;
@@ -72,7 +73,8 @@ pub(crate) async fn run(args: &Doctor, settings: &Settings) -> Result<()> {
 
     let photo = ImageInput::bytes(PHOTO)?;
     let job = Job::new(ImageRequest { images: vec![photo], ..ImageRequest::new(PROMPT) });
-    let plan = registry.plan(&job, &|it| client.has_key(it), Date::today())?;
+    let plan =
+        repaint::plan(&registry, &job, &Conditions::new(&|it| client.has_key(it), Date::today()))?;
     let chosen = plan.candidates.first();
     if args.json {
         let chosen = chosen.map(|it| Chosen { offer: it.offer.clone(), estimate: it.estimate });

@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use repaint::{
-    Candidate, Client, Error, ErrorKind, Estimate, ImageInput, Job, OfferRefusals, Plan, Refusal,
-    RefusalCode, Registry, Usd,
+    Candidate, Error, ErrorKind, Estimate, ImageInput, Job, OfferRefusals, Plan, Refusal,
+    RefusalCode, Router, Usd,
 };
 use repaint_schema::printed::{EditEach, EditJob, ExplainEach, ExplainJob};
 
 use crate::args::Ask;
 use crate::compare::Strip;
-use crate::edit::{self, Ended, Failed, Place};
+use crate::edit::{self, Ended, Failed, Place, Teller};
 use crate::explain::named;
 use crate::output::{Output, invalid, named_after};
 use crate::show;
@@ -29,27 +29,25 @@ struct Part {
 pub(crate) fn suggested(err: Error, plan: &Plan, images: usize) -> Error {
     let not_asked =
         |it: &&OfferRefusals| it.reasons.iter().any(|it| it.code == RefusalCode::NotAsked);
-    // Who wants two would not take one either.
     let many = |it: &Refusal| {
-        it.field == "images"
-            && it.code == RefusalCode::TooMany
-            && it.limit["min"].as_u64().is_some_and(|it| it <= 1)
+        it.field == "images" && matches!(it.code, RefusalCode::TooMany | RefusalCode::Unsupported)
     };
-    let mut asked = plan.refusals.iter().filter(|it| !not_asked(it)).peekable();
-    if images < 2 || asked.peek().is_none() || !asked.all(|it| it.reasons.iter().any(many)) {
+    let takes_one = |it: &Refusal| {
+        it.code == RefusalCode::TooMany && it.limit["min"].as_u64().is_some_and(|it| it <= 1)
+    };
+    let asked: Vec<&OfferRefusals> = plan.refusals.iter().filter(|it| !not_asked(it)).collect();
+    let all = asked.iter().all(|it| it.reasons.iter().any(many));
+    // Who wants two would not take each by itself either.
+    let one = asked.iter().any(|it| it.reasons.iter().any(|it| many(it) && takes_one(it)));
+    if images < 2 || !all || !one {
         return err;
     }
     err.with(|it| it.message.push_str("\nto edit each image by itself, use --each"))
 }
 
 /// Runs all jobs, one after another; what fails does not stop the others.
-pub(crate) async fn run(
-    ask: &Ask,
-    registry: &Registry,
-    client: &Client,
-    job: Job,
-) -> Result<Ended, Failed> {
-    let parts = parts(ask, registry, client, job).await?;
+pub(crate) async fn run(ask: &Ask, router: &Router, job: Job) -> Result<Ended, Failed> {
+    let parts = parts(ask, router, job).await?;
     let total = total(&parts);
     affordable(total, ask.max_cost)?;
     for part in parts.iter().filter(|it| it.planned.is_ok()) {
@@ -68,13 +66,13 @@ pub(crate) async fn run(
         let estimate = part.planned.as_ref().map_or(Usd(0), |it| it.estimate.high);
         // What was charged may be more than was estimated: it is taken from what is left.
         part.job.policy.max_cost = ask.max_cost.map(|it| Usd(it.0.saturating_sub(spent)));
-        match part.carry_out(ask, registry, client, index).await {
+        match part.carry_out(ask, router, index).await {
             Ok(brought) => {
                 let fresh =
                     brought.receipt.warnings.iter().filter(|it| said.insert(it.message.clone()));
                 fresh.for_each(show::warning);
-                brought.tell(ask);
-                spent += brought.receipt.cost.unwrap_or(brought.receipt.estimate.high).0;
+                brought.tell(ask.json, ask.output.as_deref(), ask.show);
+                spent += brought.receipt.spent.high.0;
                 whole += usize::from(brought.is_whole(ask.count));
                 stopped = brought.interrupted;
                 let brought = Some(brought.shown());
@@ -106,20 +104,15 @@ pub(crate) async fn run(
 }
 
 /// Says who would take which image, for how much, and which files would be written.
-pub(crate) async fn explain(
-    ask: &Ask,
-    registry: &Registry,
-    client: &Client,
-    job: Job,
-) -> Result<Ended, Failed> {
-    let parts = parts(ask, registry, client, job).await?;
+pub(crate) async fn explain(ask: &Ask, router: &Router, job: Job) -> Result<Ended, Failed> {
+    let parts = parts(ask, router, job).await?;
     let total = total(&parts);
     let (mut rows, mut told, mut names) = (Vec::new(), Vec::new(), BTreeSet::new());
     let mut refused = None;
     for (index, part) in parts.iter().enumerate() {
         let label = part.label();
         match &part.planned {
-            Ok(Candidate { offer, adaptations, estimate, warnings }) => {
+            Ok(Candidate { offer, adaptations, calls: _, estimate, warnings }) => {
                 let files = part.place(ask, index)?.names(ask, &mut names);
                 rows.push(vec![label.clone(), format!("{offer}, {estimate}: {}", named(&files))]);
                 told.push(ExplainJob {
@@ -165,12 +158,7 @@ pub(crate) async fn explain(
 }
 
 /// A job for each image, planned. What a plan refuses is kept with its image.
-async fn parts(
-    ask: &Ask,
-    registry: &Registry,
-    client: &Client,
-    job: Job,
-) -> Result<Vec<Part>, Error> {
+async fn parts(ask: &Ask, router: &Router, job: Job) -> Result<Vec<Part>, Error> {
     if job.request.images.is_empty() {
         return Err(invalid("--each edits every image by itself, and there is none"));
     }
@@ -181,7 +169,7 @@ async fn parts(
     }
     // A name that stands for nobody is said once.
     for name in &job.select {
-        registry.resolve(name)?;
+        router.registry().resolve(name)?;
     }
     let mut parts = Vec::new();
     let mut used: BTreeMap<PathBuf, usize> = BTreeMap::new();
@@ -190,7 +178,7 @@ async fn parts(
         let path = path(ask, &image);
         job.request.images = vec![image];
         // A plan that fails keeps nothing of its job, and the image is still to be named.
-        let planned = match client.plan(registry, &mut job.clone()).await {
+        let planned = match router.plan(&mut job.clone()).await {
             Ok(plan) => plan.first().cloned(),
             Err(err) => Err(err),
         };
@@ -219,13 +207,14 @@ impl Part {
     async fn carry_out(
         self,
         ask: &Ask,
-        registry: &Registry,
-        client: &Client,
+        router: &Router,
         index: usize,
     ) -> Result<edit::Brought, Failed> {
         let Candidate { warnings, .. } = self.planned.clone()?;
         let place = self.place(ask, index)?;
-        let brought = edit::carry_out(client, registry, self.job, place).await;
+        let paths = place.paths(ask.count);
+        let task = |teller: Teller| router.watched(self.job, teller).for_paths(paths);
+        let brought = edit::carry_out(task, place).await;
         brought.map_err(|failed| Failed { warnings, ..failed })
     }
 }

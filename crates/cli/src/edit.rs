@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use repaint::{
-    CancellationToken, Client, Error, ErrorKind, Image, ImageFacts, Job, Outcome, Receipt,
-    Registry, Warning,
+    CancellationToken, Error, ErrorKind, Hop, Image, ImageFacts, Job, Outcome, Progress, Receipt,
+    Task, Warning,
 };
 use repaint_schema::printed::{Edit, PictureFile};
 
-use crate::args::Ask;
+use crate::args::{Ask, Way};
 use crate::compare::Strip;
 use crate::output::{Output, Saved, named_after};
 use crate::settings::Settings;
@@ -67,61 +67,64 @@ pub(crate) struct Brought {
 }
 
 pub(crate) async fn run(ask: &Ask, settings: &Settings) -> Result<Ended, Failed> {
-    let registry = ask::registry(ask.capabilities.as_deref())?;
+    let router = ask::router(ask.capabilities.as_deref(), settings)?;
     let mut job = ask::job(ask)?;
-    let client = settings.client(&registry)?;
     match (ask.each, ask.dry_run) {
         (_, true) => return explain::run(ask, settings).await,
-        (true, false) => return each::run(ask, &registry, &client, job).await,
+        (true, false) => return each::run(ask, &router, job).await,
         (false, false) => {}
     }
     // Whatever can be refused is, before the place is reserved.
-    let plan = client.plan(&registry, &mut job).await?;
+    let plan = router.plan(&mut job).await?;
     let chosen = plan.first().map_err(|err| each::suggested(err, &plan, ask.images.len()))?;
     let warnings = chosen.warnings.clone();
     let place = Place::reserve(ask, &job)?;
-    let brought = carry_out(&client, &registry, job, place).await;
+    let paths = place.paths(ask.count);
+    let task = |teller: Teller| router.watched(job, teller).for_paths(paths);
+    let brought = carry_out(task, place).await;
     let brought = brought.map_err(|failed| {
         warnings.iter().for_each(show::warning);
         Failed { warnings, ..failed }
     })?;
     brought.receipt.warnings.iter().for_each(show::warning);
-    brought.tell(ask);
-    let shown = brought.shown();
-    match (ask.json, brought.is_printed()) {
-        // Standard output has the picture, so what is said of it goes beside.
-        (true, true) => show::note(&serde_json::to_string(&shown).unwrap_or_default()),
-        (true, false) => show::json(&shown),
-        (false, _) => {}
-    }
+    brought.tell(ask.json, ask.output.as_deref(), ask.show);
+    brought.print(ask.json);
     Ok(if brought.is_whole(ask.count) { Ended::Done } else { Ended::Partly })
 }
 
-/// Runs a job whose place is reserved, and saves what it brings.
+/// Is told where a job stands.
+pub(crate) type Teller = Box<dyn Fn(Progress) + Send + Sync>;
+
+/// Runs a job whose place is reserved, and saves what it brings: only then its orders are closed.
 pub(crate) async fn carry_out(
-    client: &Client,
-    registry: &Registry,
-    job: Job,
+    task: impl FnOnce(Teller) -> Task,
     place: Place,
 ) -> Result<Brought, Failed> {
     let watch = Watch::new();
     let teller = watch.clone();
-    let run = client.watched(&job, move |progress| teller.tell(&progress));
-    let cancel = run.canceller();
+    let task = task(Box::new(move |progress| teller.tell(&progress)));
+    let cancel = task.canceller();
     let listener = tokio::spawn(interrupted(cancel.clone(), place.reserved()));
-    let outcome = run.run(registry, job).await;
+    let done = watch.clone();
+    let keep = |outcome: Outcome| async move {
+        done.done();
+        let Outcome { images, receipt } = outcome;
+        let saved = place.output.save(&images);
+        let strip = place.strip.map(|it| it.save(&images));
+        let path = |it: &io::Result<Saved>| match it.as_ref().ok()? {
+            Saved::File(path) => Some(path.display().to_string()),
+            Saved::Stdout => Some("-".to_owned()),
+        };
+        let paths = saved.iter().map(path).collect();
+        (Brought { receipt, images, saved, strip, interrupted: false }, paths)
+    };
+    let brought = task.keeping(keep).await;
     listener.abort();
     watch.done();
     let interrupted = cancel.is_cancelled();
-    let Outcome { images, receipt } = outcome.map_err(|error| Failed {
-        error,
-        warnings: Vec::new(),
-        interrupted,
-        shown: false,
-    })?;
-    let saved = place.output.save(&images);
-    let strip = place.strip.map(|it| it.save(&images));
-    Ok(Brought { receipt, images, saved, strip, interrupted })
+    let (warnings, shown) = (Vec::new(), false);
+    let brought = brought.map_err(|error| Failed { error, warnings, interrupted, shown })?;
+    Ok(Brought { interrupted, ..brought })
 }
 
 impl Place {
@@ -144,6 +147,12 @@ impl Place {
         names
     }
 
+    /// The same for what is written down of an order, before the kind of its pictures is known.
+    pub(crate) fn paths(&self, count: u32) -> Vec<String> {
+        let names = self.output.names(count, None, &mut BTreeSet::new());
+        names.iter().map(|it| it.display().to_string()).collect()
+    }
+
     fn reserved(&self) -> Vec<PathBuf> {
         let strip = self.strip.as_ref().and_then(Strip::reserved);
         self.output.reserved().into_iter().chain(strip).collect()
@@ -152,7 +161,10 @@ impl Place {
 
 impl Brought {
     /// Says on the terminal what there is, and where; not what the receipt warns of.
-    pub(crate) fn tell(&self, ask: &Ask) {
+    pub(crate) fn tell(&self, json: bool, output: Option<&Path>, shows: Option<Way>) {
+        for Hop { offer, code, message, .. } in &self.receipt.hops {
+            show::note(&format!("{offer} did not take it ({}): {message}", code.code()));
+        }
         for adaptation in &self.receipt.adaptations {
             show::note(&format!("adapted {adaptation}"));
         }
@@ -166,13 +178,13 @@ impl Brought {
         if let Some(Err(why)) = &self.strip {
             show::said(&format!("the pictures could not be put side by side: {why}"));
         }
-        if ask.json {
+        if json {
             return;
         }
         for place in self.saved.iter().flatten() {
             if let Saved::File(path) = place {
                 show::result(&format!("{}\n", path.display()));
-                let named = ask.output.as_deref().filter(|it| it.extension() != path.extension());
+                let named = output.filter(|it| it.extension() != path.extension());
                 if let Some(named) = named.filter(|it| it.extension().is_some()) {
                     let message = "the name follows what the bytes are; --format asks for another";
                     show::note(&format!("not {}: {message}", named.display()));
@@ -183,7 +195,7 @@ impl Brought {
             // It is no picture that a program which reads our output asked a model for.
             show::note(&format!("side by side in {}", path.display()));
         }
-        if let Some(way) = ask.show {
+        if let Some(way) = shows {
             preview::pictures(way, &self.images);
         }
         let Receipt { offer, cost, estimate, .. } = &self.receipt;
@@ -205,6 +217,22 @@ impl Brought {
             receipt: self.receipt.clone(),
             comparison: comparison.map(show::path),
         }
+    }
+
+    /// Prints it as JSON, if that is wanted.
+    pub(crate) fn print(&self, json: bool) {
+        let shown = self.shown();
+        match (json, self.is_printed()) {
+            // Standard output has the picture, so what is said of it goes beside.
+            (true, true) => show::note(&serde_json::to_string(&shown).unwrap_or_default()),
+            (true, false) => show::json(&shown),
+            (false, _) => {}
+        }
+    }
+
+    /// Whether all that came is saved, and nothing is missing.
+    pub(crate) fn is_saved(&self) -> bool {
+        self.receipt.failures.is_empty() && self.saved.iter().all(Result::is_ok)
     }
 
     /// Whether so many pictures came, and all is saved.

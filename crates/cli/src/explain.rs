@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use repaint::{
-    Candidate, Client, Date, Error, ErrorKind, Job, OfferRefusals, Preview, Registry, Result, Terms,
+    Candidate, Date, Error, ErrorKind, Job, OfferRefusals, Preview, Result, Router, Terms,
 };
 use repaint_schema::printed::{Explain, ShownCall};
 use serde_json::Value;
@@ -16,26 +16,20 @@ use crate::show::{BOLD, DIM};
 use crate::{ask, each, show};
 
 pub(crate) async fn run(ask: &Ask, settings: &Settings) -> Result<Ended, Failed> {
-    let registry = ask::registry(ask.capabilities.as_deref())?;
+    let router = ask::router(ask.capabilities.as_deref(), settings)?;
     let job = ask::job(ask)?;
-    let client = settings.client(&registry)?;
     if ask.each {
-        return each::explain(ask, &registry, &client, job).await;
+        return each::explain(ask, &router, job).await;
     }
-    let taken = one(ask, &registry, &client, job).await?;
+    let taken = one(ask, &router, job).await?;
     Ok(if taken { Ended::Done } else { Ended::Nobody })
 }
 
 /// Explains a job that stands for itself; returns whether anybody would take it.
-pub(crate) async fn one(
-    ask: &Ask,
-    registry: &Registry,
-    client: &Client,
-    mut job: Job,
-) -> Result<bool> {
-    let plan = client.plan(registry, &mut job).await?;
+pub(crate) async fn one(ask: &Ask, router: &Router, mut job: Job) -> Result<bool> {
+    let plan = router.plan(&mut job).await?;
     let chosen = plan.candidates.first();
-    let call = match chosen.and_then(|it| registry.get(&it.offer)) {
+    let call = match chosen.and_then(|it| router.registry().get(&it.offer)) {
         None => None,
         Some(model) => {
             let terms = Terms { adapt: &job.policy.adapt, today: Date::today() };
@@ -43,7 +37,9 @@ pub(crate) async fn one(
                 .admit(&job.request, terms)
                 .map_err(|refusals| Error::refused(model.id(), refusals))?;
             Some(match admitted.encode()? {
-                Preview::Http(call) => Preview::Http(client.addressed(model.provider(), call)?),
+                Preview::Http(call) => {
+                    Preview::Http(router.client().addressed(model.provider(), call)?)
+                }
                 local @ Preview::Local(_) => local,
             })
         }
@@ -61,7 +57,7 @@ pub(crate) async fn one(
             warnings: chosen.map_or_else(Vec::new, |it| it.warnings.clone()),
             estimate: chosen.map(|it| it.estimate),
             alternatives: plan.candidates.iter().skip(1).cloned().collect(),
-            refusals: plan.refusals.clone(),
+            refusals: plan.refusals.to_vec(),
             files,
         });
         return Ok(chosen.is_some());
@@ -117,8 +113,9 @@ pub(crate) fn named(files: &[PathBuf]) -> String {
 }
 
 fn would(chosen: &Candidate, call: &Preview) -> Result<String> {
-    let Candidate { offer, adaptations, estimate, warnings: _ } = chosen;
-    let mut text = format!("{BOLD}{offer}{BOLD:#} would take it: {estimate}\n");
+    let Candidate { offer, adaptations, calls, estimate, warnings: _ } = chosen;
+    let calls = if *calls == 1 { String::new() } else { format!(" in {calls} calls") };
+    let mut text = format!("{BOLD}{offer}{BOLD:#} would take it{calls}: {estimate}\n");
     for adaptation in adaptations {
         text.push_str(&format!("adapted {adaptation}\n"));
     }

@@ -16,6 +16,7 @@ mod output;
 mod picture;
 mod preview;
 mod probe;
+mod resume;
 mod settings;
 mod show;
 mod validate;
@@ -114,6 +115,7 @@ fn run(command: &Command, settings: &Settings) -> Result<Ended, Failed> {
         }
         Command::Models(args) => models::run(args, settings).map(done).map_err(Failed::from),
         Command::Probe(args) => with_runtime(probe::run(args, settings)),
+        Command::Resume(args) => with_runtime(resume::run(args, settings)),
         Command::Schema { name, json: _ } => schema(name).map(done).map_err(Failed::from),
         Command::Validate(args) => validate::run(args).map(valid).map_err(Failed::from),
     }

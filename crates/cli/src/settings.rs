@@ -149,6 +149,7 @@ impl Settings {
             Command::Doctor(args) => &mut args.capabilities,
             Command::Validate(args) => &mut args.capabilities,
             Command::Config(_)
+            | Command::Resume(_)
             | Command::Schema { .. }
             | Command::Completions { .. }
             | Command::Man { .. } => return filled,

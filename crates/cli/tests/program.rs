@@ -460,6 +460,94 @@ fn nothing_is_sent_when_the_output_cannot_be_written_or_costs_too_much() {
     });
 }
 
+#[test]
+fn a_job_is_picked_up_by_its_handle_and_not_ordered_again() {
+    on_runtime(async {
+        let server = ready().await;
+        let folder = folder();
+        let handle =
+            json!({ "provider": "bfl", "id": "job-1", "poll": format!("{}/poll", server.uri()) });
+        // As it stands in an error, and alone.
+        for (handle, name) in
+            [(json!({ "error": { "resume": handle } }), "a.png"), (handle.clone(), "b.png")]
+        {
+            let mut command = repaint(folder.path());
+            command.env("BFL_API_KEY", KEY).env("BFL_BASE_URL", server.uri());
+            let output =
+                command.args(["resume", &handle.to_string(), "-o", name]).output().expect("runs");
+            assert!(output.status.success(), "{}", text(&output.stderr));
+        }
+        assert_eq!(files(folder.path()), ["a.png", "b.png"]);
+        let asked = server.received_requests().await.expect("recorded");
+        assert!(asked.iter().all(|it| it.method.as_str() == "GET"), "nothing is ordered");
+        for odd in ["", "{}", "job-1", "{\"provider\":\"bfl\"}"] {
+            let output = run(folder.path(), &["resume", odd]);
+            assert_eq!(output.status.code(), Some(4), "{odd}");
+            assert!(text(&output.stderr).contains("this is no handle"), "{odd}");
+        }
+    });
+}
+
+#[test]
+fn another_provider_is_asked_when_one_does_not_let_us_in_unless_that_is_forbidden() {
+    on_runtime(async {
+        let server = ready().await;
+        let closed = ResponseTemplate::new(401).set_body_json(json!({ "error": "no" }));
+        let order = Mock::given(method("POST")).and(path("/v1/images/generations"));
+        order.respond_with(closed).mount(&server).await;
+        let ticket = json!({ "id": "job-1", "polling_url": format!("{}/poll", server.uri()) });
+        let ticket = ResponseTemplate::new(200).set_body_json(ticket);
+        Mock::given(method("POST"))
+            .and(path("/v1/flux-2-pro"))
+            .respond_with(ticket)
+            .mount(&server)
+            .await;
+        let folder = folder();
+        let edit = |more: &[&str]| {
+            let mut command = repaint(folder.path());
+            command.env("BFL_API_KEY", KEY).env("BFL_BASE_URL", server.uri());
+            command.env("TOGETHER_API_KEY", KEY).env("TOGETHER_BASE_URL", server.uri());
+            command.args([
+                "edit",
+                CAT,
+                "-p",
+                "x",
+                "-m",
+                "together/flux2-pro",
+                "-m",
+                "bfl/flux2-pro",
+            ]);
+            command
+                .args(["--order", "preference", "-o", "a.png"])
+                .args(more)
+                .output()
+                .expect("runs")
+        };
+        let output = edit(&["--no-fallback"]);
+        assert_eq!(output.status.code(), Some(5), "{}", text(&output.stderr));
+        let output = edit(&["--deny-provider", "bfl"]);
+        assert_eq!(output.status.code(), Some(5), "{}", text(&output.stderr));
+        assert_eq!(files(folder.path()), [""; 0]);
+        let output = edit(&[]);
+        let told = text(&output.stderr);
+        assert!(output.status.success(), "{told}");
+        assert!(told.contains("together/flux2-pro did not take it (denied)"), "{told}");
+        assert!(told.contains("bfl/flux2-pro made a picture"), "{told}");
+    });
+}
+
+/// A provider that has a finished job.
+async fn ready() -> MockServer {
+    let server = MockServer::start().await;
+    let sample = json!({ "sample": format!("{}/sample.png", server.uri()) });
+    let done = json!({ "id": "job-1", "status": "Ready", "result": sample });
+    let done = ResponseTemplate::new(200).set_body_json(done);
+    Mock::given(method("GET")).and(path("/poll")).respond_with(done).mount(&server).await;
+    let picture = ResponseTemplate::new(200).set_body_bytes(png(64, 64, 1));
+    Mock::given(method("GET")).and(path("/sample.png")).respond_with(picture).mount(&server).await;
+    server
+}
+
 #[cfg(unix)]
 #[test]
 fn an_interrupt_names_the_started_job_and_leaves_no_file() {

@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use async_trait::async_trait;
 use bytes::Bytes;
 use repaint_core::{
-    Call, Date, Error, ErrorKind, Handle, Image, ImageInput, ImageRequest, ImageSource, Job, Made,
-    Outcome, OutputFormat, Plan, Provider, Registry, Result, Store, Submit, Terms, Transport, Work,
+    Call, Error, ErrorKind, Handle, Image, ImageInput, ImageRequest, ImageSource, Job, Made,
+    OutputFormat, Provider, Result, Store, Submit, Transport, Work,
 };
 use secrecy::SecretString;
 use tokio::time::{Instant, timeout_at};
@@ -22,6 +22,7 @@ use crate::keys::Keys;
 use crate::ledger::Ledger;
 use crate::pixels::{converted, remade};
 use crate::progress::Progress;
+use crate::retry::Repeats;
 
 /// Reaches providers and files. Cheap to clone; clones share connections.
 #[derive(Clone, Debug)]
@@ -77,6 +78,8 @@ pub struct Run {
     pub(crate) cancel: CancellationToken,
     pub(crate) watch: Arc<dyn Fn(Progress) + Send + Sync>,
     pub(crate) ledger: Option<Ledger>,
+    pub(crate) repeats: Repeats,
+    pub(crate) most_repeats: u32,
 }
 
 /// A job is given up after this long, unless its policy says otherwise.
@@ -111,18 +114,6 @@ impl Client {
         inspect(request).await
     }
 
-    /// Who would take a job. Reads the heads of files and does nothing else.
-    pub async fn plan(&self, registry: &Registry, job: &mut Job) -> Result<Plan> {
-        let request = std::mem::replace(&mut job.request, ImageRequest::new(""));
-        job.request = self.inspect(request).await?;
-        registry.plan(job, &|it| self.has_key(it), Date::today())
-    }
-
-    /// Has the first offer of the plan take the job, and brings its pictures.
-    pub async fn run(&self, registry: &Registry, job: Job) -> Result<Outcome> {
-        self.watched(&job, |_| {}).run(registry, job).await
-    }
-
     /// A run that is watched, and can be cancelled; its deadline begins now.
     pub fn watched(&self, job: &Job, watch: impl Fn(Progress) + Send + Sync + 'static) -> Run {
         let seconds = job.policy.timeout_seconds;
@@ -134,6 +125,8 @@ impl Client {
             cancel: CancellationToken::new(),
             watch: Arc::new(watch),
             ledger: None,
+            repeats: Repeats::new(),
+            most_repeats: u32::MAX,
         }
     }
 
@@ -142,9 +135,20 @@ impl Client {
         (self.shared.clock.0)()
     }
 
-    pub(crate) fn now_ms(&self) -> u64 {
+    /// The time of day in milliseconds since 1970, as this client's clock has it.
+    pub fn now_ms(&self) -> u64 {
         let since = self.now().duration_since(UNIX_EPOCH).unwrap_or_default();
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Where a provider is reached; `None` for models that run in this process.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the address that is set for it is none.
+    pub fn base(&self, provider: &Provider) -> Result<Option<Url>> {
+        let endpoint = provider.endpoint.as_ref();
+        endpoint.map(|it| self.shared.keys.base(provider, it)).transpose()
     }
 
     /// The call as it would go out, with the base address that is set for its provider.
@@ -217,20 +221,37 @@ impl Run {
         self.cancel.clone()
     }
 
-    /// Has the first offer of the plan take the job, and brings its pictures.
-    pub async fn run(&self, registry: &Registry, mut job: Job) -> Result<Outcome> {
-        let plan = self.client.plan(registry, &mut job).await?;
-        let offer = &plan.first()?.offer;
-        let model = registry.get(offer).ok_or_else(|| {
-            Error::new(ErrorKind::Unexpected, format!("{offer} is planned but not there"))
-        })?;
-        let terms = Terms { adapt: &job.policy.adapt, today: Date::today() };
-        // A plan holds no witness: the offer admits the request again.
-        let admitted = model
-            .admit(&job.request, terms)
-            .map_err(|refusals| Error::refused(model.id(), refusals))?;
-        self.tell(Progress::Started { offer: model.id().to_owned() });
-        admitted.generate(self).await
+    /// When it is given up.
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// The same run, watched by somebody else.
+    #[must_use]
+    pub fn watching(self, watch: impl Fn(Progress) + Send + Sync + 'static) -> Self {
+        Self { watch: Arc::new(watch), ..self }
+    }
+
+    /// The same run, which sends an order again at most so often; all clones of a run share one budget
+    /// besides.
+    #[must_use]
+    pub fn repeating(self, most: u32) -> Self {
+        Self { most_repeats: most, ..self }
+    }
+
+    /// Does some waiting until the run is cancelled or out of time.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` if it is, since whatever waits has bought nothing.
+    pub async fn waits<T>(&self, wait: impl Future<Output = T>) -> Result<T> {
+        let what = match timeout_at(self.deadline, self.cancel.stops(wait)).await {
+            Ok(Some(done)) => return Ok(done),
+            Ok(None) => "cancelled".to_owned(),
+            Err(_) => format!("given up after {} s", self.timeout.as_secs()),
+        };
+        let message = format!("{what} before the order was sent; nothing was bought");
+        Err(Error::new(ErrorKind::Unavailable, message))
     }
 
     /// The same run, whose order is written down before it is sent, and whenever it is known what became
@@ -269,7 +290,8 @@ impl Run {
         crate::drive::once(self, provider, call).await
     }
 
-    pub(crate) fn tell(&self, progress: Progress) {
+    /// Tells whoever watches.
+    pub fn tell(&self, progress: Progress) {
         (self.watch)(progress);
     }
 }

@@ -28,7 +28,7 @@ pub(crate) async fn drive(run: &Run, provider: &'static Provider, first: Call) -
             "an input image that is to be changed was not: its request was only previewed";
         return Err(Error::new(ErrorKind::Unexpected, message));
     }
-    let mut drive = Drive::new(run, provider, Budget::new())?;
+    let mut drive = Drive::new(run, provider, Budget::new(&run.repeats, run.most_repeats))?;
     let result = drive.go(first).await;
     drive.end(result).await
 }
@@ -43,7 +43,7 @@ pub(crate) async fn resume(
         let message = format!("the job is at {}, not at {}", handle.provider, provider.id);
         return Err(Error::new(ErrorKind::InvalidRequest, message));
     }
-    let mut drive = Drive::new(run, provider, Budget::new())?;
+    let mut drive = Drive::new(run, provider, Budget::new(&run.repeats, run.most_repeats))?;
     drive.made.request_id = Some(handle.id.clone()).filter(|it| !it.is_empty());
     drive.made.handle = Some(handle.clone());
     let result = drive.pick_up(handle).await;
@@ -232,6 +232,9 @@ impl<'a> Drive<'a> {
             let result = self.guard(exchange.send(order)).await;
             let failure = match &result {
                 Ok(Ok(answer)) => {
+                    if let Some(rate) = answer.reply.rate() {
+                        self.run.tell(Progress::Rate { rate });
+                    }
                     self.note(call.phase, began, Some(answer.reply.status), None);
                     None
                 }

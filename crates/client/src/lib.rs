@@ -1,16 +1,22 @@
 //! The only I/O of the workspace: it drives a request from admission to pictures.
 //!
+//! A router chooses who takes a job; a [`Run`] brings it from an admitted request to pictures:
+//!
 //! ```no_run
 //! # async fn example(registry: repaint_core::Registry) -> repaint_core::Result<()> {
 //! use repaint_client::Client;
-//! use repaint_core::{ImageInput, ImageRequest, Job};
+//! use repaint_core::{Adapt, Date, Error, ImageInput, ImageRequest, Job, Terms};
 //!
 //! let client = Client::new()?;
 //! let request = ImageRequest {
 //!     images: vec![ImageInput::file("cat.png")],
 //!     ..ImageRequest::new("Transform this into a watercolor painting")
 //! };
-//! let outcome = client.run(&registry, Job::new(request)).await?;
+//! let job = Job::new(client.inspect(request).await?);
+//! let model = registry.get("together/flux2-pro").expect("its adapter is linked");
+//! let terms = Terms { adapt: &Adapt::NONE, today: Date::today() };
+//! let admitted = model.admit(&job.request, terms).map_err(|it| Error::refused(model.id(), it))?;
+//! let outcome = admitted.generate(&client.watched(&job, |_| {})).await?;
 //! println!("{} made {} picture(s)", outcome.receipt.offer, outcome.images.len());
 //! # Ok(()) }
 //! ```

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use repaint_core::{Handle, Phase};
+use repaint_core::{Handle, Phase, Rate};
 
 /// Where a running job stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +33,11 @@ pub enum Progress {
     Status {
         /// Such as `Pending`.
         status: String,
+    },
+    /// The provider says how many calls are left.
+    Rate {
+        /// What it says.
+        rate: Rate,
     },
     /// A call failed and is made again after a pause.
     Again {

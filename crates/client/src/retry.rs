@@ -1,14 +1,22 @@
 //! When a failed call is made again: one budget for a whole job, full jitter, the provider's word first.
 
 use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use repaint_core::Phase;
 
-/// What is left to try again within one job.
+/// How many orders may still be sent again, for a job with all its calls and whoever takes it.
+#[derive(Clone, Debug)]
+pub(crate) struct Repeats(Arc<AtomicU32>);
+
+/// What is left to try again within one call and all that follow it.
 #[derive(Debug)]
 pub(crate) struct Budget {
-    orders: u32,
+    repeats: Repeats,
+    /// The most that this call may take of them.
+    most: u32,
     failures: u32,
 }
 
@@ -21,14 +29,27 @@ const LEAST: Duration = Duration::from_millis(50);
 /// No pause of our own is longer.
 const LONGEST: Duration = Duration::from_secs(10);
 
-impl Budget {
+impl Repeats {
+    /// For a new job.
     pub(crate) fn new() -> Self {
-        Self { orders: ORDERS, failures: 0 }
+        Self(Arc::new(AtomicU32::new(ORDERS)))
+    }
+
+    fn take(&self) -> Option<()> {
+        let less = |it: u32| it.checked_sub(1);
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).ok().map(drop)
+    }
+}
+
+impl Budget {
+    /// For a call that may send its order again so often, if its job may.
+    pub(crate) fn new(repeats: &Repeats, most: u32) -> Self {
+        Self { repeats: repeats.clone(), most, failures: 0 }
     }
 
     /// For an order that is made once, whatever comes of it.
     pub(crate) fn once() -> Self {
-        Self { orders: 0, failures: 0 }
+        Self::new(&Repeats::new(), 0)
     }
 
     /// How long to wait before the same call again; `None` if it is not to be made again.
@@ -36,7 +57,8 @@ impl Budget {
     /// Polls and downloads buy nothing, so only the deadline of the job ends them.
     pub(crate) fn again(&mut self, phase: Phase, told: Option<Duration>) -> Option<Duration> {
         if matches!(phase, Phase::Connect | Phase::Submit) {
-            self.orders = self.orders.checked_sub(1)?;
+            self.most = self.most.checked_sub(1)?;
+            self.repeats.take()?;
         }
         let most = LONGEST.min(FIRST * 2_u32.pow(self.failures.min(10)));
         self.failures += 1;
@@ -78,9 +100,23 @@ mod tests {
         }
     }
 
+    fn budget() -> Budget {
+        Budget::new(&Repeats::new(), u32::MAX)
+    }
+
+    #[test]
+    fn all_calls_of_a_job_share_one_budget() {
+        let repeats = Repeats::new();
+        let again = |most| {
+            let mut budget = Budget::new(&repeats, most);
+            (0..20).filter_map(|_| budget.again(Phase::Submit, None)).count()
+        };
+        assert_eq!([again(1), again(1), again(u32::MAX), again(u32::MAX)], [1, 1, 2, 0]);
+    }
+
     #[test]
     fn orders_are_bounded_and_polls_are_not() {
-        let mut budget = Budget::new();
+        let mut budget = budget();
         assert_eq!((0..20).filter_map(|_| budget.again(Phase::Submit, None)).count(), 4);
         assert_eq!((0..20).filter_map(|_| budget.again(Phase::Poll, None)).count(), 20);
     }
@@ -88,20 +124,18 @@ mod tests {
     #[test]
     fn the_word_of_the_provider_counts() {
         let told = Some(Duration::from_secs(7));
-        assert_eq!(Budget::new().again(Phase::Submit, told), told);
+        assert_eq!(budget().again(Phase::Submit, told), told);
     }
 
     #[test]
     fn no_pause_is_too_short_to_be_one() {
         let told = Some(Duration::ZERO);
-        assert!(
-            (0..100).all(|_| LEAST <= Budget::new().again(Phase::Poll, told).expect("polls go on"))
-        );
+        assert!((0..100).all(|_| LEAST <= budget().again(Phase::Poll, told).expect("polls go on")));
     }
 
     #[test]
     fn pauses_grow_and_stay_bounded() {
-        let mut budget = Budget::new();
+        let mut budget = budget();
         for failure in 0..12 {
             let pause = budget.again(Phase::Poll, None).expect("polls go on");
             assert!(pause <= LONGEST.min(FIRST * 2_u32.pow(failure)), "{failure}: {pause:?}");

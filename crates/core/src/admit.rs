@@ -28,10 +28,32 @@ pub(crate) fn admit<'a>(
     request: &'a ImageRequest,
     terms: Terms<'_>,
 ) -> Result<Verdict<'a>, Vec<Refusal>> {
+    decide(model, request, terms, true).finish()
+}
+
+/// The same decision without a word, for those who look at many offers: the request as it would be
+/// sent, if it would be.
+pub(crate) fn admits<'a>(
+    model: &dyn ImageModel,
+    request: &'a ImageRequest,
+    terms: Terms<'_>,
+) -> Option<Cow<'a, ImageRequest>> {
+    let desk = decide(model, request, terms, false);
+    (!desk.refused).then_some(desk.verdict.request)
+}
+
+fn decide<'a, 'm>(
+    model: &'m dyn ImageModel,
+    request: &'a ImageRequest,
+    terms: Terms<'m>,
+    says: bool,
+) -> Desk<'a, 'm> {
     let mut desk = Desk {
         model,
         offer: model.offer(),
         adapt: terms.adapt,
+        says,
+        refused: false,
         verdict: Verdict {
             request: Cow::Borrowed(request),
             adaptations: Vec::new(),
@@ -77,7 +99,9 @@ pub(crate) fn admit<'a>(
     } = &desk.offer.accepts;
 
     desk.retirement(terms);
-    desk.prompt(prompt, instructions);
+    if says {
+        desk.prompt(prompt, instructions);
+    }
     let fitted = fitted(&desk.offer.accepts, terms.adapt, request);
     if let Some(Fitted { images, mask, adaptations }) = &fitted {
         let request = desk.verdict.request.to_mut();
@@ -86,17 +110,20 @@ pub(crate) fn admit<'a>(
     }
     let (images, mask) = fitted.as_ref().map_or((images, mask), |it| (&it.images, &it.mask));
     let bytes = desk.images(images, mask.as_ref());
+    if desk.is_done() {
+        return desk;
+    }
     if mask.is_some() && !takes_mask.value {
         desk.unsupported("mask", takes_mask, "a mask", Value::from("a mask"), "");
     }
-    if mask.is_some() && images.is_empty() {
+    if mask.is_some() && images.is_empty() && desk.against() {
         let refusal = Refusal::by_rule(RefusalCode::TooFew, "images");
         desk.refuse(refusal.saying("was given a mask without an image", "give the image first"));
     }
     desk.size(*size);
     // Only now: a picture weighs what it was made to fit, not what was asked for.
     desk.sums(images, bytes);
-    if !counts.value.contains(count) {
+    if !counts.value.contains(count) && desk.against() {
         let code =
             if *count < counts.value.min { RefusalCode::TooFew } else { RefusalCode::TooMany };
         let refusal = Refusal::new(code, "count", counts, counts.value, count);
@@ -122,16 +149,19 @@ pub(crate) fn admit<'a>(
                 "say it in the prompt, or allow the adaptation negative_prompt=drop",
             );
         }
-    } else if negative_prompt.as_deref().is_some_and(|it| it.trim().is_empty()) {
+    } else if negative_prompt.as_deref().is_some_and(|it| it.trim().is_empty()) && desk.against() {
         let refusal = Refusal::by_rule(RefusalCode::Empty, "negative_prompt");
         desk.refuse(refusal.saying("was given an empty negative prompt", "leave it out"));
     }
     desk.number("steps", *steps, step_range, terms.adapt.steps, |it, to| it.steps = to);
     if guidance.is_some_and(|it| !it.is_finite()) {
-        let refusal = Refusal::by_rule(RefusalCode::Invalid, "guidance");
-        desk.refuse(
-            refusal.saying("was given a guidance that is no number", "give a number such as 3.5"),
-        );
+        if desk.against() {
+            let refusal = Refusal::by_rule(RefusalCode::Invalid, "guidance");
+            desk.refuse(
+                refusal
+                    .saying("was given a guidance that is no number", "give a number such as 3.5"),
+            );
+        }
     } else {
         desk.number("guidance", *guidance, guidance_range, terms.adapt.guidance, |it, to| {
             it.guidance = to
@@ -156,7 +186,7 @@ pub(crate) fn admit<'a>(
                 got,
                 "leave it out, or allow the adaptation output_format=drop or output_format=convert",
             );
-        } else {
+        } else if desk.against() {
             let names: Vec<&str> = output_formats.value.iter().map(|it| it.name()).collect();
             let refusal = Refusal::new(
                 RefusalCode::NotListed,
@@ -174,20 +204,38 @@ pub(crate) fn admit<'a>(
         }
     }
     desk.options(options);
-    desk.finish()
+    // To read a prompt takes longest: where nobody reads why, it comes last.
+    if !says && !desk.refused {
+        desk.prompt(prompt, instructions);
+    }
+    desk
 }
 
 struct Desk<'a, 'm> {
     model: &'m dyn ImageModel,
     offer: &'m Offer,
     adapt: &'m Adapt,
+    /// Whether anybody wants to read why; words take longer than all the rest.
+    says: bool,
+    refused: bool,
     verdict: Verdict<'a>,
     refusals: Vec<Refusal>,
 }
 
 impl<'a> Desk<'a, '_> {
+    /// Notes that there is a reason against it; says whether it is to be put into words.
+    fn against(&mut self) -> bool {
+        self.refused = true;
+        self.says
+    }
+
+    /// Whether nothing more can change the answer, and nobody wants to read all reasons.
+    fn is_done(&self) -> bool {
+        self.refused && !self.says
+    }
+
     fn finish(mut self) -> Result<Verdict<'a>, Vec<Refusal>> {
-        if !self.refusals.is_empty() {
+        if self.refused {
             return Err(self.refusals);
         }
         if !self.offer.generative {
@@ -201,11 +249,15 @@ impl<'a> Desk<'a, '_> {
     }
 
     fn refuse(&mut self, refusal: Refusal) {
+        self.refused = true;
         self.refusals.push(refusal);
     }
 
     /// The offer takes no such thing. An empty fix becomes "leave it out".
     fn unsupported<T>(&mut self, field: &str, limit: &Fact<T>, what: &str, got: Value, fix: &str) {
+        if !self.against() {
+            return;
+        }
         let refusal = Refusal::new(RefusalCode::Unsupported, field, limit, Value::Null, got);
         let fix = if fix.is_empty() { "leave it out" } else { fix };
         self.refuse(refusal.saying(
@@ -223,6 +275,9 @@ impl<'a> Desk<'a, '_> {
         set: impl FnOnce(&mut ImageRequest),
     ) {
         set(self.verdict.request.to_mut());
+        if !self.says {
+            return;
+        }
         let (field, method) = (field.to_owned(), method.to_owned());
         self.verdict.adaptations.push(Adaptation { field, method, from, to });
     }
@@ -230,11 +285,15 @@ impl<'a> Desk<'a, '_> {
     fn retirement(&mut self, terms: Terms<'_>) {
         let Some(end) = &self.offer.retires else { return };
         let retirement = &end.value;
+        let left = terms.today.days_until(retirement.date);
+        self.refused |= left <= 0;
+        if !self.says {
+            return;
+        }
         let instead = match &retirement.successor {
             Some(successor) => format!("use {successor}"),
             None => "choose another model".to_owned(),
         };
-        let left = terms.today.days_until(retirement.date);
         if left <= 0 {
             let (date, today) = (retirement.date.to_string(), terms.today.to_string());
             let refusal = Refusal::new(RefusalCode::Retired, "select", end, date, today);
@@ -251,11 +310,17 @@ impl<'a> Desk<'a, '_> {
 
     fn prompt(&mut self, prompt: &str, instructions: &Fact<Instructions>) {
         if prompt.trim().is_empty() {
+            if !self.against() {
+                return;
+            }
             let refusal = Refusal::by_rule(RefusalCode::Empty, "prompt");
             return self.refuse(refusal.saying("needs a prompt", "say what to draw or to change"));
         }
         let Instructions::Closed(vocabulary) = &instructions.value else { return };
         let Err(strange) = vocabulary.read(prompt) else { return };
+        if !self.against() {
+            return;
+        }
         let examples: Vec<&str> = vocabulary.examples.iter().map(|it| it.0).collect();
         let refusal = Refusal::new(
             RefusalCode::NotUnderstood,
@@ -290,6 +355,9 @@ impl<'a> Desk<'a, '_> {
         let accepts = &self.offer.accepts;
         let (takes, got) = (&accepts.images, images.len() as u64);
         let Bounds { min, max } = takes.value;
+        if !(u64::from(min)..=max.into()).contains(&got) && !self.against() {
+            return 0;
+        }
         if u64::from(max) < got {
             let code = if max == 0 { RefusalCode::Unsupported } else { RefusalCode::TooMany };
             let refusal = Refusal::new(code, "images", takes, takes.value, got);
@@ -308,14 +376,22 @@ impl<'a> Desk<'a, '_> {
             // Where no image has a place, the kind of one is beside the point.
             return 0;
         }
-        let fields = (0..images.len()).map(|it| format!("images/{it}"));
-        let inputs = images.iter().zip(fields).chain(mask.map(|it| (it, "mask".to_owned())));
+        let inputs = images.iter().map(Some).enumerate().map(|(index, it)| (it, Some(index)));
+        let inputs = inputs.chain([(mask, None)]);
         let (mut unchecked, mut bytes) = (Vec::new(), 0);
-        for (image, field) in inputs {
+        for (image, index) in inputs {
+            let Some(image) = image else { continue };
+            let field = match index {
+                _ if !self.says => String::new(),
+                Some(index) => format!("images/{index}"),
+                None => "mask".to_owned(),
+            };
             match image.source() {
                 ImageSource::Url(_) => {
                     self.address(image, field);
-                    unchecked.push(image.label());
+                    if self.says {
+                        unchecked.push(image.label());
+                    }
                 }
                 ImageSource::Bytes(_) | ImageSource::File(_) | ImageSource::Base64(_) => {
                     bytes += self.inline(image, &field);
@@ -338,7 +414,7 @@ impl<'a> Desk<'a, '_> {
 
     fn address(&mut self, image: &ImageInput, field: String) {
         let takes = &self.offer.accepts.transports;
-        if !takes.value.url {
+        if !takes.value.url && self.against() {
             let refusal =
                 Refusal::new(RefusalCode::Unsupported, field, takes, takes.value, image.label());
             self.refuse(
@@ -351,22 +427,25 @@ impl<'a> Desk<'a, '_> {
     fn inline(&mut self, image: &ImageInput, field: &str) -> u64 {
         let accepts = &self.offer.accepts;
         let Some(facts) = image.facts() else {
+            if !self.against() {
+                return 0;
+            }
             let mut refusal = Refusal::by_rule(RefusalCode::Unreadable, field);
             refusal.got = image.label().into();
             let message = format!("cannot judge {}, which was not inspected", image.label());
             self.refuse(refusal.saying(message, "let a client inspect the request first"));
             return 0;
         };
-        let name = image.label();
+        let name = if self.says { image.label() } else { String::new() };
         let takes = &accepts.transports;
-        if !takes.value.bytes {
+        if !takes.value.bytes && self.against() {
             let refusal = Refusal::new(RefusalCode::Unsupported, field, takes, takes.value, &name);
             self.refuse(
                 refusal.saying("takes only addresses", "put the image where it can be fetched"),
             );
         }
         let kinds = &accepts.media_types;
-        if !kinds.value.contains(&facts.media_type) {
+        if !kinds.value.contains(&facts.media_type) && self.against() {
             let names: Vec<&str> = kinds.value.iter().map(|it| it.name()).collect();
             let refusal =
                 Refusal::new(RefusalCode::NotListed, field, kinds, &names, facts.media_type.name());
@@ -377,7 +456,7 @@ impl<'a> Desk<'a, '_> {
             self.refuse(refusal.saying(message, fix));
         }
         let most = &accepts.image_bytes;
-        if most.value < facts.bytes {
+        if most.value < facts.bytes && self.against() {
             let refusal = Refusal::new(RefusalCode::TooLarge, field, most, most.value, facts.bytes);
             let message = format!(
                 "takes at most {} an image, not {} ({name})",
@@ -392,7 +471,7 @@ impl<'a> Desk<'a, '_> {
             self.refuse(refusal.saying(message, fix));
         }
         let (size, range, side) = (facts.dimensions, &accepts.image_pixels, &accepts.image_side);
-        if !range.value.contains(&size.area()) {
+        if !range.value.contains(&size.area()) && self.against() {
             let refusal =
                 Refusal::new(RefusalCode::OutOfRange, field, range, range.value, size.area());
             let message = format!(
@@ -405,7 +484,7 @@ impl<'a> Desk<'a, '_> {
             self.refuse(refusal.saying(message, fix));
         }
         let shortest = size.width.min(size.height);
-        if shortest < side.value {
+        if shortest < side.value && self.against() {
             let refusal = Refusal::new(RefusalCode::OutOfRange, field, side, side.value, shortest);
             let message =
                 format!("takes sides of at least {} pixels ({name} is {size})", side.value);
@@ -415,7 +494,7 @@ impl<'a> Desk<'a, '_> {
             (facts.animated, "is animated: a model sees one frame of it"),
             (8 < facts.depth, "has more than 8 bits a channel: a model may see fewer"),
         ] {
-            if is {
+            if is && self.says {
                 let message = format!("{name} {what}");
                 self.verdict.warnings.push(Warning::new(WarningCode::Input, Some(field), message));
             }
@@ -429,7 +508,7 @@ impl<'a> Desk<'a, '_> {
         let most = &accepts.body_bytes;
         // The skeleton of a body is small; a kilobyte and the prompt cover it.
         let body = bytes + 1024 + self.verdict.request.prompt.len() as u64;
-        if 0 < bytes && most.value < body {
+        if 0 < bytes && most.value < body && self.against() {
             let refusal = Refusal::new(RefusalCode::TooLarge, "images", most, most.value, body);
             let message =
                 format!("takes at most {} a call, not {}", megabytes(most.value), megabytes(body));
@@ -448,7 +527,7 @@ impl<'a> Desk<'a, '_> {
             .sum();
         let first = images.first().and_then(ImageInput::facts).map(|it| it.dimensions.area());
         let sum = of_inputs + of_picture(self.verdict.request.size, first, budget);
-        if budget.total < sum {
+        if budget.total < sum && self.against() {
             let limit = &accepts.pixel_budget;
             let refusal = Refusal::new(RefusalCode::TooLarge, "images", limit, budget.total, sum);
             let message = format!(
@@ -488,6 +567,9 @@ impl<'a> Desk<'a, '_> {
         let nearest = nearest_size(size, &ratios.value, &pixels.value);
         if let (Some(to), Some(_)) = (nearest, self.adapt.size) {
             return self.resize(size, to, "nearest");
+        }
+        if !self.against() {
+            return;
         }
         let (what, takes_kind) = match size {
             Size::Ratio(_) => ("ratio", ratios.value != Ratios::None),
@@ -550,6 +632,7 @@ impl<'a> Desk<'a, '_> {
             (None, Some(AdaptNumber::Drop)) => {
                 self.change(field, "drop", shown(got), Value::Null, |it| set(it, None));
             }
+            _ if !self.against() => {}
             (Some(range), _) => {
                 let refusal =
                     Refusal::new(RefusalCode::OutOfRange, field, limit, range, shown(got));
@@ -564,6 +647,9 @@ impl<'a> Desk<'a, '_> {
     }
 
     fn options(&mut self, options: &serde_json::Map<String, Value>) {
+        if options.is_empty() {
+            return;
+        }
         let limit = &self.offer.accepts.options;
         let taken: Vec<&str> = limit.value.iter().map(|it| it.0).collect();
         let offered = match taken.as_slice() {
@@ -576,13 +662,14 @@ impl<'a> Desk<'a, '_> {
             if let Some(owner) =
                 wire.and_then(|it| it.owner(name)).map(|it| it.field()).or_else(|| neutral(name))
             {
+                self.refused = true;
                 let refusal = Refusal::by_rule(RefusalCode::Owned, field);
                 let message = format!("takes no option `{name}`, since `{owner}` is for that");
                 self.refuse(refusal.saying(message, format!("use `{owner}`")));
             } else if taken.contains(&name.as_str())
                 && let Some(wrong) = wire.and_then(|it| it.check_field(name, value))
             {
-                if !wrong.is_empty() {
+                if !wrong.is_empty() && self.against() {
                     let refusal =
                         Refusal::new(RefusalCode::Invalid, field, limit, Value::Null, short(value));
                     self.refuse(refusal.saying(
@@ -590,6 +677,7 @@ impl<'a> Desk<'a, '_> {
                         wrong[0].fix.clone(),
                     ));
                 }
+            } else if !self.against() {
             } else if wire.is_some_and(|it| it.known.contains(name)) {
                 let refusal =
                     Refusal::new(RefusalCode::Unsupported, field, limit, &taken, short(value));

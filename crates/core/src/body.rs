@@ -5,8 +5,8 @@ use std::hash::{Hash, Hasher};
 
 use bytes::Bytes;
 use serde_json::{Map, Value};
-use siphasher::sip128::{Hasher128, SipHasher24};
 
+use crate::fingerprint::Fingerprint;
 use crate::wire::{Form, WireImage};
 use crate::{Error, ErrorKind, ImageInput, ImageSource, Result};
 
@@ -90,29 +90,16 @@ impl Body {
     /// A keyed hash, 32 hex digits: equal orders have equal ones, and without the secret nothing can be
     /// read from it. A file counts by its path and by what is known of it, and is not read.
     pub fn fingerprint(&self, secret: &[u8; 16]) -> String {
-        let mut hasher = SipHasher24::new_with_key(secret);
+        let mut hasher = Fingerprint::new(secret);
         for segment in &self.segments {
             match segment {
                 Segment::Text(text) => text.hash(&mut hasher),
-                Segment::Image(image) => {
-                    match image.source() {
-                        ImageSource::Bytes(bytes) | ImageSource::Base64(bytes) => {
-                            bytes.hash(&mut hasher);
-                        }
-                        ImageSource::File(path) => path.hash(&mut hasher),
-                        ImageSource::Url(url) => url.hash(&mut hasher),
-                    }
-                    if let Some(facts) = image.facts() {
-                        let size = facts.dimensions;
-                        (facts.bytes, size.width, size.height).hash(&mut hasher);
-                    }
-                }
+                Segment::Image(image) => image.hash_into(&mut hasher),
             }
             // Where one part ends and the next begins matters, too.
             hasher.write_u8(0xff);
         }
-        let hash = hasher.finish128();
-        format!("{:016x}{:016x}", hash.h1, hash.h2)
+        hasher.shown()
     }
 
     /// The JSON for a person: the same, with base64 shortened to its size.

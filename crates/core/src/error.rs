@@ -6,7 +6,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Handle, Refusal, Usd};
+use crate::{Estimate, Handle, Hop, Refusal, Usd};
 
 /// `Result` with [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -50,6 +50,9 @@ pub struct ErrorData {
     /// What the provider said that it charged, in millionths of a US dollar.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cost: Option<Usd>,
+    /// Every offer that was tried, and why each was left.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hops: Vec<Hop>,
 }
 
 /// What the caller can do. One kind for one action; a closed list, version 1.
@@ -103,6 +106,7 @@ impl Error {
             request_id: None,
             resume: None,
             cost: None,
+            hops: Vec::new(),
         }))
     }
 
@@ -136,6 +140,20 @@ impl Error {
     /// All that is known.
     pub fn data(&self) -> &ErrorData {
         &self.0
+    }
+
+    /// What an order that ended with this error has cost, if it was to cost so much: what the provider
+    /// says; nothing where it was surely not taken; else anything up to the high estimate.
+    pub fn spent(&self, estimate: Estimate) -> Estimate {
+        let high = match (self.0.cost, self.kind()) {
+            (Some(cost), _) => return Estimate { low: cost, high: cost },
+            (None, _) if self.0.resume.is_some() => return estimate,
+            (None, ErrorKind::OutcomeUnknown | ErrorKind::Moderated) => estimate.high,
+            (None, ErrorKind::Expired | ErrorKind::Unexpected) => estimate.high,
+            (None, ErrorKind::Refused | ErrorKind::InvalidRequest | ErrorKind::Denied) => Usd(0),
+            (None, ErrorKind::Exhausted | ErrorKind::Unavailable) => Usd(0),
+        };
+        Estimate { low: Usd(0), high }
     }
 
     /// How long to wait, when the provider said so.

@@ -1,6 +1,7 @@
 //! An image that the caller supplies: a handle, never a copy of its bytes.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -158,6 +159,20 @@ impl ImageInput {
                 }
                 _ => "an image in memory".to_owned(),
             },
+        }
+    }
+
+    /// What tells it from another: its bytes or its address; a file counts by its path and by what is
+    /// known of it, and is not read.
+    pub(crate) fn hash_into(&self, hasher: &mut impl Hasher) {
+        match &self.source {
+            ImageSource::Bytes(bytes) | ImageSource::Base64(bytes) => bytes.hash(hasher),
+            ImageSource::File(path) => path.hash(hasher),
+            ImageSource::Url(url) => url.hash(hasher),
+        }
+        if let Some(facts) = self.facts {
+            let size = facts.dimensions;
+            (facts.bytes, size.width, size.height).hash(hasher);
         }
     }
 }

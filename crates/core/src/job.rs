@@ -1,8 +1,11 @@
 //! What is serialised, kept and posted: a request, who may take it, and under which rules.
 
+use std::hash::{Hash, Hasher};
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::fingerprint::Fingerprint;
 use crate::wire::{non_null, whole_or_absent};
 use crate::{Date, ImageRequest, Usd};
 
@@ -22,13 +25,23 @@ pub struct Job {
 }
 
 /// Rules that hold for a job, whoever takes it.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
+    /// Who is tried first.
+    #[serde(default, skip_serializing_if = "OrderBy::is_default")]
+    pub order: OrderBy,
+    /// Whose offers may take it, besides what is selected.
+    #[serde(default, skip_serializing_if = "Providers::is_default")]
+    pub providers: Providers,
+    /// Whether the next offer is tried when one surely did not take the job, and nothing was bought; it
+    /// is unless this says `false`.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub fallback: bool,
     /// What may be changed to make the request fit.
     #[serde(default, skip_serializing_if = "Adapt::is_default")]
     pub adapt: Adapt,
-    /// The most that the job may cost, in millionths of a US dollar; compared with the high estimate.
+    /// The most that the job may cost, with all calls and whoever takes it, in millionths of a US dollar; compared with the high estimate.
     #[serde(default, deserialize_with = "non_null", skip_serializing_if = "Option::is_none")]
     pub max_cost: Option<Usd>,
     /// Seconds until the job is given up; 300 by default.
@@ -39,6 +52,31 @@ pub struct Policy {
     )]
     #[schemars(range(min = 1))]
     pub timeout_seconds: Option<u32>,
+}
+
+/// What decides who is tried first. Those with a key, and those that need not rest, come before others.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OrderBy {
+    /// What this very job would cost.
+    #[default]
+    Price,
+    /// How long it took lately; those of which nothing is known come last, but for a few tries.
+    Latency,
+    /// The order of `select`.
+    Preference,
+}
+
+/// Providers by their ids, such as `together`.
+#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Providers {
+    /// Only these; none is any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allow: Vec<String>,
+    /// Not these.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deny: Vec<String>,
 }
 
 /// What may be changed to make a request fit, by field; nothing unless it is named here.
@@ -140,10 +178,71 @@ impl Job {
     }
 }
 
+impl Job {
+    /// A keyed hash, 32 hex digits: jobs that ask for the same have equal ones, whatever may be spent
+    /// and however long it may take.
+    pub fn fingerprint(&self, secret: &[u8; 16]) -> String {
+        let Self { select, request, policy } = self;
+        let words = ImageRequest { images: Vec::new(), mask: None, ..request.clone() };
+        let words = serde_json::to_string(&(select, words, &policy.adapt)).unwrap_or_default();
+        let mut hasher = Fingerprint::new(secret);
+        words.hash(&mut hasher);
+        for image in request.images.iter().map(Some).chain([request.mask.as_ref()]) {
+            if let Some(image) = image {
+                image.hash_into(&mut hasher);
+            }
+            // Where one ends and the next begins matters, too.
+            hasher.write_u8(0xff);
+        }
+        hasher.shown()
+    }
+}
+
 impl Policy {
     fn is_default(&self) -> bool {
         *self == Self::default()
     }
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            order: OrderBy::default(),
+            providers: Providers::default(),
+            fallback: yes(),
+            adapt: Adapt::NONE,
+            max_cost: None,
+            timeout_seconds: None,
+        }
+    }
+}
+
+impl OrderBy {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Providers {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether this provider may take a job.
+    pub fn allows(&self, provider: &str) -> bool {
+        let listed = |list: &[String]| list.iter().any(|it| it == provider);
+        (self.allow.is_empty() || listed(&self.allow)) && !listed(&self.deny)
+    }
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_yes(it: &bool) -> bool {
+    *it
 }
 
 impl Adapt {

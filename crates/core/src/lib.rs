@@ -18,12 +18,14 @@ mod date;
 mod error;
 mod facts;
 mod field;
+mod fingerprint;
 mod fit;
 mod fixed;
 pub mod house;
 mod input;
 mod inputs;
 mod job;
+mod later;
 mod listing;
 mod model;
 mod narrow;
@@ -58,20 +60,24 @@ pub use field::{Field, Holds};
 pub use fixed::{List, Text};
 pub use input::{ImageInput, ImageSource, Target};
 pub use job::{
-    Adapt, AdaptConvert, AdaptDrop, AdaptFit, AdaptFormat, AdaptNumber, AdaptSize, Job, Policy,
-    Terms,
+    Adapt, AdaptConvert, AdaptDrop, AdaptFit, AdaptFormat, AdaptNumber, AdaptSize, Job, OrderBy,
+    Policy, Providers, Terms,
 };
+pub use later::Later;
 pub use listing::Listing;
 pub use model::{Admitted, ImageModel, Preview, Transport, Witness, Work};
 pub use narrow::Narrowed;
 pub use offer::{Offer, Retirement};
-pub use outcome::{Adaptation, Attempt, Image, Made, Outcome, Receipt, Warning, WarningCode};
+pub use outcome::{
+    Adaptation, Attempt, Called, Hop, Image, Made, Outcome, Receipt, Warning, WarningCode,
+};
 pub use overlay::{OfferOverlay, Overlay};
 pub use plan::{Candidate, OfferRefusals, Plan};
 pub use price::{Estimate, Price, SizePrice, Usd};
 pub use provenance::{Fact, Source, Sure, UNDECLARED, assumed, documented, observed};
 pub use provider::{
-    Auth, Call, Charge, Done, Endpoint, Handle, Payload, Phase, Picture, Provider, Reply, Step,
+    Auth, Call, Charge, Done, Endpoint, Handle, Payload, Phase, Picture, Provider, Rate, Reply,
+    Step,
 };
 pub use refusal::{Refusal, RefusalCode};
 pub use registry::Registry;

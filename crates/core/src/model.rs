@@ -224,6 +224,7 @@ impl<'a> Admitted<'a> {
             let message = format!("{} made {got} picture{plural}, not {asked}", self.model.id());
             all.push(Warning::new(WarningCode::Provider, Some("count"), message));
         }
+        let estimate = self.estimate();
         let receipt = Receipt {
             offer: self.model.id().to_owned(),
             generative,
@@ -231,12 +232,18 @@ impl<'a> Admitted<'a> {
             adaptations,
             warnings: all,
             attempts,
-            estimate: self.estimate(),
+            estimate,
             cost,
+            spent: cost.map_or(estimate, |it| Estimate { low: it, high: it }),
+            difference: cost.and_then(|it| estimate.difference(it, &evidence)),
             evidence,
             request_id,
             handle,
+            calls: Vec::new(),
             failures,
+            hops: Vec::new(),
+            job: None,
+            orders: Vec::new(),
         };
         Ok(Outcome { images, receipt })
     }
@@ -272,6 +279,14 @@ impl dyn ImageModel {
         let admit::Verdict { request, adaptations, warnings, convert } =
             admit::admit(self, request, terms)?;
         Ok(Admitted { model: self, request, adaptations, warnings, convert, today: terms.today })
+    }
+
+    /// Whether `admit` would take the request, and what it may cost then; puts no reason
+    /// into words, and is fast enough to be asked of thousands.
+    pub fn admits(&self, request: &ImageRequest, terms: Terms<'_>) -> Option<Estimate> {
+        let request = admit::admits(self, request, terms)?;
+        let offer = self.offer();
+        Some(offer.price.value.estimate(&request, &offer.accepts))
     }
 }
 

@@ -25,6 +25,9 @@ pub struct Offer {
     /// Whether a generative model makes the picture; a filter of ours says no, and never stands in
     /// for one that does.
     pub generative: bool,
+    /// How many orders of it may be on their way at a time before the provider refuses another; the most
+    /// of any of its offers holds for all its offers together.
+    pub in_flight: Option<Fact<u32>>,
     /// Which facts an overlay has replaced, each with its source; none in a table.
     pub overlaid: List<Text>,
 }
@@ -57,7 +60,14 @@ impl Offer {
             price,
             retires: None,
             generative: true,
+            in_flight: None,
             overlaid: List::EMPTY,
         }
+    }
+
+    /// The same offer, of which so many orders may be on their way at a time.
+    #[must_use]
+    pub const fn limited(self, in_flight: Fact<u32>) -> Self {
+        Self { in_flight: Some(in_flight), ..self }
     }
 }

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{Error, Estimate, Handle, MediaType, Phase, Usd};
+use crate::{Error, ErrorKind, Estimate, Handle, MediaType, Phase, Usd};
 
 /// A picture that a model made: the provider's bytes, untouched.
 #[derive(Clone, PartialEq)]
@@ -21,7 +21,7 @@ pub struct Image {
 /// Pictures and the account of how they were made.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// The pictures, in the provider's order; at least one.
+    /// The pictures, in the order of the calls and of the provider; at least one.
     pub images: Vec<Image>,
     /// What was done.
     pub receipt: Receipt,
@@ -44,9 +44,16 @@ pub struct Receipt {
     pub attempts: Vec<Attempt>,
     /// What it was to cost.
     pub estimate: Estimate,
-    /// What the provider says that it charged, in millionths of a US dollar.
+    /// What the provider says that it charged for the pictures, in millionths of a US dollar; absent
+    /// if it did not say it of each call.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cost: Option<Usd>,
+    /// What the whole job has cost, with calls that failed: what was charged, and where that is not
+    /// known, what it may be.
+    pub spent: Estimate,
+    /// Why the cost is another than the estimate, in words, as far as the provider shows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub difference: Option<String>,
     /// What the provider shows for its use of the inputs, under its own names; empty if it offers none.
     pub evidence: Map<String, Value>,
     /// The provider's id of the request.
@@ -55,10 +62,63 @@ pub struct Receipt {
     /// How the job could be picked up, where the provider gave a handle.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub handle: Option<Handle>,
-    /// Pictures that were made and could not be brought back.
+    /// Each call, where there were several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub calls: Vec<Called>,
+    /// Pictures that were made and could not be brought back, and calls that brought none.
     #[schemars(with = "Vec<crate::ErrorData>")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub failures: Vec<Error>,
+    /// Offers that were tried before, and why each was left.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hops: Vec<Hop>,
+    /// The id of the job, where orders are written down.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub job: Option<String>,
+    /// The ids of its orders, where they are written down.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub orders: Vec<String>,
+}
+
+/// One of several calls for one job.
+#[derive(Clone, Debug, JsonSchema, PartialEq, Serialize)]
+pub struct Called {
+    /// How many pictures were asked for.
+    pub count: u32,
+    /// Its seed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+    /// How many pictures came back.
+    pub pictures: u32,
+    /// What it was to cost.
+    pub estimate: Estimate,
+    /// What it has cost: what was charged, and where that is not known, what it may be.
+    pub spent: Estimate,
+    /// The provider's id of the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// How it could be picked up, where the provider gave a handle.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub handle: Option<Handle>,
+    /// Why it brought nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<ErrorKind>,
+}
+
+/// An offer that was tried and left.
+#[derive(Clone, Debug, JsonSchema, PartialEq, Serialize)]
+pub struct Hop {
+    /// The offer.
+    pub offer: String,
+    /// What went wrong there.
+    pub code: ErrorKind,
+    /// In words.
+    pub message: String,
+    /// What it has cost there: what was charged, and where that is not known, what it may be.
+    pub spent: Estimate,
+    /// The ids of its orders, where they are written down.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub orders: Vec<String>,
 }
 
 /// One change that was made so that a request fits.
@@ -110,6 +170,8 @@ pub enum WarningCode {
     Output,
     /// What became of an order could not be written down.
     Store,
+    /// The offer failed lately or is busy, so others are tried before.
+    Resting,
 }
 
 /// One call that was made.

@@ -36,12 +36,15 @@ pub struct OfferOverlay {
     /// Its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retires: Option<Fact<Retirement>>,
+    /// How many of its orders may be on their way at a time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_flight: Option<Fact<u32>>,
 }
 
 impl OfferOverlay {
     /// The offer with these facts; an error names the fact that does not fit.
     pub(crate) fn apply(&self, id: &str, offer: &Offer) -> Result<Offer> {
-        let Self { accepts, price, retires } = self;
+        let Self { accepts, price, retires, in_flight } = self;
         let invalid = |message: String| Error::new(ErrorKind::InvalidRequest, message);
         let mut facts =
             serde_json::to_value(offer.accepts).map_err(|err| invalid(format!("{id}: {err}")))?;
@@ -72,11 +75,18 @@ impl OfferOverlay {
         if let Some(end) = retires {
             overlaid.push(format!("retires ({}, {})", end.source, end.date));
         }
+        if let Some(most) = in_flight {
+            if most.value == 0 {
+                return Err(invalid(format!("overlay of {id}: `in_flight` is at least 1")));
+            }
+            overlaid.push(format!("in_flight ({}, {})", most.source, most.date));
+        }
         let overlaid: Vec<Text> = overlaid.into_iter().map(|it| Text(it.leak())).collect();
         Ok(Offer {
             accepts,
             price: price.unwrap_or(offer.price),
             retires: retires.or(offer.retires),
+            in_flight: in_flight.or(offer.in_flight),
             overlaid: List(overlaid.leak()),
             ..*offer
         })

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::{Capabilities, ImageRequest, List, Size};
 
@@ -66,6 +67,40 @@ pub struct Estimate {
 }
 
 const MEGAPIXEL: u64 = 1_000_000;
+
+impl Estimate {
+    /// Both together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let sum = |a: Usd, b: Usd| Usd(a.0.saturating_add(b.0));
+        Self { low: sum(self.low, other.low), high: sum(self.high, other.high) }
+    }
+
+    /// So many times.
+    #[must_use]
+    pub fn times(self, times: u32) -> Self {
+        let product = |it: Usd| Usd(it.0.saturating_mul(times.into()));
+        Self { low: product(self.low), high: product(self.high) }
+    }
+
+    /// Why the cost is not what was estimated, as far as the provider's evidence shows it.
+    pub fn difference(self, cost: Usd, evidence: &Map<String, Value>) -> Option<String> {
+        if self.low == cost && self.high == cost {
+            return None;
+        }
+        let shown: Vec<String> = evidence.iter().map(|(name, it)| format!("{name} {it}")).collect();
+        let counted = match shown.as_slice() {
+            [] => "the provider does not show how it counted".to_owned(),
+            shown => format!("the provider counted {}", shown.join(", ")),
+        };
+        let place = match cost {
+            cost if cost < self.low => "less than",
+            cost if self.high < cost => "more than",
+            _ => "within",
+        };
+        Some(format!("charged {cost}, {place} the estimate of {self}: {counted}"))
+    }
+}
 
 impl Price {
     /// What this request may cost; what is unknown of it widens the range.

@@ -91,6 +91,15 @@ pub struct Reply {
     pub body: Vec<u8>,
 }
 
+/// What a provider says of its limits on calls.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Rate {
+    /// How many calls are left.
+    pub left: u64,
+    /// How long until there are more, in milliseconds.
+    pub milliseconds: u64,
+}
+
 /// A base64 text in a reply.
 #[derive(Clone, PartialEq)]
 pub enum Payload {
@@ -260,6 +269,16 @@ impl Reply {
             .or_else(|| until(self.header("retry-after")?))
             .or_else(|| number("x-ratelimit-reset"))?;
         (0.0..1e7).contains(&seconds).then(|| seconds.ceil() as u64)
+    }
+
+    /// How many calls are left and until when, from `x-ratelimit-remaining` and `x-ratelimit-reset`.
+    pub fn rate(&self) -> Option<Rate> {
+        let number = |name: &str| self.header(name)?.trim().parse::<f64>().ok();
+        let (left, seconds) = (number("x-ratelimit-remaining")?, number("x-ratelimit-reset")?);
+        // A reset that is a moment and no pause would let the offer rest for decades.
+        let sound = (0.0..1e12).contains(&left) && (0.0..86_400.0).contains(&seconds);
+        let (left, milliseconds) = (left as u64, (seconds * 1e3).ceil() as u64);
+        sound.then_some(Rate { left, milliseconds })
     }
 
     /// Reads the JSON body; an error carries the provider's words.

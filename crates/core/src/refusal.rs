@@ -61,6 +61,8 @@ pub enum RefusalCode {
     OverBudget,
     /// No key for the provider was found.
     NoKey,
+    /// The policy does not allow its provider.
+    NotAllowed,
     /// The offer is taken only where it is named, or where nothing else can be.
     NotAsked,
 }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use crate::listing::Overlaid;
 use crate::{Error, ErrorKind, ImageModel, Listing, Overlay, Result};
 
-/// The models that a program knows, by provider, then model.
+/// The models that a program knows, by provider, then model. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Registry {
-    models: Vec<Arc<dyn ImageModel>>,
+    models: Arc<Vec<Arc<dyn ImageModel>>>,
 }
 
 impl Registry {
@@ -46,7 +46,7 @@ impl Registry {
                 format!("two models are {}", twice.id()),
             ));
         }
-        Ok(Self { models })
+        Ok(Self { models: Arc::new(models) })
     }
 
     /// The same models with the facts of an overlay.
@@ -56,7 +56,8 @@ impl Registry {
     /// Fails if the overlay names an offer or a fact that is not there, or a value that does not fit.
     pub fn with_overlay(mut self, overlay: &Overlay) -> Result<Self> {
         for (id, facts) in &overlay.offers {
-            let model = self.models.iter_mut().find(|it| it.id() == id).ok_or_else(|| {
+            let models = Arc::make_mut(&mut self.models);
+            let model = models.iter_mut().find(|it| it.id() == id).ok_or_else(|| {
                 Error::new(
                     ErrorKind::InvalidRequest,
                     format!("the overlay names {id}, which is not there"),
@@ -83,7 +84,8 @@ impl Registry {
 
     /// The model of this id, such as `bfl/kontext-pro`.
     pub fn get(&self, id: &str) -> Option<&dyn ImageModel> {
-        self.models().find(|it| it.id() == id)
+        let found = self.models.binary_search_by(|it| it.id().cmp(id)).ok()?;
+        self.models.get(found).map(AsRef::as_ref)
     }
 
     /// The models that a name stands for: an offer, a model, a provider's own name or alias, or a

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use repaint::{Client, ErrorKind, ImageInput, ImageRequest, Job, Progress};
+use repaint::{Client, ErrorKind, ImageInput, ImageRequest, Job, Progress, Router};
 use tokio::sync::Notify;
 
 #[tokio::main]
@@ -17,19 +17,19 @@ async fn main() -> repaint::Result<()> {
 
     let painting = Arc::new(Notify::new());
     let seen = Arc::clone(&painting);
-    let run = Client::new()?.watched(&job, move |progress| {
+    let task = Router::new(repaint::registry()?, Client::new()?).watched(job, move |progress| {
         if progress == Progress::Working {
             seen.notify_one();
         }
     });
     // Whoever holds a canceller can stop the run: a button, a signal, a connection that was closed.
-    let canceller = run.canceller();
+    let canceller = task.canceller();
     tokio::spawn(async move {
         painting.notified().await;
         canceller.cancel();
     });
 
-    match run.run(&repaint::registry()?, job).await {
+    match task.run().await {
         Err(err) if err.kind() == ErrorKind::Unavailable => println!("stopped: {err}"),
         // After an order was taken, what is left is its handle: the provider works on, and charges.
         Err(err) if err.kind() == ErrorKind::OutcomeUnknown => {

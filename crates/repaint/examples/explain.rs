@@ -1,7 +1,7 @@
 //! Who would take a request, what exactly would be sent, and why all others would not: sends nothing, needs no
 //! key. `cargo run -p repaint --example explain`.
 
-use repaint::{Adapt, Client, Date, Error, ImageInput, ImageRequest, Job, Terms};
+use repaint::{Adapt, Client, Date, Error, ImageInput, ImageRequest, Job, Router, Terms};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> repaint::Result<()> {
@@ -16,7 +16,8 @@ async fn main() -> repaint::Result<()> {
         ],
         ..ImageRequest::new("The person from image 1 is petting the cat from image 2")
     };
-    let plan = client.plan(&registry, &mut Job::new(request.clone())).await?;
+    let router = Router::new(registry.clone(), client);
+    let plan = router.plan(&mut Job::new(request.clone())).await?;
 
     let first = plan.first()?;
     println!("{} takes it, for {}", first.offer, first.estimate);

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use repaint::{
     Capabilities, Client, Date, Error, ErrorKind, Image, ImageInput, ImageModel, ImageRequest,
     Instructions, Job, List, Made, MediaType, Narrowed, Offer, Preview, Price, Provider,
-    RefusalCode, Registry, Result, Slot, Source, Text, Transport, Transports, Vocabulary, Witness,
-    between, documented,
+    RefusalCode, Registry, Result, Router, Slot, Source, Text, Transport, Transports, Vocabulary,
+    Witness, between, documented,
 };
 use serde_json::json;
 
@@ -103,19 +103,19 @@ async fn main() -> Result<()> {
         ..Offer::new("negative", "negative", TURNS, documented(Price::Free, OURS))
     };
     let registry = Registry::new([Arc::new(Negative(offer)) as Arc<dyn ImageModel>])?;
-    let client = Client::builder().without_environment().build()?;
+    let router = Router::new(registry, Client::builder().without_environment().build()?);
 
     let request = ImageRequest {
         images: vec![ImageInput::bytes(bitmap())?],
         ..ImageRequest::new("negative")
     };
-    let outcome = client.run(&registry, Job::new(request.clone())).await?;
+    let outcome = router.run(Job::new(request.clone())).await?;
     assert_eq!(outcome.images[0].bytes[PIXELS], 255, "black has become white");
     println!("{} made {} bytes", outcome.receipt.offer, outcome.images[0].bytes.len());
 
     // What it does not take is refused by the same facts, without a line of code here.
     let job = Job::new(ImageRequest { seed: Some(7), ..request });
-    let err = client.run(&registry, job).await.expect_err("it takes no seed");
+    let err = router.run(job).await.expect_err("it takes no seed");
     assert_eq!(err.data().refusals[0].code, RefusalCode::Unsupported);
     println!("{err}");
     Ok(())

@@ -20,7 +20,7 @@
 //! ```
 //!
 //! Keys come from the environment (`TOGETHER_API_KEY`, `BFL_API_KEY`) or from [`Client::builder`]. For
-//! more than one call, keep a [`Client`] and a [`Registry`]. What follows is what a library that
+//! more than one call, keep a [`Router`]. What follows is what a library that
 //! routes requests does with them; only the last part reaches the network.
 //!
 //! # Who can do it
@@ -47,7 +47,7 @@
 //! the offers that admit the request, the cheapest first, and gives *all* reasons of every other.
 //!
 //! ```
-//! use repaint::{Client, ImageInput, ImageRequest, Job, RefusalCode};
+//! use repaint::{Client, ImageInput, ImageRequest, Job, RefusalCode, Router};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> repaint::Result<()> {
@@ -62,7 +62,7 @@
 //!     ..ImageRequest::new("The person from image 1 is petting the cat from image 2")
 //! };
 //! let mut job = Job { select: vec!["kontext".into(), "flux2-pro".into()], ..Job::new(request) };
-//! let plan = client.plan(&registry, &mut job).await?;
+//! let plan = Router::new(registry, client).plan(&mut job).await?;
 //! assert_eq!(plan.first()?.offer, "together/flux2-pro");
 //!
 //! let refused = plan.refusals.iter().find(|it| it.offer == "together/kontext-pro");
@@ -105,27 +105,28 @@
 //!
 //! ```
 //! use repaint::{Adapt, AdaptSize, Client, Dimensions, ErrorKind, ImageInput, ImageRequest, Job};
-//! use repaint::{Policy, RefusalCode, Size, Usd};
+//! use repaint::{Policy, RefusalCode, Router, Size, Usd};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> repaint::Result<()> {
 //! # let registry = repaint::registry()?;
 //! # let client = Client::builder().without_environment().key("together", "a key").build()?;
+//! # let router = Router::new(registry, client);
 //! let request = ImageRequest {
 //!     images: vec![ImageInput::url("https://example.com/car.jpg")?],
 //!     size: Size::Pixels(Dimensions::new(1001, 701)),
 //!     ..ImageRequest::new("Replace the color of the car to blue")
 //! };
 //! let adapt = Adapt { size: Some(AdaptSize::Nearest), ..Adapt::NONE };
-//! let policy = Policy { adapt, max_cost: Some(Usd(10_000)), timeout_seconds: Some(60) };
+//! let policy = Policy { adapt, max_cost: Some(Usd(10_000)), ..Policy::default() };
 //! let mut job = Job { select: vec!["flux2-pro".into()], request, policy };
 //!
-//! let err = client.run(&registry, job.clone()).await.expect_err("one cent is too little");
+//! let err = router.run(job.clone()).await.expect_err("one cent is too little");
 //! assert_eq!(err.kind(), ErrorKind::Refused);
 //! assert!(err.data().refusals.iter().any(|it| it.code == RefusalCode::OverBudget));
 //!
 //! job.policy.max_cost = Some(Usd(200_000));
-//! let plan = client.plan(&registry, &mut job).await?;
+//! let plan = router.plan(&mut job).await?;
 //! assert_eq!(plan.first()?.adaptations[0].field, "size");
 //! # Ok(()) }
 //! ```
@@ -136,9 +137,8 @@
 //! ```no_run
 //! use repaint::ErrorKind;
 //!
-//! # async fn run(client: repaint::Client, job: repaint::Job) -> repaint::Result<()> {
-//! # let registry = repaint::registry()?;
-//! match client.run(&registry, job).await {
+//! # async fn run(router: repaint::Router, job: repaint::Job) -> repaint::Result<()> {
+//! match router.run(job).await {
 //!     Ok(outcome) => {
 //!         println!("{} for {:?}", outcome.receipt.offer, outcome.receipt.cost);
 //!         for adaptation in &outcome.receipt.adaptations {
@@ -163,6 +163,7 @@
 
 pub use repaint_client::{Answer, Builder, CancellationToken, Client, Exchange, Progress, Run};
 pub use repaint_core::*;
+pub use repaint_router::*;
 
 use std::path::PathBuf;
 
@@ -217,6 +218,6 @@ impl Edit {
     /// `Refused` with every reason if nobody can, `OutcomeUnknown` if a picture may have been bought
     /// that did not come back, and so on; see [`ErrorKind`].
     pub async fn run(self) -> Result<Outcome> {
-        Client::new()?.run(&registry()?, self.job).await
+        Router::new(registry()?, Client::new()?).run(self.job).await
     }
 }

@@ -59,6 +59,10 @@ pub struct Entry {
     /// When it ends, if that is announced.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retires: Option<Fact<Retirement>>,
+    /// How many orders may be on their way at a time before the provider refuses another; the most of any
+    /// of its offers holds for all its offers together. Absent where that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub in_flight: Option<Fact<u32>>,
 }
 
 /// A field of a provider's body that carries input images.
@@ -107,5 +111,6 @@ fn entry(model: &dyn ImageModel) -> Entry {
         accepts: offer.accepts,
         price: offer.price,
         retires: offer.retires,
+        in_flight: offer.in_flight,
     }
 }

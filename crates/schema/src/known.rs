@@ -9,7 +9,7 @@ use serde::Serialize;
 /// A fact of an offer in words, and how it is known.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Known {
-    /// Its name in [`Capabilities`], or `price` or `retires`.
+    /// Its name in [`Capabilities`], or `price`, `retires` or `in_flight`.
     pub(crate) fact: &'static str,
     /// What a person calls it.
     pub(crate) what: &'static str,
@@ -180,11 +180,15 @@ pub(crate) fn known(model: &dyn ImageModel) -> Vec<Known> {
             true,
         ),
     ];
-    let Offer { price, retires, .. } = model.offer();
+    let Offer { price, retires, in_flight, .. } = model.offer();
     all.push(one("price", "price of a picture", price.value.to_string(), price, true));
     if let Some(end) = retires {
         let instead = end.value.successor.map_or(String::new(), |it| format!("; use {it}"));
         all.push(one("retires", "ends", format!("{}{instead}", end.value.date), end, true));
+    }
+    if let Some(most) = in_flight {
+        let what = "orders on their way at a time";
+        all.push(one("in_flight", what, most.value.to_string(), most, false));
     }
     all
 }

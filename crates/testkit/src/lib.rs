@@ -41,9 +41,10 @@
 //! ```
 //! use repaint_client::Client;
 //! use repaint_core::{Capabilities, ErrorKind, ImageInput, ImageRequest, Job, Registry, between};
+//! use repaint_router::Router;
 //! use repaint_testkit::{EDITS, fake, made_up, png};
 //!
-//! # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+//! # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(async {
 //! let one = fake("acme/one-image");
 //! let two = fake("acme/two-images")
 //!     .takes(Capabilities { images: made_up(between(0, 2)), ..EDITS })
@@ -51,13 +52,14 @@
 //!     .paints();
 //! let registry = Registry::new([one.model(), two.model()])?;
 //! let client = Client::builder().without_environment().key("acme", "a key").build()?;
+//! let router = Router::new(registry, client);
 //!
 //! let cat = ImageInput::bytes(png(512, 512, 1))?;
 //! let job = Job::new(ImageRequest { images: vec![cat.clone(), cat], ..ImageRequest::new("Both") });
-//! let err = client.run(&registry, job.clone()).await.expect_err("as it was told");
+//! let err = router.run(job.clone()).await.expect_err("as it was told");
 //! assert_eq!((err.kind(), err.data().offer.as_deref()), (ErrorKind::Exhausted, Some("acme/two-images")));
 //!
-//! let outcome = client.run(&registry, job).await?;
+//! let outcome = router.run(job).await?;
 //! assert_eq!(outcome.images[0].media_type.map(|it| it.name()), Some("image/png"));
 //! assert!(one.asked().is_empty() && two.asked().len() == 2);
 //! # Ok::<(), repaint_core::Error>(()) }).unwrap();

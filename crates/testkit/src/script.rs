@@ -19,6 +19,7 @@ use crate::{real_png, render};
 /// ```
 /// use repaint_adapters as _; // or your own crate
 /// use repaint_core::{ImageRequest, Job, Registry};
+/// use repaint_router::Router;
 /// use repaint_testkit::{Script, reply};
 /// use serde_json::json;
 ///
@@ -29,7 +30,8 @@ use crate::{real_png, render};
 /// ]);
 /// let mut job = Job::new(ImageRequest { seed: Some(7), ..ImageRequest::new("A red fox in snow") });
 /// job.select = vec!["together/kontext-pro".to_owned()];
-/// let outcome = network.client("together")?.run(&Registry::linked()?, job).await?;
+/// let router = Router::new(Registry::linked()?, network.client("together")?);
+/// let outcome = router.run(job).await?;
 ///
 /// // A rate limit is proof that the order was not taken, so it was made twice; then came the picture.
 /// assert_eq!(network.orders().len(), 2);

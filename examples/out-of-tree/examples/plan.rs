@@ -2,7 +2,7 @@
 
 // Acme's models are there because they are named here; those of repaint come with it.
 use acme_images as _;
-use repaint::{Client, ImageInput, ImageRequest, Job};
+use repaint::{Client, ImageInput, ImageRequest, Job, Router};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> repaint::Result<()> {
@@ -14,11 +14,11 @@ async fn main() -> repaint::Result<()> {
         images: images.into_iter().collect::<repaint::Result<_>>()?,
         ..ImageRequest::new("The person from image 1 is petting the cat from image 2")
     };
-    let plan = client.plan(&repaint::registry()?, &mut Job::new(request)).await?;
-    for candidate in plan.candidates {
+    let plan = Router::new(repaint::registry()?, client).plan(&mut Job::new(request)).await?;
+    for candidate in &plan.candidates {
         println!("{} takes it, for {}", candidate.offer, candidate.estimate);
     }
-    for refused in plan.refusals {
+    for refused in &plan.refusals {
         println!("{} does not: it {}", refused.offer, refused.reasons[0]);
     }
     Ok(())

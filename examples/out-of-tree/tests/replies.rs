@@ -1,7 +1,7 @@
 //! Acme's replies, through the whole client and without a network.
 
 use acme_images as _;
-use repaint::{ErrorKind, ImageRequest, Job, Outcome, Phase, Reply, Result, Stage};
+use repaint::{ErrorKind, ImageRequest, Job, Outcome, Phase, Reply, Result, Router, Stage};
 use repaint_testkit::{Script, reply};
 use serde_json::json;
 
@@ -49,5 +49,5 @@ async fn run(answers: impl IntoIterator<Item = Reply>) -> (Result<Outcome>, Scri
     let mut job = Job::new(ImageRequest::new("A red fox in snow"));
     job.select = vec!["sketch-1".to_owned()];
     let registry = repaint::registry().expect("adapters are linked");
-    (client.run(&registry, job).await, network)
+    (Router::new(registry, client).run(job).await, network)
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use repaint_client::Client;
 use repaint_core::{ImageInput, ImageRequest, Job, Registry};
+use repaint_router::Router;
 use serde_json::Value;
 use tokio::runtime;
 use url::Url;
@@ -39,6 +40,7 @@ pub(crate) fn run(threads: Threads, base: &str, folder: &Path, times: &str) -> R
         .key("together", "none")
         .base("together", Url::parse(base)?)
         .build()?;
+    let router = Router::new(registry, client);
     let mut meter = Meter::default();
     for _ in 0..times.parse::<usize>()? {
         let begun = Meter::begin();
@@ -48,7 +50,7 @@ pub(crate) fn run(threads: Threads, base: &str, folder: &Path, times: &str) -> R
             ..ImageRequest::new("p")
         };
         let job = Job { select: vec!["together/flux2-dev".to_owned()], ..Job::new(request) };
-        let outcome = runtime.block_on(client.run(&registry, job))?;
+        let outcome = runtime.block_on(router.run(job))?;
         if outcome.images.first().map(|it| it.bytes.len()) != Some(ANSWER_BYTES) {
             return Err("not the whole picture".into());
         }

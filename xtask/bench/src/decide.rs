@@ -1,9 +1,16 @@
 //! How long it takes to decide about a request, and to encode it.
 
 use std::hint::black_box;
+use std::sync::Arc;
 use std::time::Instant;
 
-use repaint_core::{Adapt, Date, ImageInput, ImageRequest, Job, Registry, Terms};
+use async_trait::async_trait;
+use repaint_core::{
+    Adapt, Date, Error, ErrorKind, ImageInput, ImageModel, ImageRequest, Job, Made, Narrowed,
+    Offer, Preview, Provider, Registry, Terms, Transport, Witness,
+};
+use repaint_providers::TOGETHER;
+use repaint_router::{Conditions, plan};
 use serde_json::{Value, json};
 
 use crate::Result;
@@ -30,14 +37,76 @@ pub(crate) fn run() -> Result<Value> {
             figures.push(json!({ "what": what, "offer": id, "images": images, "ns": ns }));
         }
     }
-    let (job, today) = (Job::new(request(8)?), Date::today());
-    let plan = || registry.plan(&job, &|_| true, today);
-    plan()?;
-    let offers = registry.models().count();
-    let ns = median(|| drop(black_box(plan())));
-    figures.push(json!({ "what": "plan", "offers": offers, "images": 8, "ns": ns }));
+    plans(&registry, &mut figures)?;
     validations(&registry, &mut figures)?;
     Ok(Value::Array(figures))
+}
+
+/// A plan over the registry, and over a thousand offers with the same facts; and how long it takes to
+/// read every word of it.
+fn plans(registry: &Registry, figures: &mut Vec<Value>) -> Result<()> {
+    let many = (0..1_000).map(|it| -> Arc<dyn ImageModel> {
+        let offers: Vec<&Offer> = registry.models().map(ImageModel::offer).collect();
+        Arc::new(Named { id: format!("acme/{it:04}"), offer: *offers[it % offers.len()] })
+    });
+    let many = Registry::new(many)?;
+    let job = Job::new(request(8)?);
+    let conditions = Conditions::new(&|_| true, Date::today());
+    for registry in [registry, &many] {
+        let decided = || plan(registry, &job, &conditions);
+        let read = || serde_json::to_string(&decided().ok()?).ok();
+        let words = read().ok_or("no plan")?;
+        let offers = registry.models().count();
+        let named = decided()?.candidates.len() + decided()?.refusals.len();
+        if named != offers || words.len() < 100 * offers {
+            return Err("a plan that does not name every offer".into());
+        }
+        let ns = median_of(20, || drop(black_box(decided())));
+        let read_ns = median_of(1, || drop(black_box(read())));
+        let (what, images) = ("plan", 8);
+        figures.push(json!({
+            "what": what, "offers": offers, "images": images, "ns": ns, "read_ns": read_ns,
+        }));
+    }
+    Ok(())
+}
+
+/// An offer under another name; it is planned for, and makes nothing.
+#[derive(Debug)]
+struct Named {
+    id: String,
+    offer: Offer,
+}
+
+#[async_trait]
+impl ImageModel for Named {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn family(&self) -> &str {
+        self.offer.model
+    }
+
+    fn provider(&self) -> &'static Provider {
+        &TOGETHER
+    }
+
+    fn offer(&self) -> &Offer {
+        &self.offer
+    }
+
+    fn wire(&self) -> Option<&Narrowed> {
+        None
+    }
+
+    fn encode(&self, _: Witness<'_>) -> repaint_core::Result<Preview> {
+        Err(Error::new(ErrorKind::Unexpected, "it is only planned for"))
+    }
+
+    async fn generate(&self, _: Witness<'_>, _: &dyn Transport) -> repaint_core::Result<Made> {
+        Err(Error::new(ErrorKind::Unexpected, "it is only planned for"))
+    }
 }
 
 /// The library's validator beside the one that judges by the published schema alone.

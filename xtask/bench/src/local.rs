@@ -5,6 +5,7 @@ use std::path::Path;
 use image::{GrayImage, Luma, RgbImage, imageops};
 use repaint_client::Client;
 use repaint_core::{ImageInput, ImageRequest, Job, Registry};
+use repaint_router::Router;
 use serde_json::{Value, json};
 use tokio::runtime;
 
@@ -27,7 +28,7 @@ const CASES: [(&str, &str, &str, usize, bool); 5] = [
 pub(crate) fn run(picture: &Path, folder: &Path) -> Result<Value> {
     let picture = image::open(picture)?.into_rgb8();
     let runtime = runtime::Builder::new_multi_thread().enable_all().build()?;
-    let (registry, client) = (Registry::linked()?, Client::new()?);
+    let router = Router::new(Registry::linked()?, Client::new()?);
     let mut figures = Vec::new();
     for tiles in TILES {
         let mut large = RgbImage::new(picture.width() * tiles, picture.height() * tiles);
@@ -49,7 +50,7 @@ pub(crate) fn run(picture: &Path, folder: &Path) -> Result<Value> {
                 };
                 let job = Job { select: vec![offer.to_owned()], ..Job::new(request) };
                 let begun = cpu();
-                runtime.block_on(client.run(&registry, job))?;
+                runtime.block_on(router.run(job))?;
                 seconds.push((cpu() - begun).as_secs_f64());
             }
             seconds.sort_by(f64::total_cmp);

@@ -13,6 +13,18 @@ Image = TypeAliasType(
 )
 
 
+class Providers(BaseModel):
+    """Providers by their ids, such as `together`."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    allow: list[str] | MISSING = MISSING
+    """Only these; none is any."""
+    deny: list[str] | MISSING = MISSING
+    """Not these."""
+
+
 class Adapt(BaseModel):
     """What may be changed to make a request fit, by field; nothing unless it is named here."""
 
@@ -86,10 +98,18 @@ class Policy(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
     )
+    order: Annotated[
+        Literal["price", "latency", "preference"] | MISSING, Field(title="OrderBy")
+    ] = MISSING
+    """Who is tried first."""
+    providers: Providers | MISSING = MISSING
+    """Whose offers may take it, besides what is selected."""
+    fallback: bool | MISSING = MISSING
+    """Whether the next offer is tried when one surely did not take the job, and nothing was bought; it is unless this says `false`."""
     adapt: Adapt | MISSING = MISSING
     """What may be changed to make the request fit."""
     max_cost: Annotated[int | MISSING, Field(ge=0, le=9007199254740991)] = MISSING
-    """The most that the job may cost, in millionths of a US dollar; compared with the high estimate."""
+    """The most that the job may cost, with all calls and whoever takes it, in millionths of a US dollar; compared with the high estimate."""
     timeout_seconds: Annotated[int | MISSING, Field(ge=1, le=4294967295)] = MISSING
     """Seconds until the job is given up; 300 by default."""
 

@@ -81,6 +81,22 @@ class OverlaySizePrice(BaseModel):
     """For each picture."""
 
 
+class OverlayInFlightFact(BaseModel):
+    """A value with its provenance."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    value: Annotated[int, Field(ge=0, le=4294967295)]
+    sure: Annotated[
+        Literal["documented", "observed", "assumed"], Field(title="OverlaySure")
+    ]
+    """How sure a [`Fact`] is. An assumed limit is enforced like any other, and says that it is assumed."""
+    source: str
+    """Where it is written, or who saw it: an address, or a few words."""
+    date: Annotated[str, Field(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
+
+
 class OverlayPriceBySize(BaseModel):
     """By the size of each picture: the first row whose area is not exceeded."""
 
@@ -138,6 +154,8 @@ class OverlayOfferOverlay(BaseModel):
     """Its price."""
     retires: OverlayRetiresFact | MISSING = MISSING
     """Its end."""
+    in_flight: OverlayInFlightFact | MISSING = MISSING
+    """How many of its orders may be on their way at a time."""
 
 
 class Overlay(BaseModel):

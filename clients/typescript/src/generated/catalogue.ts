@@ -338,6 +338,12 @@ export const CATALOGUE: Catalogue = {
         "sure": "documented",
         "source": "docs.bfl.ai/quick_start/pricing",
         "date": "2026-11-22"
+      },
+      "in_flight": {
+        "value": 24,
+        "sure": "documented",
+        "source": "github.com/black-forest-labs/skills d0793c8, bfl-api",
+        "date": "2026-11-22"
       }
     },
     {
@@ -606,6 +612,12 @@ export const CATALOGUE: Catalogue = {
         },
         "sure": "documented",
         "source": "docs.bfl.ai/quick_start/pricing",
+        "date": "2026-11-22"
+      },
+      "in_flight": {
+        "value": 24,
+        "sure": "documented",
+        "source": "github.com/black-forest-labs/skills d0793c8, bfl-api",
         "date": "2026-11-22"
       }
     },
@@ -924,6 +936,12 @@ export const CATALOGUE: Catalogue = {
         },
         "sure": "documented",
         "source": "docs.bfl.ai/quick_start/pricing",
+        "date": "2026-11-22"
+      },
+      "in_flight": {
+        "value": 24,
+        "sure": "documented",
+        "source": "github.com/black-forest-labs/skills d0793c8, bfl-api",
         "date": "2026-11-22"
       }
     },
@@ -1247,6 +1265,12 @@ export const CATALOGUE: Catalogue = {
         "sure": "documented",
         "source": "docs.bfl.ai/quick_start/pricing",
         "date": "2026-11-22"
+      },
+      "in_flight": {
+        "value": 24,
+        "sure": "documented",
+        "source": "github.com/black-forest-labs/skills d0793c8, bfl-api",
+        "date": "2026-11-22"
       }
     },
     {
@@ -1473,6 +1497,12 @@ export const CATALOGUE: Catalogue = {
         "sure": "documented",
         "source": "docs.bfl.ai/quick_start/pricing",
         "date": "2026-11-22"
+      },
+      "in_flight": {
+        "value": 6,
+        "sure": "documented",
+        "source": "github.com/black-forest-labs/skills d0793c8, bfl-api",
+        "date": "2026-11-22"
       }
     },
     {
@@ -1698,6 +1728,12 @@ export const CATALOGUE: Catalogue = {
         },
         "sure": "documented",
         "source": "docs.bfl.ai/quick_start/pricing",
+        "date": "2026-11-22"
+      },
+      "in_flight": {
+        "value": 24,
+        "sure": "documented",
+        "source": "github.com/black-forest-labs/skills d0793c8, bfl-api",
         "date": "2026-11-22"
       }
     },

@@ -5,6 +5,10 @@
  */
 export type OutputFormat = "png" | "jpeg" | "webp";
 /**
+ * Who is tried first.
+ */
+export type OrderBy = "price" | "latency" | "preference";
+/**
  * `nearest`: the closest size or shape that the model makes.
  */
 export type AdaptSize = "nearest";
@@ -92,15 +96,34 @@ export interface ImageRequest {
  * Under which rules.
  */
 export interface Policy {
+  order?: OrderBy;
+  providers?: Providers;
+  /**
+   * Whether the next offer is tried when one surely did not take the job, and nothing was bought; it is unless this says `false`.
+   */
+  fallback?: boolean;
   adapt?: Adapt;
   /**
-   * The most that the job may cost, in millionths of a US dollar; compared with the high estimate.
+   * The most that the job may cost, with all calls and whoever takes it, in millionths of a US dollar; compared with the high estimate.
    */
   max_cost?: number;
   /**
    * Seconds until the job is given up; 300 by default.
    */
   timeout_seconds?: number;
+}
+/**
+ * Whose offers may take it, besides what is selected.
+ */
+export interface Providers {
+  /**
+   * Only these; none is any.
+   */
+  allow?: string[];
+  /**
+   * Not these.
+   */
+  deny?: string[];
 }
 /**
  * What may be changed to make the request fit.

@@ -37,6 +37,7 @@ export interface OverlayOfferOverlay {
   };
   price?: OverlayPriceFact;
   retires?: OverlayRetiresFact;
+  in_flight?: OverlayInFlightFact;
 }
 /**
  * Its price.
@@ -136,4 +137,16 @@ export interface OverlayRetirement {
    * What to use instead.
    */
   successor?: string;
+}
+/**
+ * How many of its orders may be on their way at a time.
+ */
+export interface OverlayInFlightFact {
+  value: number;
+  sure: OverlaySure;
+  /**
+   * Where it is written, or who saw it: an address, or a few words.
+   */
+  source: string;
+  date: string;
 }

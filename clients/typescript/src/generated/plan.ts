@@ -4,7 +4,15 @@
  * What kind of warning.
  */
 export type WarningCode =
-  "unchecked" | "retiring" | "overlay" | "no_key" | "not_generative" | "picture" | "provider";
+  | "unchecked"
+  | "retiring"
+  | "overlay"
+  | "no_key"
+  | "not_generative"
+  | "picture"
+  | "provider"
+  | "store"
+  | "resting";
 /**
  * What kind of reason.
  */
@@ -24,6 +32,7 @@ export type RefusalCode =
   | "retired"
   | "over_budget"
   | "no_key"
+  | "not_allowed"
   | "not_asked";
 /**
  * How sure the limit is.
@@ -55,6 +64,10 @@ export interface Candidate {
    * What would be changed of the request.
    */
   adaptations: Adaptation[];
+  /**
+   * How many calls it takes: more than one where it makes fewer pictures a call than are wanted.
+   */
+  calls: number;
   estimate: Estimate;
   /**
    * What the caller should know.
@@ -83,7 +96,7 @@ export interface Adaptation {
   to: unknown;
 }
 /**
- * What it may cost.
+ * What it may cost, all calls together.
  */
 export interface Estimate {
   /**

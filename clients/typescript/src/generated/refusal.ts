@@ -19,6 +19,7 @@ export type RefusalCode =
   | "retired"
   | "over_budget"
   | "no_key"
+  | "not_allowed"
   | "not_asked";
 /**
  * How sure the limit is.
