@@ -1,22 +1,22 @@
-//! The validator and the published schemas with their rules agree on a million bodies and jobs, and on
-//! every value about which any two validators ever disagreed.
+//! The validator and the published schemas with their rules agree on a million bodies, on as many jobs as an offer
+//! has bodies, and on every value about which any two validators ever disagreed.
 
 use std::time::Instant;
 
-use jsonschema::Validator;
 use repaint_adapters as _;
-use repaint_core::{ImageModel, Job, Registry};
+use repaint_core::{Dimensions, Form, ImageModel, Job, List, MediaType, Ratio, Registry, Rule};
 use repaint_testkit::{Corpus, SEED};
-use serde_json::Value;
+use repaint_tests::rules::keeps;
+use serde_json::{Value, json};
 
-/// How many values are compared.
-const VALUES: usize = 1_000_000;
+/// How many bodies are compared.
+const BODIES: usize = 1_000_000;
 
 #[test]
-fn a_million_values_have_one_verdict() {
+fn a_million_bodies_have_one_verdict() {
     let registry = Registry::linked().expect("adapters are linked");
     let hosted: Vec<&dyn ImageModel> = registry.models().filter(|it| it.wire().is_some()).collect();
-    let each = VALUES.div_ceil(hosted.len() + 1);
+    let each = BODIES.div_ceil(hosted.len());
     let began = Instant::now();
     let (valid, all) = std::thread::scope(|scope| {
         let halves = [0, 1].map(|half| {
@@ -30,6 +30,7 @@ fn a_million_values_have_one_verdict() {
         let valid: usize = halves.into_iter().map(|it| it.join().expect("no panic")).sum();
         (valid, each * (hosted.len() + 1))
     });
+    assert!(BODIES + each <= all, "{all}");
     println!("{all} values, {valid} of them valid, in {:?}", began.elapsed());
     assert!(all * 2 / 5 < valid, "only {valid} of {all} are valid: the comparison is thin");
 }
@@ -39,24 +40,89 @@ fn bodies(model: &dyn ImageModel, index: usize, count: usize) -> usize {
     let schema = repaint_schema::request_schema(model).expect("hosted");
     let validator = jsonschema::validator_for(&schema).expect("a schema");
     let corpus = Corpus::of_bodies(model, schema, SEED + index as u64);
+    let rules = model.wire().map_or(&[][..], |it| &it.rules);
+    let rules: Vec<Value> =
+        rules.iter().map(|it| serde_json::to_value(it).expect("JSON")).collect();
     let valid = corpus.take(count).filter(|body| {
         let ours = model.validate(body);
-        let published = published(model, &validator, body);
+        let published = validator.is_valid(body) && rules.iter().all(|it| keeps(it, body));
         assert_eq!(ours.is_empty(), published, "{} {body}\n{ours:?}", model.id());
         published
     });
     valid.count()
 }
 
-/// Whether the schema and the rules of the catalogue take a body.
-fn published(model: &dyn ImageModel, validator: &Validator, body: &Value) -> bool {
-    let mut found = Vec::new();
-    let rules = model.wire().map_or(&[][..], |it| &it.rules);
-    validator.is_valid(body)
-        && body.as_object().is_some_and(|body| {
-            rules.iter().for_each(|it| it.check(body, &mut found));
-            found.is_empty()
-        })
+/// Rules with limits that a small body reaches, and bodies at both sides of each limit: those of the offers need
+/// pictures of megabytes, or are reached by no size that the schema takes.
+#[test]
+fn every_rule_is_judged_alike_at_both_sides_of_its_limits() {
+    const KINDS: List<MediaType> = List(&[MediaType::Png, MediaType::Webp]);
+    const SIZES: List<Dimensions> = List(&[Dimensions::new(8, 6), Dimensions::new(6, 8)]);
+    let image = |url, form, media_types, max_bytes| Rule::Image {
+        fields: vec!["a".into(), "b".into()],
+        url,
+        form,
+        media_types,
+        max_bytes,
+    };
+    let (width, height) = (|| "w".to_owned(), || "h".to_owned());
+    let rules = [
+        Rule::Pixels { width: width(), height: height(), min_area: 12, max_area: 48 },
+        Rule::ListedPixels { width: width(), height: height(), sizes: SIZES },
+        Rule::Ratio { field: "r".into(), tallest: Ratio::new(1, 4), flattest: Ratio::new(4, 1) },
+        image(true, Form::DataUri, KINDS, 3),
+        image(false, Form::DataUri, KINDS, 4),
+        image(true, Form::Base64, KINDS, 5),
+        image(true, Form::Base64, List::EMPTY, 5),
+        Rule::Texts { max_bytes: 9 },
+    ];
+    let numbers = (0..9).map(|it| json!(it)).chain([json!(6.0), json!(8.0), Value::Null]);
+    let numbers: Vec<Value> = numbers.collect();
+    let ratios = ["1:4", "10:40", "1:5", "99:397", "4:1", "5:1", "397:99", "1:1", "16:9"];
+    let base64 = ["QUI=", "QUJD", "QUJDRA==", "QUJDREU=", "QUJDREVG", "QUJ", "====", "Q=JD", ""];
+    let mut images: Vec<String> = base64.iter().map(|it| (*it).to_owned()).collect();
+    for kind in ["image/png", "image/webp", "image/jpeg", "IMAGE/PNG"] {
+        images.extend(base64.iter().map(|it| format!("data:{kind};base64,{it}")));
+    }
+    for address in
+        ["http://a", "https://a/b?c#d", "http://", "https:///a", "http://?a", "https://a b"]
+    {
+        images.push(address.to_owned());
+    }
+    let mut bodies: Vec<Value> = Vec::new();
+    for across in &numbers {
+        for down in &numbers {
+            bodies.push(json!({ "w": across, "h": down }));
+        }
+    }
+    bodies.extend(ratios.iter().map(|it| json!({ "r": it })));
+    for one in &images {
+        bodies.extend([
+            json!({ "a": one }),
+            json!({ "b": [one] }),
+            json!({ "a": "http://a", "b": ["http://b", one] }),
+        ]);
+    }
+    for length in 0..12 {
+        bodies.push(json!({ "x": "a".repeat(length) }));
+        bodies.push(json!({ "x": ["ü", { "deep": "a".repeat(length) }], "n": 12345678901_u64 }));
+    }
+    // What is absent is not null.
+    for body in &mut bodies {
+        body.as_object_mut().expect("an object").retain(|_, it| !it.is_null());
+    }
+    for rule in &rules {
+        let shown = serde_json::to_value(rule).expect("JSON");
+        let mut verdicts = [0, 0];
+        for body in &bodies {
+            let mut found = Vec::new();
+            rule.check(body.as_object().expect("an object"), &mut found);
+            let kept = keeps(&shown, body);
+            assert_eq!(found.is_empty(), kept, "{shown} {body} {found:?}");
+            verdicts[usize::from(kept)] += 1;
+        }
+        assert!(verdicts.iter().all(|it| 2 < *it), "{shown} has one side only: {verdicts:?}");
+    }
 }
 
 /// The schema of a job takes what the library reads, but for images that cannot be read.

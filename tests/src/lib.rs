@@ -3,6 +3,7 @@
 mod ask;
 mod house;
 mod notes;
+pub mod rules;
 mod turns;
 mod wire;
 

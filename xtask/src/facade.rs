@@ -16,10 +16,13 @@ const NEVER: &[&str] =
     &["clap", "clap_builder", "image", "image-webp", "png", "zune-core", "zune-jpeg"];
 
 /// Whose public API is kept, and where.
-const APIS: [(&str, &str); 3] = [
+const APIS: [(&str, &str); 6] = [
     ("repaint", "crates/repaint/api.txt"),
     ("repaint-client", "crates/client/api.txt"),
     ("repaint-core", "crates/core/api.txt"),
+    ("repaint-providers", "crates/providers/api.txt"),
+    ("repaint-router", "crates/router/api.txt"),
+    ("repaint-testkit", "crates/testkit/api.txt"),
 ];
 
 pub(crate) fn run(mode: Mode) -> Result<(), String> {

@@ -94,7 +94,7 @@ impl Asked {
              next:\n\
              1. adapters/{folder}/src/{provider}.rs: a row for each model, and the facts. What stays \
              `assumed` stays refused.\n\
-             2. REPAINT_SNAPSHOTS=write cargo test -p repaint-tests --test conformance -- {family}\n   \
+             2. INSTA_UPDATE=always cargo test -p repaint-tests --test conformance -- {family}\n   \
              until nothing fails; each failure says what to do. Then read adapters/{folder}/snapshots.\n\
              3. cargo xtask codegen\n   \
              writes schemas/, docs/models.md and the table of the README. Read the difference.\n\
