@@ -63,11 +63,14 @@ async fn what_could_not_be_kept_is_picked_up_and_bought_once() {
     router.task(wanted()).keeping(|_| async { ((), None) }).await.expect("a picture");
     let [order] = notes.orders().try_into().expect("one order");
     assert_eq!(order.state, SubmitState::Made);
+    let resumable = router.resumable().await.expect("a list");
+    assert_eq!(resumable.iter().map(|it| &it.id).collect::<Vec<_>>(), [&order.id]);
     let outcome = router.pick_up_order(&order.id, |_| {}).run().await.expect("the same picture");
     assert_eq!((outcome.images.len(), outcome.receipt.offer.as_str()), (1, "bfl/flux2-pro"));
     assert_eq!((network.orders().len(), notes.orders()[0].state), (1, SubmitState::Safe));
     let err = router.pick_up_order(&order.id, |_| {}).run().await.expect_err("it is safe");
     assert!(err.message().contains("its pictures are safe"), "{err}");
+    assert!(router.resumable().await.expect("a list").is_empty());
     let err = router.pick_up_order("nobody", |_| {}).run().await.expect_err("no such order");
     assert_eq!(err.kind(), ErrorKind::InvalidRequest);
 }
