@@ -37,7 +37,12 @@ async fn an_order_is_written_before_it_is_sent_and_safe_when_the_job_returns() {
         router.run(Job { select: vec!["flux2".into()], ..wanted() }).await.expect_err("broken");
     assert_eq!((err.kind(), network.asked().len()), (ErrorKind::Unavailable, 0));
     assert!(err.message().contains("the store is broken"), "{err}");
-    assert!(router.health().snapshot().offers.values().all(|it| it.rests.is_none()));
+    assert_eq!(err.data().hops.len(), 1, "nobody else could do better");
+    for _ in 0..9 {
+        router.run(wanted()).await.expect_err("broken");
+    }
+    notes.breaks(false);
+    router.run(wanted()).await.expect("no offer rests for it");
 }
 
 #[tokio::test(start_paused = true)]
@@ -63,11 +68,14 @@ async fn what_could_not_be_kept_is_picked_up_and_bought_once() {
     router.task(wanted()).keeping(|_| async { ((), None) }).await.expect("a picture");
     let [order] = notes.orders().try_into().expect("one order");
     assert_eq!(order.state, SubmitState::Made);
+    let resumable = router.resumable().await.expect("a list");
+    assert_eq!(resumable.iter().map(|it| &it.id).collect::<Vec<_>>(), [&order.id]);
     let outcome = router.pick_up_order(&order.id, |_| {}).run().await.expect("the same picture");
     assert_eq!((outcome.images.len(), outcome.receipt.offer.as_str()), (1, "bfl/flux2-pro"));
     assert_eq!((network.orders().len(), notes.orders()[0].state), (1, SubmitState::Safe));
     let err = router.pick_up_order(&order.id, |_| {}).run().await.expect_err("it is safe");
     assert!(err.message().contains("its pictures are safe"), "{err}");
+    assert!(router.resumable().await.expect("a list").is_empty());
     let err = router.pick_up_order("nobody", |_| {}).run().await.expect_err("no such order");
     assert_eq!(err.kind(), ErrorKind::InvalidRequest);
 }

@@ -44,6 +44,11 @@ async fn nobody_else_is_asked_after_what_may_be_paid_or_lies_with_the_request() 
         let err = router(&[&cheap, &dear]).run(Job::new(edit())).await.expect_err("it ends");
         assert_eq!((err.kind(), dear.asked().len()), (kind, 0));
     }
+    // Without a handle, too.
+    let lost = Error::new(ErrorKind::OutcomeUnknown, "nobody answered");
+    let (cheap, dear) = (fake("acme/cheap").costs(cents(1)).fails_with(lost), fake("else/dear"));
+    router(&[&cheap, &dear]).run(Job::new(edit())).await.expect_err("it ends");
+    assert!(dear.asked().is_empty());
     // The provider took it: whatever follows, the picture may come.
     let taken = Error::new(ErrorKind::Unavailable, "polled for ever").with(|it| {
         it.resume = like_unknown().data().resume.clone();
@@ -175,7 +180,10 @@ async fn one_budget_of_repeats_holds_for_a_job_with_all_its_offers() {
     let wanted = Job { select, ..Job::new(edit()) };
     let err = scripted(&network).run(wanted).await.expect_err("limited everywhere");
     assert_eq!(err.kind(), ErrorKind::Exhausted);
-    assert_eq!(network.orders().len(), 5 + 4, "five offers, four repeats");
+    let orders = network.orders();
+    assert_eq!(orders.len(), 5 + 4, "five offers, four repeats");
+    let first = orders.iter().take_while(|it| **it == orders[0]).count();
+    assert_eq!(first, 2, "while others wait, it is repeated once");
 }
 
 /// Row 20. What is asked for again is the picture, never the order; and nobody else gets it either.

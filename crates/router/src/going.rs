@@ -295,15 +295,17 @@ impl Going {
         part.result = admitted.generate(&run).instrument(span.clone()).await;
         trace::ended(&span, &part.result);
         let took = began.elapsed();
-        part.order = self.written(&order).await;
+        let written = self.written(&order).await;
         if let Some(claim) = &self.claim {
             *claim.since.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
             claim.on_their_way.fetch_sub(1, Ordering::Relaxed);
         }
         // An order that is not written down was not sent: the store failed, not the offer.
-        let unsent = self.router.store.is_some() && part.order.is_none();
+        let sent = self.router.store.is_none() || matches!(written, Ok(true));
         let failed = part.result.as_ref().err().map(Error::kind);
-        part.stops = unsent && failed == Some(ErrorKind::Unavailable);
+        part.stops = !sent && failed == Some(ErrorKind::Unavailable);
+        // Where the store does not say, it may stand there: whoever looks later finds it by this id.
+        part.order = written.unwrap_or(true).then_some(order.clone());
         if let Some(slot) = slot {
             let nothing = part.stops || self.run.canceller().is_cancelled();
             slot.close(if nothing { Verdict::Nothing } else { verdict(&part.result, took) });
@@ -350,14 +352,10 @@ impl Going {
         run.written_down(Arc::clone(store), submit)
     }
 
-    /// The id of an order, if it stands in the store; what runs in this process is not ordered.
-    async fn written(&self, order: &str) -> Option<String> {
-        let store = self.router.store.as_ref()?;
-        match store.get(order).await {
-            Ok(found) => found.map(|it| it.id),
-            // It may stand there: whoever looks later finds it by this id.
-            Err(_) => Some(order.to_owned()),
-        }
+    /// Whether an order stands in the store; what runs in this process is not ordered.
+    async fn written(&self, order: &str) -> Result<bool> {
+        let Some(store) = &self.router.store else { return Ok(false) };
+        Ok(store.get(order).await?.is_some())
     }
 
     /// Leave to send an order; `None` if the offer rests and nobody wants to wait.

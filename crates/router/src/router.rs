@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use repaint_client::{Client, Progress};
-use repaint_core::{Date, Handle, ImageRequest, Job, Outcome, Plan, Registry, Result, Store};
+use repaint_core::{
+    Date, Filter, Handle, ImageRequest, Job, Outcome, Plan, Registry, Result, Store, Submit,
+};
 
 use crate::health::{Health, Snapshot};
 use crate::hooks::{Hooks, Nobody};
@@ -141,6 +143,21 @@ impl Router {
     ) -> Task {
         let run = self.client.watched(&Job::new(ImageRequest::new("")), watch);
         Task::new(self.clone(), What::Order(id.into()), run)
+    }
+
+    /// Orders whose pictures can still be asked for and that no living process is at, the newest first;
+    /// none where nothing is written down.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` if the store cannot be read.
+    pub async fn resumable(&self) -> Result<Vec<Submit>> {
+        let Some(store) = &self.store else { return Ok(Vec::new()) };
+        let open = Filter { open: true, account: self.account.clone(), ..Filter::default() };
+        let now = self.client.now_ms();
+        let mut orders = store.list(&open).await?;
+        orders.retain(|it| it.is_resumable(now));
+        Ok(orders)
     }
 
     pub(crate) async fn inspect(&self, job: &mut Job) -> Result<()> {
