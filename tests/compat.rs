@@ -50,6 +50,7 @@ fn edition(version: &str, schema: Value) -> Edition {
         version,
         offers: vec!["together/flux2-dev".to_owned()],
         schemas: schemas.into_iter().collect(),
+        rules: BTreeMap::new(),
     }
 }
 
@@ -406,6 +407,26 @@ fn a_file_or_an_offer_that_is_gone_is_missed() {
     let (roles, excuses) = (BTreeMap::from([(PATH.to_owned(), Role::Received)]), BTreeMap::new());
     let faults = faults(&Set { old: &old, new: &new, roles: &roles, excuses: &excuses });
     assert!(faults[0].contains("`together/flux2-dev`: the offer is gone"), "{faults:?}");
+}
+
+/// What no schema says is promised, too.
+#[test]
+fn a_rule_that_takes_less_needs_an_excuse() {
+    let with = |max_bytes: u64| {
+        let rule = json!({ "rule": "texts", "max_bytes": max_bytes });
+        let rules = BTreeMap::from([("together/flux2-dev".to_owned(), vec![rule])]);
+        Edition { rules, ..edition("1.0.0", one()) }
+    };
+    let roles = BTreeMap::from([(PATH.to_owned(), Role::Received)]);
+    let judged = |old: &Edition, new: &Edition, excuses: &[&str]| {
+        let excuses = excuses.iter().map(|it| ((*it).to_owned(), "they said so".to_owned()));
+        faults(&Set { old, new, roles: &roles, excuses: &excuses.collect() })
+    };
+    let less = judged(&with(9), &with(8), &[]);
+    assert_eq!(less.len(), 1);
+    assert!(less[0].contains("`max_bytes` is 8, was 9: takes less (this breaks them)"), "{less:?}");
+    assert_eq!(judged(&with(9), &with(8), &[PATH]), [""; 0]);
+    assert_eq!(judged(&with(8), &with(9), &[]), [""; 0]);
 }
 
 #[test]

@@ -165,7 +165,7 @@ fn told(path: &str, old: &Edition, role: Option<Role>, changes: &[&Change], proo
     let mut text = format!("schemas/{path} breaks {whom} as {version} has it:\n");
     let shapes: Vec<_> = changes.iter().filter(|it| it.kind != Kind::Reworded).collect();
     for Change { place, what, breaks, .. } in shapes.iter().take(TOLD) {
-        let mark = if *breaks { " (a name that others' code has)" } else { "" };
+        let mark = if *breaks { " (this breaks them)" } else { "" };
         text.push_str(&format!("  `{place}`: {what}{mark}\n"));
     }
     if TOLD < shapes.len() {

@@ -125,7 +125,7 @@ mod tests {
             (path.to_string(), json!({ "title": "Limit", "type": "integer", "maximum": most }))
         });
         let version = "1.0.0".parse().expect("a version");
-        Edition { version, offers: Vec::new(), schemas: schemas.collect() }
+        Edition { version, offers: Vec::new(), schemas: schemas.collect(), rules: BTreeMap::new() }
     }
 
     const PAGE: &str =

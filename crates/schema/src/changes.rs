@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use serde_json::{Map, Value};
 
 use crate::edition::Edition;
+use crate::rules;
 
 /// One difference between two editions.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -18,8 +19,8 @@ pub struct Change {
     pub what: String,
     /// The file it is in, from `schemas/`.
     pub path: String,
-    /// A name that programs were generated from is gone, or means another thing: that breaks them
-    /// even where all values stay right.
+    /// A name that programs were generated from is gone, or means another thing, which breaks them even
+    /// where all values stay right; or a named rule takes less than it did.
     pub breaks: bool,
 }
 
@@ -58,6 +59,11 @@ pub fn changes(old: &Edition, new: &Edition) -> Vec<Change> {
     }
     for offer in old.offers.iter().filter(|it| !new.offers.contains(it)) {
         offers.add(Kind::Removed, offer, "the offer is gone".to_owned());
+    }
+    for (offer, before) in &old.rules {
+        if let Some(after) = new.rules.get(offer) {
+            all.extend(rules::changes(offer, before, after));
+        }
     }
     all.sort();
     all.dedup();
@@ -280,7 +286,7 @@ mod tests {
     fn edition(schema: Value) -> Edition {
         let version = "1.0.0".parse().expect("a version");
         let schemas = BTreeMap::from([("a.schema.json".to_owned(), schema)]);
-        Edition { version, offers: Vec::new(), schemas }
+        Edition { version, offers: Vec::new(), schemas, rules: BTreeMap::new() }
     }
 
     fn told(old: Value, new: Value) -> Vec<String> {

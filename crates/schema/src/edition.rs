@@ -20,6 +20,9 @@ pub struct Edition {
     pub offers: Vec<String>,
     /// Schemas by their path from `schemas/`.
     pub schemas: BTreeMap<String, Value>,
+    /// The named rules of each offer's body, as the catalogue has them: what no schema can say.
+    #[serde(default)]
+    pub rules: BTreeMap<String, Vec<Value>>,
 }
 
 /// Three numbers: a change of the first may break programs, of the second adds, of the third rewords.
@@ -44,7 +47,15 @@ impl Edition {
         let schemas = set(registry).into_iter().map(|it| (it.path, it.schema));
         let mut offers: Vec<String> = registry.models().map(|it| it.id().to_owned()).collect();
         offers.sort();
-        Ok(Self { version: VERSION.parse()?, offers, schemas: schemas.collect() })
+        let mut rules = BTreeMap::new();
+        for model in registry.models() {
+            let Some(wire) = model.wire() else { continue };
+            let of_offer = wire.rules.iter().map(serde_json::to_value);
+            let of_offer =
+                of_offer.collect::<Result<Vec<_>, _>>().map_err(|err| err.to_string())?;
+            rules.insert(model.id().to_owned(), of_offer);
+        }
+        Ok(Self { version: VERSION.parse()?, offers, schemas: schemas.collect(), rules })
     }
 
     /// The same set under another version; its major number stands in every id.

@@ -11,6 +11,7 @@ mod known;
 mod pages;
 pub mod printed;
 mod provenance;
+mod rules;
 mod schemas;
 
 use std::collections::BTreeMap;
