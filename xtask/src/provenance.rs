@@ -43,8 +43,10 @@ pub(crate) fn sentence(registry: &Registry) -> String {
     let (seed, all) = (share(registry, is_of_seed), share(registry, |_| true));
     format!(
         "Of the facts that can refuse a request, {seed} of Kontext's, FLUX.2's and Gemini's at Together are documented or observed,\n\
-         and {all} of all offers'; a limit that is not set is not counted, nor is what concerns input images where none\n\
-         are taken. The others are assumed, mostly limits that no provider publishes: `cargo xtask provenance` lists them.\n"
+         and {all} of all offers'; a limit that is not set is not counted, nor one of our own where no provider states any\n\
+         (20 MB an image, 64 MB a body), nor what concerns input images where none are taken. 90% is the aim. What is missing is\n\
+         stated on no page that we know: how many reference images Together takes and of which kinds, whether as bytes, the range\n\
+         of seeds. `cargo xtask provenance` lists it, and `repaint probe` asks for it.\n"
     )
 }
 

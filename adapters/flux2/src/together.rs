@@ -13,9 +13,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 inventory::submit! { Listing::new::<Flux2AtTogether>("flux2", &TOGETHER, &[
-    Offer::new("flux2-pro", "black-forest-labs/FLUX.2-pro", PRO, dollars(30_000, None)),
-    Offer::new("flux2-flex", "black-forest-labs/FLUX.2-flex", FLEX, dollars(30_000, Some(20))),
-    Offer::new("flux2-dev", "black-forest-labs/FLUX.2-dev", DEV, dollars(15_400, Some(20))),
+    Offer::new("flux2-pro", "black-forest-labs/FLUX.2-pro", PRO, documented(Price::Megapixel { each: Usd(30_000), steps: None }, MODELS)),
+    Offer::new("flux2-flex", "black-forest-labs/FLUX.2-flex", FLEX, dollars(30_000)),
+    Offer::new("flux2-dev", "black-forest-labs/FLUX.2-dev", DEV, dollars(15_400)),
 ]) }
 
 const PRO: Capabilities = Capabilities {
@@ -73,8 +73,8 @@ const COMBINES: Capabilities = Capabilities {
 /// By the megapixel, and more for more than the usual steps: no page says how many those are for these
 /// models, so it is the default of the schema, 20, which makes the estimate no lower than the bill.
 /// Together's own skill says that most of these models are billed by the picture, by an estimate.
-const fn dollars(micro: u64, steps: Option<u32>) -> Fact<Price> {
-    assumed(Price::Megapixel { each: Usd(micro), steps }, MODELS)
+const fn dollars(micro: u64) -> Fact<Price> {
+    assumed(Price::Megapixel { each: Usd(micro), steps: Some(20) }, MODELS)
 }
 
 const READ: Date = Date::new(2026, 11, 22);
@@ -83,7 +83,10 @@ const QUICKSTART: Source = Source::new("docs.together.ai/docs/quickstart-flux", 
 const MODELS: Source = Source::new("docs.together.ai/docs/serverless/models", READ);
 const EDITING: Source = Source::new("docs.bfl.ai, FLUX.2 image editing", READ);
 const BFL_FLEX: Source = Source::new("api.bfl.ai/openapi.json, flux-2-flex", READ);
-const CLIENTS: Source = Source::new("published clients send data URIs in reference_images", READ);
+const CLIENTS: Source = Source::new(
+    "npm @ai-sdk/togetherai 3.0.54 and clients on GitHub send data URIs; Together's pages say only \"URL\"",
+    READ,
+);
 const SKILL: Source = Source::new(
     "github.com/togethercomputer/skills 665299de, images/api-reference.md",
     Date::new(2026, 10, 7),
@@ -91,8 +94,10 @@ const SKILL: Source = Source::new(
 const LORAS: Source =
     Source::new("github.com/togethercomputer/skills 644d3822", Date::new(2026, 8, 18));
 const UNSTATED: Source = Source::new("stated on no page of Together's: a limit of our own", READ);
-const REFUSALS: Source =
-    Source::new("a live refusal quoted by a third party", Date::new(2026, 9, 6));
+const REFUSALS: Source = Source::new(
+    "test files of a third party that quote refusals of Together, 2026-08-19 and 2026-09-06",
+    Date::new(2026, 9, 6),
+);
 
 /// What Together takes for FLUX.2 at `POST /v1/images/generations`.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]

@@ -110,7 +110,10 @@ const FLASH_SIZES: &[Dimensions] = &[
 
 const READ: Date = Date::new(2026, 11, 22);
 const MODELS: Source = Source::new("docs.together.ai/docs/serverless/models", READ);
-const CLIENTS: Source = Source::new("published clients send data URIs in reference_images", READ);
+const CLIENTS: Source = Source::new(
+    "npm @ai-sdk/togetherai 3.0.54 and clients on GitHub send data URIs; Together's pages say only \"URL\"",
+    READ,
+);
 const CLIENT: Source = Source::new("github.com/HeyPuter/puter 8307e8c9, its table of sizes", READ);
 const REFUSALS: Source = Source::new("github.com/vercel/ai issue 15035", Date::new(2026, 5, 5));
 const GOOGLE: Source = Source::new("ai.google.dev, image generation: Google's own limits", READ);

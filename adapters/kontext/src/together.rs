@@ -3,7 +3,7 @@
 use repaint_core::{
     BODY_BYTES, Capabilities, Date, Fact, Form, IMAGE_BYTES, ImageRequest, Instructions, List,
     Listing, MediaType, Offer, OutputFormat, Owner, Pixels, Price, Ratio, Ratios, Size, Source,
-    Text, Transports, Usd, Wire, WireImage, assumed, between, documented, non_null,
+    Text, Transports, Usd, Wire, WireImage, assumed, between, documented, non_null, observed,
 };
 use repaint_providers::TOGETHER;
 use schemars::JsonSchema;
@@ -16,7 +16,7 @@ inventory::submit! { Listing::new::<KontextAtTogether>("kontext", &TOGETHER, &[
 
 const EDITS: Capabilities = Capabilities {
     images: documented(between(0, 1), SEED),
-    transports: assumed(Transports { url: true, bytes: true }, AI_SDK),
+    transports: observed(Transports { url: true, bytes: true }, AI_SDK),
     media_types: assumed(List(&[MediaType::Png, MediaType::Jpeg, MediaType::Webp]), AI_SDK),
     image_bytes: assumed(IMAGE_BYTES, UNSTATED),
     body_bytes: assumed(BODY_BYTES, UNSTATED),
@@ -35,7 +35,7 @@ const EDITS: Capabilities = Capabilities {
     // Seen of another model at Together.
     seed: assumed(Some(between(0, 2_147_483_647)), REFUSALS),
     steps: documented(Some(between(1, 50)), PARAMETERS),
-    output_formats: documented(List(&[OutputFormat::Jpeg, OutputFormat::Png]), SKILL),
+    output_formats: documented(List(&[OutputFormat::Jpeg, OutputFormat::Png]), PARAMETERS),
     options: documented(
         List(&[Text("disable_safety_checker"), Text("response_format")]),
         PARAMETERS,
@@ -60,9 +60,14 @@ const SKILL: Source = Source::new(
     Date::new(2026, 10, 7),
 );
 const UNSTATED: Source = Source::new("stated on no page of Together's: a limit of our own", READ);
-const AI_SDK: Source = Source::new("npm @ai-sdk/togetherai 3.0.54 sends data URIs", READ);
-const REFUSALS: Source =
-    Source::new("a live refusal quoted by a third party", Date::new(2026, 9, 6));
+const AI_SDK: Source = Source::new(
+    "npm @ai-sdk/togetherai 3.0.54 documents data URIs in image_url, and sends them",
+    READ,
+);
+const REFUSALS: Source = Source::new(
+    "test files of a third party that quote refusals of Together, 2026-08-19 and 2026-09-06",
+    Date::new(2026, 9, 6),
+);
 
 /// What Together takes for FLUX.1 Kontext at `POST /v1/images/generations`.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]

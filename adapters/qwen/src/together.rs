@@ -14,8 +14,8 @@ inventory::submit! { Listing::new::<QwenImageAtTogether>("qwen-image", &TOGETHER
     Offer::new("qwen-image-2.0-pro", "Qwen/Qwen-Image-2.0-Pro", PRO, dollars(75_000)),
 ]) }
 
-const PRO: Capabilities =
-    Capabilities { pixels: observed(Pixels::Listed(List(SQUARE)), CATALOGUE), ..DRAWS };
+/// That steps are refused was seen of the other one.
+const PRO: Capabilities = Capabilities { steps: assumed(None, REFUSAL), ..DRAWS };
 
 /// It edits up to three images where Alibaba hosts it. Together lists the models that take images, and
 /// these are not among them: an image in the wrong field would be ignored, and the picture charged.
@@ -48,10 +48,10 @@ const fn dollars(micro: u64) -> Fact<Price> {
 const READ: Date = Date::new(2026, 11, 22);
 const MODELS: Source = Source::new("docs.together.ai/docs/serverless/models", READ);
 const SEED: Source = Source::new("docs.together.ai/docs/inference/images/reference-images", READ);
-const CATALOGUE: Source =
-    Source::new("a third party's catalogue: \"verified at 1024x1024\"", Date::new(2026, 9, 1));
-const REFUSAL: Source =
-    Source::new("a live refusal of `steps` quoted by a third party", Date::new(2026, 11, 24));
+const REFUSAL: Source = Source::new(
+    "a third party's client, which quotes a live refusal of `steps` by Qwen-Image-2.0",
+    Date::new(2026, 11, 24),
+);
 const SKILL: Source = Source::new(
     "github.com/togethercomputer/skills 665299de, images/api-reference.md",
     Date::new(2026, 10, 7),

@@ -1,8 +1,8 @@
 //! Every fact of an offer in words, and how it is known.
 
 use repaint_core::{
-    Capabilities, Date, Fact, ImageModel, Instructions, Offer, Pixels, Ratios, Sure, Text,
-    UNDECLARED,
+    BODY_BYTES, Capabilities, Date, Fact, IMAGE_BYTES, ImageModel, Instructions, Offer, Pixels,
+    Ratios, Sure, Text, UNDECLARED,
 };
 use serde::Serialize;
 
@@ -99,7 +99,13 @@ pub(crate) fn known(model: &dyn ImageModel) -> Vec<Known> {
             media_types,
             inline,
         ),
-        one("image_bytes", "bytes an image", megabytes(image_bytes.value), image_bytes, inline),
+        one(
+            "image_bytes",
+            "bytes an image",
+            megabytes(image_bytes.value),
+            image_bytes,
+            inline && !is_ours(image_bytes, IMAGE_BYTES),
+        ),
         one(
             "image_pixels",
             "pixels an image",
@@ -136,7 +142,7 @@ pub(crate) fn known(model: &dyn ImageModel) -> Vec<Known> {
             "bytes a call",
             megabytes(body_bytes.value),
             body_bytes,
-            limited(body_bytes.value),
+            limited(body_bytes.value) && !is_ours(body_bytes, BODY_BYTES),
         ),
         one("mask", "mask", yes(mask.value), mask, true),
         one(
@@ -233,4 +239,8 @@ fn megabytes(bytes: u64) -> String {
 fn list<T: std::fmt::Display>(items: impl Iterator<Item = T>) -> String {
     let items: Vec<String> = items.map(|it| it.to_string()).collect();
     if items.is_empty() { "none".to_owned() } else { items.join(", ") }
+}
+/// Whether a limit is one that we set where no provider states any: no fact of theirs.
+fn is_ours(limit: &Fact<u64>, own: u64) -> bool {
+    limit.sure == Sure::Assumed && limit.value == own
 }

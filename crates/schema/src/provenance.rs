@@ -29,8 +29,8 @@ pub struct Provenance {
 
 /// How many of the facts that can refuse a request are documented or observed.
 ///
-/// A limit that is not set refuses nothing and is not counted, nor is what concerns input images
-/// where none are taken.
+/// A limit that is not set refuses nothing and is not counted, nor is one of our own where no provider states
+/// any, nor what concerns input images where none are taken.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
 pub struct Share {
     /// Documented or observed.
