@@ -18,7 +18,7 @@ namespace Repaint
         /// How closely to follow the prompt; 5 if absent.
         /// </summary>
         [JsonProperty("guidance", NullValueHandling = NullValueHandling.Ignore)]
-        [JsonConverter(typeof(MinMaxValueCheckConverter))]
+        [JsonConverter(typeof(PurpleMinMaxValueCheckConverter))]
         public double? Guidance { get; set; }
 
         /// <summary>
@@ -2039,6 +2039,1201 @@ namespace Repaint
     }
 
     /// <summary>
+    /// What holds where neither the command line nor the environment says otherwise.
+    /// </summary>
+    public partial class Config
+    {
+        /// <summary>
+        /// What may be changed to make a request fit; as `--adapt`.
+        /// </summary>
+        [JsonProperty("adapt", NullValueHandling = NullValueHandling.Ignore)]
+        public Adapt Adapt { get; set; }
+
+        /// <summary>
+        /// A file of facts that replace those of this release, from the folder of this file; as
+        /// `--capabilities`.
+        /// </summary>
+        [JsonProperty("capabilities", NullValueHandling = NullValueHandling.Ignore)]
+        public string Capabilities { get; set; }
+
+        /// <summary>
+        /// The folder for pictures whose file no `--output` names, from the folder of this file.
+        /// </summary>
+        [JsonProperty("folder", NullValueHandling = NullValueHandling.Ignore)]
+        public string Folder { get; set; }
+
+        /// <summary>
+        /// The most that a command may cost, in US dollars; as `--max-cost`.
+        /// </summary>
+        [JsonProperty("max_cost", NullValueHandling = NullValueHandling.Ignore)]
+        [JsonConverter(typeof(FluffyMinMaxValueCheckConverter))]
+        public double? MaxCost { get; set; }
+
+        /// <summary>
+        /// Who may take a request: models, offers or families; as `--model`.
+        /// </summary>
+        [JsonProperty("model", NullValueHandling = NullValueHandling.Ignore)]
+        public string[] Model { get; set; }
+
+        /// <summary>
+        /// What is different of a provider, by its id.
+        /// </summary>
+        [JsonProperty("providers", NullValueHandling = NullValueHandling.Ignore)]
+        public Dictionary<string, ProviderConfig> Providers { get; set; }
+
+        /// <summary>
+        /// How pictures are shown in a terminal; as `--show`.
+        /// </summary>
+        [JsonProperty("show", NullValueHandling = NullValueHandling.Ignore)]
+        public ShowWayEnum? Show { get; set; }
+
+        /// <summary>
+        /// Seconds until a command is given up; as `--timeout`.
+        /// </summary>
+        [JsonProperty("timeout", NullValueHandling = NullValueHandling.Ignore)]
+        public long? Timeout { get; set; }
+    }
+
+    /// <summary>
+    /// What may be changed to make a request fit, by field; nothing unless it is named here.
+    ///
+    /// What may be changed to make a request fit; as `--adapt`.
+    ///
+    /// What may be changed to make the request fit.
+    /// </summary>
+    public partial class Adapt
+    {
+        /// <summary>
+        /// `drop`: go without where the model takes none; `nearest`: into its range.
+        /// </summary>
+        [JsonProperty("guidance", NullValueHandling = NullValueHandling.Ignore)]
+        public AdaptNumberEnum? Guidance { get; set; }
+
+        /// <summary>
+        /// `convert`: make input images JPEG or PNG where the model does not take their kind of file.
+        /// </summary>
+        [JsonProperty("input_format", NullValueHandling = NullValueHandling.Ignore)]
+        public AdaptConvertEnum? InputFormat { get; set; }
+
+        /// <summary>
+        /// `fit`: scale input images down, or pack them tighter, where they are larger than the
+        /// model takes.
+        /// </summary>
+        [JsonProperty("input_size", NullValueHandling = NullValueHandling.Ignore)]
+        public AdaptFitEnum? InputSize { get; set; }
+
+        /// <summary>
+        /// `drop`: go without where the model takes none.
+        /// </summary>
+        [JsonProperty("negative_prompt", NullValueHandling = NullValueHandling.Ignore)]
+        public AdaptDropEnum? NegativePrompt { get; set; }
+
+        /// <summary>
+        /// `drop`: take the file format that the model likes; `convert`: take it, and convert the
+        /// picture afterwards, which loses the provider's marks in it.
+        /// </summary>
+        [JsonProperty("output_format", NullValueHandling = NullValueHandling.Ignore)]
+        public AdaptFormatEnum? OutputFormat { get; set; }
+
+        /// <summary>
+        /// `drop`: go without where the model takes none.
+        /// </summary>
+        [JsonProperty("seed", NullValueHandling = NullValueHandling.Ignore)]
+        public AdaptDropEnum? Seed { get; set; }
+
+        /// <summary>
+        /// `nearest`: the closest size or shape that the model makes.
+        /// </summary>
+        [JsonProperty("size", NullValueHandling = NullValueHandling.Ignore)]
+        public AdaptSizeEnum? Size { get; set; }
+
+        /// <summary>
+        /// `drop`: go without where the model takes none; `nearest`: into its range.
+        /// </summary>
+        [JsonProperty("steps", NullValueHandling = NullValueHandling.Ignore)]
+        public AdaptNumberEnum? Steps { get; set; }
+    }
+
+    /// <summary>
+    /// What is different of a provider.
+    /// </summary>
+    public partial class ProviderConfig
+    {
+        /// <summary>
+        /// Where it is reached instead of its own address, with or without `/v1`.
+        /// </summary>
+        [JsonProperty("base_url", NullValueHandling = NullValueHandling.Ignore)]
+        public string BaseUrl { get; set; }
+    }
+
+    /// <summary>
+    /// Of `repaint config`: what holds where the command line says nothing.
+    /// </summary>
+    public partial class ConfigOutput
+    {
+        /// <summary>
+        /// Where it is read.
+        /// </summary>
+        [JsonProperty("config")]
+        public ConfigSource Config { get; set; }
+
+        /// <summary>
+        /// What is set, by name.
+        /// </summary>
+        [JsonProperty("settings")]
+        public Setting[] Settings { get; set; }
+    }
+
+    /// <summary>
+    /// Where it is read.
+    ///
+    /// Where the configuration is read.
+    ///
+    /// The configuration.
+    /// </summary>
+    public partial class ConfigSource
+    {
+        /// <summary>
+        /// Why it could not be read.
+        /// </summary>
+        [JsonProperty("error", NullValueHandling = NullValueHandling.Ignore)]
+        public Error Error { get; set; }
+
+        /// <summary>
+        /// The file; absent if none is looked for.
+        /// </summary>
+        [JsonProperty("path", NullValueHandling = NullValueHandling.Ignore)]
+        public string Path { get; set; }
+
+        /// <summary>
+        /// Whether the file is there and was read.
+        /// </summary>
+        [JsonProperty("read")]
+        public bool Read { get; set; }
+    }
+
+    /// <summary>
+    /// Why it could not be read.
+    ///
+    /// The content of an [`Error`]; what its JSON is.
+    ///
+    /// Why it brought nothing.
+    ///
+    /// Why nobody would be asked.
+    ///
+    /// What went wrong.
+    ///
+    /// Why it is no picture.
+    ///
+    /// What ended it early.
+    /// </summary>
+    public partial class Error
+    {
+        /// <summary>
+        /// What the caller can do.
+        /// </summary>
+        [JsonProperty("code")]
+        public ErrorKindEnum Code { get; set; }
+
+        /// <summary>
+        /// What the provider said that it charged, in millionths of a US dollar.
+        /// </summary>
+        [JsonProperty("cost", NullValueHandling = NullValueHandling.Ignore)]
+        public long? Cost { get; set; }
+
+        /// <summary>
+        /// Every offer that was tried, and why each was left.
+        /// </summary>
+        [JsonProperty("hops", NullValueHandling = NullValueHandling.Ignore)]
+        public Hop[] Hops { get; set; }
+
+        /// <summary>
+        /// In words, without a full stop.
+        /// </summary>
+        [JsonProperty("message")]
+        public string Message { get; set; }
+
+        /// <summary>
+        /// The offer that was to take the request.
+        /// </summary>
+        [JsonProperty("offer", NullValueHandling = NullValueHandling.Ignore)]
+        public string Offer { get; set; }
+
+        /// <summary>
+        /// The provider's own words, without long base64.
+        /// </summary>
+        [JsonProperty("provider_message", NullValueHandling = NullValueHandling.Ignore)]
+        public string ProviderMessage { get; set; }
+
+        /// <summary>
+        /// Every reason, when the code is `refused`.
+        /// </summary>
+        [JsonProperty("refusals", NullValueHandling = NullValueHandling.Ignore)]
+        public Refusal[] Refusals { get; set; }
+
+        /// <summary>
+        /// The provider's id of the request, for its support.
+        /// </summary>
+        [JsonProperty("request_id", NullValueHandling = NullValueHandling.Ignore)]
+        public string RequestId { get; set; }
+
+        /// <summary>
+        /// How to pick up a job that was started.
+        /// </summary>
+        [JsonProperty("resume", NullValueHandling = NullValueHandling.Ignore)]
+        public Handle Resume { get; set; }
+
+        /// <summary>
+        /// How long to wait, in seconds, when the provider said so.
+        /// </summary>
+        [JsonProperty("retry_after_seconds", NullValueHandling = NullValueHandling.Ignore)]
+        public long? RetryAfterSeconds { get; set; }
+
+        /// <summary>
+        /// What was moderated, when the code is `moderated`.
+        /// </summary>
+        [JsonProperty("stage", NullValueHandling = NullValueHandling.Ignore)]
+        public StageEnum? Stage { get; set; }
+
+        /// <summary>
+        /// The HTTP status of the provider.
+        /// </summary>
+        [JsonProperty("status", NullValueHandling = NullValueHandling.Ignore)]
+        public long? Status { get; set; }
+    }
+
+    /// <summary>
+    /// An offer that was tried and left.
+    /// </summary>
+    public partial class Hop
+    {
+        /// <summary>
+        /// What went wrong there.
+        /// </summary>
+        [JsonProperty("code")]
+        public ErrorKindEnum Code { get; set; }
+
+        /// <summary>
+        /// In words.
+        /// </summary>
+        [JsonProperty("message")]
+        public string Message { get; set; }
+
+        /// <summary>
+        /// The offer.
+        /// </summary>
+        [JsonProperty("offer")]
+        public string Offer { get; set; }
+
+        /// <summary>
+        /// The ids of its orders, where they are written down.
+        /// </summary>
+        [JsonProperty("orders", NullValueHandling = NullValueHandling.Ignore)]
+        public string[] Orders { get; set; }
+
+        /// <summary>
+        /// What it has cost there: what was charged, and where that is not known, what it may be.
+        /// </summary>
+        [JsonProperty("spent")]
+        public Estimate Spent { get; set; }
+    }
+
+    /// <summary>
+    /// What it was to cost.
+    ///
+    /// What a request may cost; limits compare `high`.
+    ///
+    /// What it has cost: what was charged, and where that is not known, what it may be.
+    ///
+    /// What it may cost, all calls together.
+    ///
+    /// What it may cost.
+    ///
+    /// What it has cost there: what was charged, and where that is not known, what it may be.
+    ///
+    /// What all together were to cost.
+    ///
+    /// What the whole job has cost, with calls that failed: what was charged, and where that is
+    /// not known, what it may be.
+    ///
+    /// What all together may cost.
+    /// </summary>
+    public partial class Estimate
+    {
+        /// <summary>
+        /// At most this, in millionths of a US dollar.
+        /// </summary>
+        [JsonProperty("high")]
+        public long High { get; set; }
+
+        /// <summary>
+        /// At least this, in millionths of a US dollar.
+        /// </summary>
+        [JsonProperty("low")]
+        public long Low { get; set; }
+    }
+
+    /// <summary>
+    /// One reason why an offer cannot take a request.
+    /// </summary>
+    public partial class Refusal
+    {
+        /// <summary>
+        /// What kind of reason.
+        /// </summary>
+        [JsonProperty("code")]
+        public RefusalCodeEnum Code { get; set; }
+
+        /// <summary>
+        /// Which field of the request, such as `images`, `images/2` (from 0) or `options/steps`.
+        /// </summary>
+        [JsonProperty("field")]
+        public string Field { get; set; }
+
+        /// <summary>
+        /// What to do instead.
+        /// </summary>
+        [JsonProperty("fix")]
+        public string Fix { get; set; }
+
+        /// <summary>
+        /// What was asked for.
+        /// </summary>
+        [JsonProperty("got")]
+        public object Got { get; set; }
+
+        /// <summary>
+        /// What would be taken.
+        /// </summary>
+        [JsonProperty("limit")]
+        public object Limit { get; set; }
+
+        /// <summary>
+        /// Both in words; begins with a verb whose subject is the offer.
+        /// </summary>
+        [JsonProperty("message")]
+        public string Message { get; set; }
+
+        /// <summary>
+        /// How sure the limit is.
+        /// </summary>
+        [JsonProperty("sure")]
+        public OverlaySureEnum Sure { get; set; }
+    }
+
+    /// <summary>
+    /// How it could be picked up, where the provider gave a handle.
+    ///
+    /// How to pick up a job that was started; holds no key and no image.
+    ///
+    /// How to pick up a job that was started.
+    ///
+    /// How the job could be picked up, where the provider gave a handle.
+    /// </summary>
+    public partial class Handle
+    {
+        /// <summary>
+        /// The provider's id of the job.
+        /// </summary>
+        [JsonProperty("id")]
+        public string Id { get; set; }
+
+        /// <summary>
+        /// Where its finished pictures are, usually for minutes only.
+        /// </summary>
+        [JsonProperty("pictures", NullValueHandling = NullValueHandling.Ignore)]
+        public string[] Pictures { get; set; }
+
+        /// <summary>
+        /// Where to ask for it.
+        /// </summary>
+        [JsonProperty("poll", NullValueHandling = NullValueHandling.Ignore)]
+        public string Poll { get; set; }
+
+        /// <summary>
+        /// Who has the job.
+        /// </summary>
+        [JsonProperty("provider")]
+        public string Provider { get; set; }
+    }
+
+    /// <summary>
+    /// One thing that is set.
+    /// </summary>
+    public partial class Setting
+    {
+        /// <summary>
+        /// Who says so: the file with a line, or a variable.
+        /// </summary>
+        [JsonProperty("from")]
+        public string From { get; set; }
+
+        /// <summary>
+        /// Its name in the file, such as `max_cost`.
+        /// </summary>
+        [JsonProperty("name")]
+        public string Name { get; set; }
+
+        /// <summary>
+        /// Its value, as the command line would have it.
+        /// </summary>
+        [JsonProperty("value")]
+        public string Value { get; set; }
+    }
+
+    /// <summary>
+    /// Of `repaint doctor`: what stands between this machine and a picture.
+    /// </summary>
+    public partial class DoctorOutput
+    {
+        /// <summary>
+        /// The processor.
+        /// </summary>
+        [JsonProperty("arch")]
+        public string Arch { get; set; }
+
+        /// <summary>
+        /// Who would make a watercolor painting of a photo; absent if nobody would.
+        /// </summary>
+        [JsonProperty("chosen", NullValueHandling = NullValueHandling.Ignore)]
+        public Chosen Chosen { get; set; }
+
+        /// <summary>
+        /// The configuration.
+        /// </summary>
+        [JsonProperty("config")]
+        public ConfigSource Config { get; set; }
+
+        /// <summary>
+        /// The operating system.
+        /// </summary>
+        [JsonProperty("os")]
+        public string Os { get; set; }
+
+        /// <summary>
+        /// One for each provider with a host, by its id.
+        /// </summary>
+        [JsonProperty("providers")]
+        public ReachedProvider[] Providers { get; set; }
+
+        /// <summary>
+        /// The variables that name a proxy, without passwords.
+        /// </summary>
+        [JsonProperty("proxy")]
+        public Dictionary<string, string> Proxy { get; set; }
+
+        /// <summary>
+        /// The version of the set of schemas.
+        /// </summary>
+        [JsonProperty("schemas")]
+        public string Schemas { get; set; }
+
+        /// <summary>
+        /// Who speaks TLS, and whose certificates are trusted.
+        /// </summary>
+        [JsonProperty("tls")]
+        public string Tls { get; set; }
+
+        /// <summary>
+        /// The version of the program.
+        /// </summary>
+        [JsonProperty("version")]
+        public string Version { get; set; }
+    }
+
+    /// <summary>
+    /// An offer that would be asked.
+    ///
+    /// Who would make a watercolor painting of a photo; absent if nobody would.
+    /// </summary>
+    public partial class Chosen
+    {
+        /// <summary>
+        /// What it may cost.
+        /// </summary>
+        [JsonProperty("estimate")]
+        public Estimate Estimate { get; set; }
+
+        /// <summary>
+        /// The offer.
+        /// </summary>
+        [JsonProperty("offer")]
+        public string Offer { get; set; }
+    }
+
+    /// <summary>
+    /// A provider, and the way to it.
+    /// </summary>
+    public partial class ReachedProvider
+    {
+        /// <summary>
+        /// Where it is reached; absent if the address that is set is none.
+        /// </summary>
+        [JsonProperty("address", NullValueHandling = NullValueHandling.Ignore)]
+        public string Address { get; set; }
+
+        /// <summary>
+        /// How far the clock of this machine is ahead of its clock.
+        /// </summary>
+        [JsonProperty("clock_ahead_seconds", NullValueHandling = NullValueHandling.Ignore)]
+        public long? ClockAheadSeconds { get; set; }
+
+        /// <summary>
+        /// Why it did not answer, or was not asked.
+        /// </summary>
+        [JsonProperty("error", NullValueHandling = NullValueHandling.Ignore)]
+        public string Error { get; set; }
+
+        /// <summary>
+        /// Whether a key is there.
+        /// </summary>
+        [JsonProperty("has_key")]
+        public bool HasKey { get; set; }
+
+        /// <summary>
+        /// The variable that has the key.
+        /// </summary>
+        [JsonProperty("key_env", NullValueHandling = NullValueHandling.Ignore)]
+        public string KeyEnv { get; set; }
+
+        /// <summary>
+        /// How long its answer took.
+        /// </summary>
+        [JsonProperty("milliseconds", NullValueHandling = NullValueHandling.Ignore)]
+        public long? Milliseconds { get; set; }
+
+        /// <summary>
+        /// Its id.
+        /// </summary>
+        [JsonProperty("provider")]
+        public string Provider { get; set; }
+
+        /// <summary>
+        /// Whether it answered; absent if it was not asked.
+        /// </summary>
+        [JsonProperty("reached", NullValueHandling = NullValueHandling.Ignore)]
+        public bool? Reached { get; set; }
+
+        /// <summary>
+        /// The HTTP status of its answer.
+        /// </summary>
+        [JsonProperty("status", NullValueHandling = NullValueHandling.Ignore)]
+        public long? Status { get; set; }
+    }
+
+    /// <summary>
+    /// Of `repaint edit --each`: what came of each image.
+    /// </summary>
+    public partial class EditEachOutput
+    {
+        /// <summary>
+        /// What all together were to cost.
+        /// </summary>
+        [JsonProperty("estimate")]
+        public Estimate Estimate { get; set; }
+
+        /// <summary>
+        /// One for each image that was begun, in their order.
+        /// </summary>
+        [JsonProperty("jobs")]
+        public EditJob[] Jobs { get; set; }
+    }
+
+    /// <summary>
+    /// What came of one image: `files` and a `receipt`, or an `error`.
+    /// </summary>
+    public partial class EditJob
+    {
+        /// <summary>
+        /// The file that has the pictures side by side; absent if none was asked for or written.
+        /// </summary>
+        [JsonProperty("comparison", NullValueHandling = NullValueHandling.Ignore)]
+        public string Comparison { get; set; }
+
+        /// <summary>
+        /// Why it brought nothing.
+        /// </summary>
+        [JsonProperty("error", NullValueHandling = NullValueHandling.Ignore)]
+        public Error Error { get; set; }
+
+        /// <summary>
+        /// The pictures, in the provider's order.
+        /// </summary>
+        [JsonProperty("files", NullValueHandling = NullValueHandling.Ignore)]
+        public PictureFile[] Files { get; set; }
+
+        /// <summary>
+        /// The image, as it was named.
+        /// </summary>
+        [JsonProperty("image")]
+        public string Image { get; set; }
+
+        /// <summary>
+        /// What was done.
+        /// </summary>
+        [JsonProperty("receipt", NullValueHandling = NullValueHandling.Ignore)]
+        public Receipt Receipt { get; set; }
+
+        /// <summary>
+        /// What the caller should know besides the error.
+        /// </summary>
+        [JsonProperty("warnings", NullValueHandling = NullValueHandling.Ignore)]
+        public Warning[] Warnings { get; set; }
+    }
+
+    /// <summary>
+    /// A picture, and where it is.
+    /// </summary>
+    public partial class PictureFile
+    {
+        /// <summary>
+        /// How many bytes it has.
+        /// </summary>
+        [JsonProperty("bytes")]
+        public long Bytes { get; set; }
+
+        /// <summary>
+        /// Pixels from top to bottom, if its bytes say so.
+        /// </summary>
+        [JsonProperty("height", NullValueHandling = NullValueHandling.Ignore)]
+        public long? Height { get; set; }
+
+        /// <summary>
+        /// What kind of file its bytes are; absent if they are of none that is known.
+        /// </summary>
+        [JsonProperty("media_type", NullValueHandling = NullValueHandling.Ignore)]
+        public MediaTypeElement? MediaType { get; set; }
+
+        /// <summary>
+        /// Its file; absent if it went to standard output, or could not be saved.
+        /// </summary>
+        [JsonProperty("path", NullValueHandling = NullValueHandling.Ignore)]
+        public string Path { get; set; }
+
+        /// <summary>
+        /// Pixels from left to right, if its bytes say so.
+        /// </summary>
+        [JsonProperty("width", NullValueHandling = NullValueHandling.Ignore)]
+        public long? Width { get; set; }
+    }
+
+    /// <summary>
+    /// What was done.
+    ///
+    /// What was done for a request.
+    /// </summary>
+    public partial class Receipt
+    {
+        /// <summary>
+        /// What was changed of the request.
+        /// </summary>
+        [JsonProperty("adaptations")]
+        public Adaptation[] Adaptations { get; set; }
+
+        /// <summary>
+        /// Every call that was made, in order.
+        /// </summary>
+        [JsonProperty("attempts")]
+        public Attempt[] Attempts { get; set; }
+
+        /// <summary>
+        /// Each call, where there were several.
+        /// </summary>
+        [JsonProperty("calls", NullValueHandling = NullValueHandling.Ignore)]
+        public Called[] Calls { get; set; }
+
+        /// <summary>
+        /// What the provider says that it charged for the pictures, in millionths of a US dollar;
+        /// absent if it did not say it of each call.
+        /// </summary>
+        [JsonProperty("cost", NullValueHandling = NullValueHandling.Ignore)]
+        public long? Cost { get; set; }
+
+        /// <summary>
+        /// Why the cost is another than the estimate, in words, as far as the provider shows it.
+        /// </summary>
+        [JsonProperty("difference", NullValueHandling = NullValueHandling.Ignore)]
+        public string Difference { get; set; }
+
+        /// <summary>
+        /// What it was to cost.
+        /// </summary>
+        [JsonProperty("estimate")]
+        public Estimate Estimate { get; set; }
+
+        /// <summary>
+        /// What the provider shows for its use of the inputs, under its own names; empty if it
+        /// offers none.
+        /// </summary>
+        [JsonProperty("evidence")]
+        public Dictionary<string, object> Evidence { get; set; }
+
+        /// <summary>
+        /// Pictures that were made and could not be brought back, and calls that brought none.
+        /// </summary>
+        [JsonProperty("failures", NullValueHandling = NullValueHandling.Ignore)]
+        public Error[] Failures { get; set; }
+
+        /// <summary>
+        /// Whether a generative model made them.
+        /// </summary>
+        [JsonProperty("generative")]
+        public bool Generative { get; set; }
+
+        /// <summary>
+        /// How the job could be picked up, where the provider gave a handle.
+        /// </summary>
+        [JsonProperty("handle", NullValueHandling = NullValueHandling.Ignore)]
+        public Handle Handle { get; set; }
+
+        /// <summary>
+        /// Offers that were tried before, and why each was left.
+        /// </summary>
+        [JsonProperty("hops", NullValueHandling = NullValueHandling.Ignore)]
+        public Hop[] Hops { get; set; }
+
+        /// <summary>
+        /// The id of the job, where orders are written down.
+        /// </summary>
+        [JsonProperty("job", NullValueHandling = NullValueHandling.Ignore)]
+        public string Job { get; set; }
+
+        /// <summary>
+        /// The offer that made the pictures.
+        /// </summary>
+        [JsonProperty("offer")]
+        public string Offer { get; set; }
+
+        /// <summary>
+        /// The ids of its orders, where they are written down.
+        /// </summary>
+        [JsonProperty("orders", NullValueHandling = NullValueHandling.Ignore)]
+        public string[] Orders { get; set; }
+
+        /// <summary>
+        /// How many pictures came back.
+        /// </summary>
+        [JsonProperty("pictures")]
+        public long Pictures { get; set; }
+
+        /// <summary>
+        /// The provider's id of the request.
+        /// </summary>
+        [JsonProperty("request_id", NullValueHandling = NullValueHandling.Ignore)]
+        public string RequestId { get; set; }
+
+        /// <summary>
+        /// What the whole job has cost, with calls that failed: what was charged, and where that is
+        /// not known, what it may be.
+        /// </summary>
+        [JsonProperty("spent")]
+        public Estimate Spent { get; set; }
+
+        /// <summary>
+        /// What else the caller should know.
+        /// </summary>
+        [JsonProperty("warnings")]
+        public Warning[] Warnings { get; set; }
+    }
+
+    /// <summary>
+    /// One change that was made so that a request fits.
+    /// </summary>
+    public partial class Adaptation
+    {
+        /// <summary>
+        /// Which field of the request.
+        /// </summary>
+        [JsonProperty("field")]
+        public string Field { get; set; }
+
+        /// <summary>
+        /// What was asked for.
+        /// </summary>
+        [JsonProperty("from")]
+        public object From { get; set; }
+
+        /// <summary>
+        /// How, such as `nearest`; `exact` where nothing was lost.
+        /// </summary>
+        [JsonProperty("method")]
+        public string Method { get; set; }
+
+        /// <summary>
+        /// What was sent instead; `null` where the field was left out.
+        /// </summary>
+        [JsonProperty("to")]
+        public object To { get; set; }
+    }
+
+    /// <summary>
+    /// One call that was made.
+    /// </summary>
+    public partial class Attempt
+    {
+        /// <summary>
+        /// What went wrong, in words.
+        /// </summary>
+        [JsonProperty("failure", NullValueHandling = NullValueHandling.Ignore)]
+        public string Failure { get; set; }
+
+        /// <summary>
+        /// How long it took, in milliseconds.
+        /// </summary>
+        [JsonProperty("milliseconds")]
+        public long Milliseconds { get; set; }
+
+        /// <summary>
+        /// What for.
+        /// </summary>
+        [JsonProperty("phase")]
+        public PhaseEnum Phase { get; set; }
+
+        /// <summary>
+        /// The HTTP status, if an answer came.
+        /// </summary>
+        [JsonProperty("status", NullValueHandling = NullValueHandling.Ignore)]
+        public long? Status { get; set; }
+    }
+
+    /// <summary>
+    /// One of several calls for one job.
+    /// </summary>
+    public partial class Called
+    {
+        /// <summary>
+        /// How many pictures were asked for.
+        /// </summary>
+        [JsonProperty("count")]
+        public long Count { get; set; }
+
+        /// <summary>
+        /// Why it brought nothing.
+        /// </summary>
+        [JsonProperty("error", NullValueHandling = NullValueHandling.Ignore)]
+        public ErrorKindEnum? Error { get; set; }
+
+        /// <summary>
+        /// What it was to cost.
+        /// </summary>
+        [JsonProperty("estimate")]
+        public Estimate Estimate { get; set; }
+
+        /// <summary>
+        /// How it could be picked up, where the provider gave a handle.
+        /// </summary>
+        [JsonProperty("handle", NullValueHandling = NullValueHandling.Ignore)]
+        public Handle Handle { get; set; }
+
+        /// <summary>
+        /// How many pictures came back.
+        /// </summary>
+        [JsonProperty("pictures")]
+        public long Pictures { get; set; }
+
+        /// <summary>
+        /// The provider's id of the request.
+        /// </summary>
+        [JsonProperty("request_id", NullValueHandling = NullValueHandling.Ignore)]
+        public string RequestId { get; set; }
+
+        /// <summary>
+        /// Its seed.
+        /// </summary>
+        [JsonProperty("seed", NullValueHandling = NullValueHandling.Ignore)]
+        public long? Seed { get; set; }
+
+        /// <summary>
+        /// What it has cost: what was charged, and where that is not known, what it may be.
+        /// </summary>
+        [JsonProperty("spent")]
+        public Estimate Spent { get; set; }
+    }
+
+    /// <summary>
+    /// Something that the caller should know and that stops nothing.
+    /// </summary>
+    public partial class Warning
+    {
+        /// <summary>
+        /// What kind of warning.
+        /// </summary>
+        [JsonProperty("code")]
+        public WarningCodeEnum Code { get; set; }
+
+        /// <summary>
+        /// Which field of the request, if it is about one.
+        /// </summary>
+        [JsonProperty("field", NullValueHandling = NullValueHandling.Ignore)]
+        public string Field { get; set; }
+
+        /// <summary>
+        /// In words.
+        /// </summary>
+        [JsonProperty("message")]
+        public string Message { get; set; }
+    }
+
+    /// <summary>
+    /// Of `repaint edit`: the pictures, and how they were made.
+    /// </summary>
+    public partial class EditOutput
+    {
+        /// <summary>
+        /// The file that has the pictures side by side; absent if none was asked for or written.
+        /// </summary>
+        [JsonProperty("comparison", NullValueHandling = NullValueHandling.Ignore)]
+        public string Comparison { get; set; }
+
+        /// <summary>
+        /// The pictures, in the provider's order.
+        /// </summary>
+        [JsonProperty("files")]
+        public PictureFile[] Files { get; set; }
+
+        /// <summary>
+        /// What was done.
+        /// </summary>
+        [JsonProperty("receipt")]
+        public Receipt Receipt { get; set; }
+    }
+
+    /// <summary>
+    /// Of `repaint explain --each`, and of `repaint edit --each --dry-run`: who would take which
+    /// image.
+    /// </summary>
+    public partial class ExplainEachOutput
+    {
+        /// <summary>
+        /// What all together may cost.
+        /// </summary>
+        [JsonProperty("estimate")]
+        public Estimate Estimate { get; set; }
+
+        /// <summary>
+        /// One for each image, in their order.
+        /// </summary>
+        [JsonProperty("jobs")]
+        public ExplainJob[] Jobs { get; set; }
+    }
+
+    /// <summary>
+    /// Who would take one image: an `offer`, or an `error`.
+    /// </summary>
+    public partial class ExplainJob
+    {
+        /// <summary>
+        /// What would be changed of the request.
+        /// </summary>
+        [JsonProperty("adaptations", NullValueHandling = NullValueHandling.Ignore)]
+        public Adaptation[] Adaptations { get; set; }
+
+        /// <summary>
+        /// Why nobody would be asked.
+        /// </summary>
+        [JsonProperty("error", NullValueHandling = NullValueHandling.Ignore)]
+        public Error Error { get; set; }
+
+        /// <summary>
+        /// What it may cost.
+        /// </summary>
+        [JsonProperty("estimate", NullValueHandling = NullValueHandling.Ignore)]
+        public Estimate Estimate { get; set; }
+
+        /// <summary>
+        /// The files that `edit` would write, but for their extensions, which follow the bytes.
+        /// </summary>
+        [JsonProperty("files", NullValueHandling = NullValueHandling.Ignore)]
+        public string[] Files { get; set; }
+
+        /// <summary>
+        /// The image, as it was named.
+        /// </summary>
+        [JsonProperty("image")]
+        public string Image { get; set; }
+
+        /// <summary>
+        /// Who would be asked.
+        /// </summary>
+        [JsonProperty("offer", NullValueHandling = NullValueHandling.Ignore)]
+        public string Offer { get; set; }
+
+        /// <summary>
+        /// What the caller should know.
+        /// </summary>
+        [JsonProperty("warnings", NullValueHandling = NullValueHandling.Ignore)]
+        public Warning[] Warnings { get; set; }
+    }
+
+    /// <summary>
+    /// Of `repaint explain`, and of `repaint edit --dry-run`: who would take a request.
+    /// </summary>
+    public partial class ExplainOutput
+    {
+        /// <summary>
+        /// What would be changed of the request.
+        /// </summary>
+        [JsonProperty("adaptations")]
+        public Adaptation[] Adaptations { get; set; }
+
+        /// <summary>
+        /// Who else would take it, in the order in which they would be tried.
+        /// </summary>
+        [JsonProperty("alternatives")]
+        public Candidate[] Alternatives { get; set; }
+
+        /// <summary>
+        /// What would be done, exactly.
+        /// </summary>
+        [JsonProperty("call", NullValueHandling = NullValueHandling.Ignore)]
+        public ShownCall Call { get; set; }
+
+        /// <summary>
+        /// What it may cost.
+        /// </summary>
+        [JsonProperty("estimate", NullValueHandling = NullValueHandling.Ignore)]
+        public Estimate Estimate { get; set; }
+
+        /// <summary>
+        /// The files that `edit` would write, but for their extensions, which follow the bytes; none
+        /// if the picture would go to standard output.
+        /// </summary>
+        [JsonProperty("files", NullValueHandling = NullValueHandling.Ignore)]
+        public string[] Files { get; set; }
+
+        /// <summary>
+        /// Who would be asked first; absent if nobody would take it.
+        /// </summary>
+        [JsonProperty("offer", NullValueHandling = NullValueHandling.Ignore)]
+        public string Offer { get; set; }
+
+        /// <summary>
+        /// Every other offer, with all its reasons.
+        /// </summary>
+        [JsonProperty("refusals")]
+        public OfferRefusals[] Refusals { get; set; }
+
+        /// <summary>
+        /// What the caller should know.
+        /// </summary>
+        [JsonProperty("warnings")]
+        public Warning[] Warnings { get; set; }
+    }
+
+    /// <summary>
+    /// An offer that takes a job.
+    /// </summary>
+    public partial class Candidate
+    {
+        /// <summary>
+        /// What would be changed of the request.
+        /// </summary>
+        [JsonProperty("adaptations")]
+        public Adaptation[] Adaptations { get; set; }
+
+        /// <summary>
+        /// How many calls it takes: more than one where it makes fewer pictures a call than are
+        /// wanted.
+        /// </summary>
+        [JsonProperty("calls")]
+        public long Calls { get; set; }
+
+        /// <summary>
+        /// What it may cost, all calls together.
+        /// </summary>
+        [JsonProperty("estimate")]
+        public Estimate Estimate { get; set; }
+
+        /// <summary>
+        /// The offer.
+        /// </summary>
+        [JsonProperty("offer")]
+        public string Offer { get; set; }
+
+        /// <summary>
+        /// What the caller should know.
+        /// </summary>
+        [JsonProperty("warnings")]
+        public Warning[] Warnings { get; set; }
+    }
+
+    /// <summary>
+    /// What would be done, exactly.
+    ///
+    /// A call, without the key and without bytes of images: a `method` and a `url`, or `local`.
+    ///
+    /// The call.
+    /// </summary>
+    public partial class ShownCall
+    {
+        /// <summary>
+        /// Its body.
+        /// </summary>
+        [JsonProperty("body")]
+        public object Body { get; set; }
+
+        /// <summary>
+        /// Its headers, in their order.
+        /// </summary>
+        [JsonProperty("headers", NullValueHandling = NullValueHandling.Ignore)]
+        public Dictionary<string, string> Headers { get; set; }
+
+        /// <summary>
+        /// What is done in this process instead of a call.
+        /// </summary>
+        [JsonProperty("local")]
+        public object Local { get; set; }
+
+        /// <summary>
+        /// The HTTP method.
+        /// </summary>
+        [JsonProperty("method", NullValueHandling = NullValueHandling.Ignore)]
+        public string Method { get; set; }
+
+        /// <summary>
+        /// Where it goes.
+        /// </summary>
+        [JsonProperty("url", NullValueHandling = NullValueHandling.Ignore)]
+        public string Url { get; set; }
+    }
+
+    /// <summary>
+    /// An offer that does not take a job.
+    /// </summary>
+    public partial class OfferRefusals
+    {
+        /// <summary>
+        /// The offer.
+        /// </summary>
+        [JsonProperty("offer")]
+        public string Offer { get; set; }
+
+        /// <summary>
+        /// All reasons.
+        /// </summary>
+        [JsonProperty("reasons")]
+        public Refusal[] Reasons { get; set; }
+    }
+
+    /// <summary>
+    /// Instead of anything else, where a command fails; its exit code is that of the error.
+    /// </summary>
+    public partial class FailureOutput
+    {
+        /// <summary>
+        /// What went wrong.
+        /// </summary>
+        [JsonProperty("error")]
+        public Error Error { get; set; }
+
+        /// <summary>
+        /// What the caller should know besides.
+        /// </summary>
+        [JsonProperty("warnings")]
+        public Warning[] Warnings { get; set; }
+    }
+
+    /// <summary>
     /// The list of the schemas of this set.
     /// </summary>
     public partial class Index
@@ -2096,6 +3291,102 @@ namespace Repaint
         /// </summary>
         [JsonProperty("what")]
         public string What { get; set; }
+    }
+
+    /// <summary>
+    /// Of `repaint inspect`: what pictures are.
+    /// </summary>
+    public partial class InspectOutput
+    {
+        /// <summary>
+        /// One for each picture, in their order.
+        /// </summary>
+        [JsonProperty("images")]
+        public InspectedImage[] Images { get; set; }
+    }
+
+    /// <summary>
+    /// What one picture is, and what each offer would say of it; or an `error`.
+    /// </summary>
+    public partial class InspectedImage
+    {
+        /// <summary>
+        /// Whether it has more than one frame, as far as its head shows.
+        /// </summary>
+        [JsonProperty("animated", NullValueHandling = NullValueHandling.Ignore)]
+        public bool? Animated { get; set; }
+
+        /// <summary>
+        /// How many bytes it has.
+        /// </summary>
+        [JsonProperty("bytes", NullValueHandling = NullValueHandling.Ignore)]
+        public long? Bytes { get; set; }
+
+        /// <summary>
+        /// Bits a channel, as far as its head shows.
+        /// </summary>
+        [JsonProperty("depth", NullValueHandling = NullValueHandling.Ignore)]
+        public long? Depth { get; set; }
+
+        /// <summary>
+        /// Why it is no picture.
+        /// </summary>
+        [JsonProperty("error", NullValueHandling = NullValueHandling.Ignore)]
+        public Error Error { get; set; }
+
+        /// <summary>
+        /// Pixels from top to bottom.
+        /// </summary>
+        [JsonProperty("height", NullValueHandling = NullValueHandling.Ignore)]
+        public long? Height { get; set; }
+
+        /// <summary>
+        /// The picture, as it was named.
+        /// </summary>
+        [JsonProperty("image")]
+        public string Image { get; set; }
+
+        /// <summary>
+        /// What kind of file its bytes are; absent for an address, which nobody has fetched.
+        /// </summary>
+        [JsonProperty("media_type", NullValueHandling = NullValueHandling.Ignore)]
+        public MediaTypeElement? MediaType { get; set; }
+
+        /// <summary>
+        /// What each offer that was asked for would say of it.
+        /// </summary>
+        [JsonProperty("offers", NullValueHandling = NullValueHandling.Ignore)]
+        public Opinion[] Offers { get; set; }
+
+        /// <summary>
+        /// Pixels from left to right.
+        /// </summary>
+        [JsonProperty("width", NullValueHandling = NullValueHandling.Ignore)]
+        public long? Width { get; set; }
+    }
+
+    /// <summary>
+    /// What an offer says of a picture as its input.
+    /// </summary>
+    public partial class Opinion
+    {
+        /// <summary>
+        /// The offer.
+        /// </summary>
+        [JsonProperty("offer")]
+        public string Offer { get; set; }
+
+        /// <summary>
+        /// Why not.
+        /// </summary>
+        [JsonProperty("reasons")]
+        public Refusal[] Reasons { get; set; }
+
+        /// <summary>
+        /// Whether it takes it.
+        /// </summary>
+        [JsonProperty("takes")]
+        public bool Takes { get; set; }
     }
 
     /// <summary>
@@ -2167,50 +3458,6 @@ namespace Repaint
         /// </summary>
         [JsonProperty("timeout_seconds", NullValueHandling = NullValueHandling.Ignore)]
         public long? TimeoutSeconds { get; set; }
-    }
-
-    /// <summary>
-    /// What may be changed to make a request fit, by field; nothing unless it is named here.
-    ///
-    /// What may be changed to make the request fit.
-    /// </summary>
-    public partial class Adapt
-    {
-        /// <summary>
-        /// `drop`: go without where the model takes none; `nearest`: into its range.
-        /// </summary>
-        [JsonProperty("guidance", NullValueHandling = NullValueHandling.Ignore)]
-        public AdaptNumberEnum? Guidance { get; set; }
-
-        /// <summary>
-        /// `drop`: go without where the model takes none.
-        /// </summary>
-        [JsonProperty("negative_prompt", NullValueHandling = NullValueHandling.Ignore)]
-        public AdaptDropEnum? NegativePrompt { get; set; }
-
-        /// <summary>
-        /// `drop`: take the file format that the model likes.
-        /// </summary>
-        [JsonProperty("output_format", NullValueHandling = NullValueHandling.Ignore)]
-        public AdaptDropEnum? OutputFormat { get; set; }
-
-        /// <summary>
-        /// `drop`: go without where the model takes none.
-        /// </summary>
-        [JsonProperty("seed", NullValueHandling = NullValueHandling.Ignore)]
-        public AdaptDropEnum? Seed { get; set; }
-
-        /// <summary>
-        /// `nearest`: the closest size or shape that the model makes.
-        /// </summary>
-        [JsonProperty("size", NullValueHandling = NullValueHandling.Ignore)]
-        public AdaptSizeEnum? Size { get; set; }
-
-        /// <summary>
-        /// `drop`: go without where the model takes none; `nearest`: into its range.
-        /// </summary>
-        [JsonProperty("steps", NullValueHandling = NullValueHandling.Ignore)]
-        public AdaptNumberEnum? Steps { get; set; }
     }
 
     /// <summary>
@@ -2307,6 +3554,129 @@ namespace Repaint
         /// </summary>
         [JsonProperty("steps", NullValueHandling = NullValueHandling.Ignore)]
         public long? Steps { get; set; }
+    }
+
+    /// <summary>
+    /// Of `repaint models`: what can be asked.
+    /// </summary>
+    public partial class ModelsOutput
+    {
+        /// <summary>
+        /// Offers by provider, then model.
+        /// </summary>
+        [JsonProperty("models")]
+        public ListedModel[] Models { get; set; }
+    }
+
+    /// <summary>
+    /// An offer as the catalogue has it, and whether it can be asked from here.
+    /// </summary>
+    public partial class ListedModel
+    {
+        /// <summary>
+        /// What it accepts; each fact with how sure it is, its source and its date.
+        /// </summary>
+        [JsonProperty("accepts")]
+        public Capabilities Accepts { get; set; }
+
+        /// <summary>
+        /// Other names that mean the same.
+        /// </summary>
+        [JsonProperty("aliases", NullValueHandling = NullValueHandling.Ignore)]
+        public string[] Aliases { get; set; }
+
+        /// <summary>
+        /// The line of models that it is of.
+        /// </summary>
+        [JsonProperty("family")]
+        public string Family { get; set; }
+
+        /// <summary>
+        /// What each field of the provider's body holds, in its order; none for what runs in this
+        /// process.
+        /// </summary>
+        [JsonProperty("fields", NullValueHandling = NullValueHandling.Ignore)]
+        public BodyField[] Fields { get; set; }
+
+        /// <summary>
+        /// Whether a generative model makes the picture.
+        /// </summary>
+        [JsonProperty("generative")]
+        public bool Generative { get; set; }
+
+        /// <summary>
+        /// Whether its key is there, or none is needed.
+        /// </summary>
+        [JsonProperty("has_key")]
+        public bool HasKey { get; set; }
+
+        /// <summary>
+        /// Provider and model, such as `together/flux2-pro`.
+        /// </summary>
+        [JsonProperty("id")]
+        public string Id { get; set; }
+
+        /// <summary>
+        /// Which fields of the provider's body carry input images.
+        /// </summary>
+        [JsonProperty("image_fields")]
+        public ImageField[] ImageFields { get; set; }
+
+        /// <summary>
+        /// How many orders may be on their way at a time before the provider refuses another; the
+        /// most of any of its offers holds for all its offers together. Absent where that is not
+        /// known.
+        /// </summary>
+        [JsonProperty("in_flight", NullValueHandling = NullValueHandling.Ignore)]
+        public InFlightFact InFlight { get; set; }
+
+        /// <summary>
+        /// The environment variable that has the key; absent where none is needed.
+        /// </summary>
+        [JsonProperty("key", NullValueHandling = NullValueHandling.Ignore)]
+        public string Key { get; set; }
+
+        /// <summary>
+        /// The model, the same at every provider.
+        /// </summary>
+        [JsonProperty("model")]
+        public string Model { get; set; }
+
+        /// <summary>
+        /// The provider's own name for it.
+        /// </summary>
+        [JsonProperty("name")]
+        public string Name { get; set; }
+
+        /// <summary>
+        /// What it costs, in millionths of a US dollar.
+        /// </summary>
+        [JsonProperty("price")]
+        public PriceFact Price { get; set; }
+
+        /// <summary>
+        /// Who hosts it.
+        /// </summary>
+        [JsonProperty("provider")]
+        public string Provider { get; set; }
+
+        /// <summary>
+        /// The schema of the provider's body, from this file; absent for what runs in this process.
+        /// </summary>
+        [JsonProperty("request_schema", NullValueHandling = NullValueHandling.Ignore)]
+        public string RequestSchema { get; set; }
+
+        /// <summary>
+        /// When it ends, if that is announced.
+        /// </summary>
+        [JsonProperty("retires", NullValueHandling = NullValueHandling.Ignore)]
+        public RetiresFact Retires { get; set; }
+
+        /// <summary>
+        /// What the provider's body must keep besides its schema: it is taken if both take it.
+        /// </summary>
+        [JsonProperty("rules", NullValueHandling = NullValueHandling.Ignore)]
+        public BodyRule[] Rules { get; set; }
     }
 
     /// <summary>
@@ -2597,192 +3967,6 @@ namespace Repaint
     }
 
     /// <summary>
-    /// An offer that takes a job.
-    /// </summary>
-    public partial class Candidate
-    {
-        /// <summary>
-        /// What would be changed of the request.
-        /// </summary>
-        [JsonProperty("adaptations")]
-        public Adaptation[] Adaptations { get; set; }
-
-        /// <summary>
-        /// How many calls it takes: more than one where it makes fewer pictures a call than are
-        /// wanted.
-        /// </summary>
-        [JsonProperty("calls")]
-        public long Calls { get; set; }
-
-        /// <summary>
-        /// What it may cost, all calls together.
-        /// </summary>
-        [JsonProperty("estimate")]
-        public Estimate Estimate { get; set; }
-
-        /// <summary>
-        /// The offer.
-        /// </summary>
-        [JsonProperty("offer")]
-        public string Offer { get; set; }
-
-        /// <summary>
-        /// What the caller should know.
-        /// </summary>
-        [JsonProperty("warnings")]
-        public Warning[] Warnings { get; set; }
-    }
-
-    /// <summary>
-    /// One change that was made so that a request fits.
-    /// </summary>
-    public partial class Adaptation
-    {
-        /// <summary>
-        /// Which field of the request.
-        /// </summary>
-        [JsonProperty("field")]
-        public string Field { get; set; }
-
-        /// <summary>
-        /// What was asked for.
-        /// </summary>
-        [JsonProperty("from")]
-        public object From { get; set; }
-
-        /// <summary>
-        /// How, such as `nearest`; `exact` where nothing was lost.
-        /// </summary>
-        [JsonProperty("method")]
-        public string Method { get; set; }
-
-        /// <summary>
-        /// What was sent instead; `null` where the field was left out.
-        /// </summary>
-        [JsonProperty("to")]
-        public object To { get; set; }
-    }
-
-    /// <summary>
-    /// What it was to cost.
-    ///
-    /// What a request may cost; limits compare `high`.
-    ///
-    /// What it has cost: what was charged, and where that is not known, what it may be.
-    ///
-    /// What it may cost, all calls together.
-    ///
-    /// What it has cost there: what was charged, and where that is not known, what it may be.
-    ///
-    /// What the whole job has cost, with calls that failed: what was charged, and where that is
-    /// not known, what it may be.
-    /// </summary>
-    public partial class Estimate
-    {
-        /// <summary>
-        /// At most this, in millionths of a US dollar.
-        /// </summary>
-        [JsonProperty("high")]
-        public long High { get; set; }
-
-        /// <summary>
-        /// At least this, in millionths of a US dollar.
-        /// </summary>
-        [JsonProperty("low")]
-        public long Low { get; set; }
-    }
-
-    /// <summary>
-    /// Something that the caller should know and that stops nothing.
-    /// </summary>
-    public partial class Warning
-    {
-        /// <summary>
-        /// What kind of warning.
-        /// </summary>
-        [JsonProperty("code")]
-        public WarningCodeEnum Code { get; set; }
-
-        /// <summary>
-        /// Which field of the request, if it is about one.
-        /// </summary>
-        [JsonProperty("field", NullValueHandling = NullValueHandling.Ignore)]
-        public string Field { get; set; }
-
-        /// <summary>
-        /// In words.
-        /// </summary>
-        [JsonProperty("message")]
-        public string Message { get; set; }
-    }
-
-    /// <summary>
-    /// An offer that does not take a job.
-    /// </summary>
-    public partial class OfferRefusals
-    {
-        /// <summary>
-        /// The offer.
-        /// </summary>
-        [JsonProperty("offer")]
-        public string Offer { get; set; }
-
-        /// <summary>
-        /// All reasons.
-        /// </summary>
-        [JsonProperty("reasons")]
-        public Refusal[] Reasons { get; set; }
-    }
-
-    /// <summary>
-    /// One reason why an offer cannot take a request.
-    /// </summary>
-    public partial class Refusal
-    {
-        /// <summary>
-        /// What kind of reason.
-        /// </summary>
-        [JsonProperty("code")]
-        public RefusalCodeEnum Code { get; set; }
-
-        /// <summary>
-        /// Which field of the request, such as `images`, `images/2` (from 0) or `options/steps`.
-        /// </summary>
-        [JsonProperty("field")]
-        public string Field { get; set; }
-
-        /// <summary>
-        /// What to do instead.
-        /// </summary>
-        [JsonProperty("fix")]
-        public string Fix { get; set; }
-
-        /// <summary>
-        /// What was asked for.
-        /// </summary>
-        [JsonProperty("got")]
-        public object Got { get; set; }
-
-        /// <summary>
-        /// What would be taken.
-        /// </summary>
-        [JsonProperty("limit")]
-        public object Limit { get; set; }
-
-        /// <summary>
-        /// Both in words; begins with a verb whose subject is the offer.
-        /// </summary>
-        [JsonProperty("message")]
-        public string Message { get; set; }
-
-        /// <summary>
-        /// How sure the limit is.
-        /// </summary>
-        [JsonProperty("sure")]
-        public OverlaySureEnum Sure { get; set; }
-    }
-
-    /// <summary>
     /// By the size of each picture: the first row whose area is not exceeded.
     /// </summary>
     public partial class PriceBySize
@@ -2823,6 +4007,158 @@ namespace Repaint
     }
 
     /// <summary>
+    /// Of `repaint probe`: what a provider says of its limits.
+    /// </summary>
+    public partial class ProbeOutput
+    {
+        /// <summary>
+        /// What ended it early.
+        /// </summary>
+        [JsonProperty("error", NullValueHandling = NullValueHandling.Ignore)]
+        public Error Error { get; set; }
+
+        /// <summary>
+        /// The file that has what was learned; absent if nothing was, or it could not be written.
+        /// </summary>
+        [JsonProperty("overlay", NullValueHandling = NullValueHandling.Ignore)]
+        public string Overlay { get; set; }
+
+        /// <summary>
+        /// The probes that were answered, in order.
+        /// </summary>
+        [JsonProperty("probes")]
+        public HeardProbe[] Probes { get; set; }
+
+        /// <summary>
+        /// Whether a probe was taken, so that it may have been charged; absent if that is not known.
+        /// </summary>
+        [JsonProperty("taken", NullValueHandling = NullValueHandling.Ignore)]
+        public bool? Taken { get; set; }
+
+        /// <summary>
+        /// What was learned, where no file could be written: the content of an overlay.
+        /// </summary>
+        [JsonProperty("unwritten", NullValueHandling = NullValueHandling.Ignore)]
+        public Dictionary<string, object> Unwritten { get; set; }
+
+        /// <summary>
+        /// What all probes would cost if every one were rendered, in millionths of a US dollar.
+        /// </summary>
+        [JsonProperty("worst_case")]
+        public long WorstCase { get; set; }
+    }
+
+    /// <summary>
+    /// A probe, and what came of it.
+    /// </summary>
+    public partial class HeardProbe
+    {
+        /// <summary>
+        /// The fact that it is about; absent if it is about strange fields.
+        /// </summary>
+        [JsonProperty("fact", NullValueHandling = NullValueHandling.Ignore)]
+        public string Fact { get; set; }
+
+        /// <summary>
+        /// The field of the body that was beyond its limit.
+        /// </summary>
+        [JsonProperty("field")]
+        public string Field { get; set; }
+
+        /// <summary>
+        /// What the answer teaches.
+        /// </summary>
+        [JsonProperty("lesson")]
+        public Lesson Lesson { get; set; }
+
+        /// <summary>
+        /// What stood in it, in short.
+        /// </summary>
+        [JsonProperty("sent")]
+        public string Sent { get; set; }
+
+        /// <summary>
+        /// The HTTP status of the answer.
+        /// </summary>
+        [JsonProperty("status")]
+        public long Status { get; set; }
+    }
+
+    /// <summary>
+    /// What the answer teaches.
+    ///
+    /// What an answer teaches of a fact.
+    /// </summary>
+    public partial class Lesson
+    {
+        /// <summary>
+        /// In a few words.
+        /// </summary>
+        [JsonProperty("says")]
+        public string Says { get; set; }
+
+        /// <summary>
+        /// The value of the fact, where the answer states one that is to be kept.
+        /// </summary>
+        [JsonProperty("value")]
+        public object Value { get; set; }
+
+        /// <summary>
+        /// Whether the fact is as it was taken to be.
+        /// </summary>
+        [JsonProperty("verdict")]
+        public LessonVerdictEnum Verdict { get; set; }
+    }
+
+    /// <summary>
+    /// Of `repaint probe --dry-run`: what would be sent.
+    /// </summary>
+    public partial class ProbePlanOutput
+    {
+        /// <summary>
+        /// The probes, in order.
+        /// </summary>
+        [JsonProperty("probes")]
+        public PlannedProbe[] Probes { get; set; }
+
+        /// <summary>
+        /// What all would cost if every one were rendered, in millionths of a US dollar.
+        /// </summary>
+        [JsonProperty("worst_case")]
+        public long WorstCase { get; set; }
+    }
+
+    /// <summary>
+    /// A probe that would be sent.
+    /// </summary>
+    public partial class PlannedProbe
+    {
+        /// <summary>
+        /// What it would cost if it were rendered, in millionths of a US dollar.
+        /// </summary>
+        [JsonProperty("at_most")]
+        public long AtMost { get; set; }
+
+        /// <summary>
+        /// The call.
+        /// </summary>
+        [JsonProperty("call")]
+        public ShownCall Call { get; set; }
+
+        /// <summary>
+        /// The fact that it is about; absent if it is about strange fields.
+        /// </summary>
+        [JsonProperty("fact", NullValueHandling = NullValueHandling.Ignore)]
+        public string Fact { get; set; }
+
+        /// <summary>
+        /// The field of the body that would be beyond its limit.
+        /// </summary>
+        [JsonProperty("field")]
+        public string Field { get; set; }
+    }
+
+    /// <summary>
     /// Any from the tallest to the flattest, both included.
     /// </summary>
     public partial class RatiosBetween
@@ -2841,357 +4177,6 @@ namespace Repaint
     }
 
     /// <summary>
-    /// What was done for a request.
-    /// </summary>
-    public partial class Receipt
-    {
-        /// <summary>
-        /// What was changed of the request.
-        /// </summary>
-        [JsonProperty("adaptations")]
-        public Adaptation[] Adaptations { get; set; }
-
-        /// <summary>
-        /// Every call that was made, in order.
-        /// </summary>
-        [JsonProperty("attempts")]
-        public Attempt[] Attempts { get; set; }
-
-        /// <summary>
-        /// Each call, where there were several.
-        /// </summary>
-        [JsonProperty("calls", NullValueHandling = NullValueHandling.Ignore)]
-        public Called[] Calls { get; set; }
-
-        /// <summary>
-        /// What the provider says that it charged for the pictures, in millionths of a US dollar;
-        /// absent if it did not say it of each call.
-        /// </summary>
-        [JsonProperty("cost", NullValueHandling = NullValueHandling.Ignore)]
-        public long? Cost { get; set; }
-
-        /// <summary>
-        /// Why the cost is another than the estimate, in words, as far as the provider shows it.
-        /// </summary>
-        [JsonProperty("difference", NullValueHandling = NullValueHandling.Ignore)]
-        public string Difference { get; set; }
-
-        /// <summary>
-        /// What it was to cost.
-        /// </summary>
-        [JsonProperty("estimate")]
-        public Estimate Estimate { get; set; }
-
-        /// <summary>
-        /// What the provider shows for its use of the inputs, under its own names; empty if it
-        /// offers none.
-        /// </summary>
-        [JsonProperty("evidence")]
-        public Dictionary<string, object> Evidence { get; set; }
-
-        /// <summary>
-        /// Pictures that were made and could not be brought back, and calls that brought none.
-        /// </summary>
-        [JsonProperty("failures", NullValueHandling = NullValueHandling.Ignore)]
-        public Error[] Failures { get; set; }
-
-        /// <summary>
-        /// Whether a generative model made them.
-        /// </summary>
-        [JsonProperty("generative")]
-        public bool Generative { get; set; }
-
-        /// <summary>
-        /// How the job could be picked up, where the provider gave a handle.
-        /// </summary>
-        [JsonProperty("handle", NullValueHandling = NullValueHandling.Ignore)]
-        public Handle Handle { get; set; }
-
-        /// <summary>
-        /// Offers that were tried before, and why each was left.
-        /// </summary>
-        [JsonProperty("hops", NullValueHandling = NullValueHandling.Ignore)]
-        public Hop[] Hops { get; set; }
-
-        /// <summary>
-        /// The id of the job, where orders are written down.
-        /// </summary>
-        [JsonProperty("job", NullValueHandling = NullValueHandling.Ignore)]
-        public string Job { get; set; }
-
-        /// <summary>
-        /// The offer that made the pictures.
-        /// </summary>
-        [JsonProperty("offer")]
-        public string Offer { get; set; }
-
-        /// <summary>
-        /// The ids of its orders, where they are written down.
-        /// </summary>
-        [JsonProperty("orders", NullValueHandling = NullValueHandling.Ignore)]
-        public string[] Orders { get; set; }
-
-        /// <summary>
-        /// How many pictures came back.
-        /// </summary>
-        [JsonProperty("pictures")]
-        public long Pictures { get; set; }
-
-        /// <summary>
-        /// The provider's id of the request.
-        /// </summary>
-        [JsonProperty("request_id", NullValueHandling = NullValueHandling.Ignore)]
-        public string RequestId { get; set; }
-
-        /// <summary>
-        /// What the whole job has cost, with calls that failed: what was charged, and where that is
-        /// not known, what it may be.
-        /// </summary>
-        [JsonProperty("spent")]
-        public Estimate Spent { get; set; }
-
-        /// <summary>
-        /// What else the caller should know.
-        /// </summary>
-        [JsonProperty("warnings")]
-        public Warning[] Warnings { get; set; }
-    }
-
-    /// <summary>
-    /// One call that was made.
-    /// </summary>
-    public partial class Attempt
-    {
-        /// <summary>
-        /// What went wrong, in words.
-        /// </summary>
-        [JsonProperty("failure", NullValueHandling = NullValueHandling.Ignore)]
-        public string Failure { get; set; }
-
-        /// <summary>
-        /// How long it took, in milliseconds.
-        /// </summary>
-        [JsonProperty("milliseconds")]
-        public long Milliseconds { get; set; }
-
-        /// <summary>
-        /// What for.
-        /// </summary>
-        [JsonProperty("phase")]
-        public PhaseEnum Phase { get; set; }
-
-        /// <summary>
-        /// The HTTP status, if an answer came.
-        /// </summary>
-        [JsonProperty("status", NullValueHandling = NullValueHandling.Ignore)]
-        public long? Status { get; set; }
-    }
-
-    /// <summary>
-    /// One of several calls for one job.
-    /// </summary>
-    public partial class Called
-    {
-        /// <summary>
-        /// How many pictures were asked for.
-        /// </summary>
-        [JsonProperty("count")]
-        public long Count { get; set; }
-
-        /// <summary>
-        /// Why it brought nothing.
-        /// </summary>
-        [JsonProperty("error", NullValueHandling = NullValueHandling.Ignore)]
-        public ErrorKindEnum? Error { get; set; }
-
-        /// <summary>
-        /// What it was to cost.
-        /// </summary>
-        [JsonProperty("estimate")]
-        public Estimate Estimate { get; set; }
-
-        /// <summary>
-        /// How it could be picked up, where the provider gave a handle.
-        /// </summary>
-        [JsonProperty("handle", NullValueHandling = NullValueHandling.Ignore)]
-        public Handle Handle { get; set; }
-
-        /// <summary>
-        /// How many pictures came back.
-        /// </summary>
-        [JsonProperty("pictures")]
-        public long Pictures { get; set; }
-
-        /// <summary>
-        /// The provider's id of the request.
-        /// </summary>
-        [JsonProperty("request_id", NullValueHandling = NullValueHandling.Ignore)]
-        public string RequestId { get; set; }
-
-        /// <summary>
-        /// Its seed.
-        /// </summary>
-        [JsonProperty("seed", NullValueHandling = NullValueHandling.Ignore)]
-        public long? Seed { get; set; }
-
-        /// <summary>
-        /// What it has cost: what was charged, and where that is not known, what it may be.
-        /// </summary>
-        [JsonProperty("spent")]
-        public Estimate Spent { get; set; }
-    }
-
-    /// <summary>
-    /// How it could be picked up, where the provider gave a handle.
-    ///
-    /// How to pick up a job that was started; holds no key and no image.
-    ///
-    /// How to pick up a job that was started.
-    ///
-    /// How the job could be picked up, where the provider gave a handle.
-    /// </summary>
-    public partial class Handle
-    {
-        /// <summary>
-        /// The provider's id of the job.
-        /// </summary>
-        [JsonProperty("id")]
-        public string Id { get; set; }
-
-        /// <summary>
-        /// Where its finished pictures are, usually for minutes only.
-        /// </summary>
-        [JsonProperty("pictures", NullValueHandling = NullValueHandling.Ignore)]
-        public string[] Pictures { get; set; }
-
-        /// <summary>
-        /// Where to ask for it.
-        /// </summary>
-        [JsonProperty("poll", NullValueHandling = NullValueHandling.Ignore)]
-        public string Poll { get; set; }
-
-        /// <summary>
-        /// Who has the job.
-        /// </summary>
-        [JsonProperty("provider")]
-        public string Provider { get; set; }
-    }
-
-    /// <summary>
-    /// The content of an [`Error`]; what its JSON is.
-    /// </summary>
-    public partial class Error
-    {
-        /// <summary>
-        /// What the caller can do.
-        /// </summary>
-        [JsonProperty("code")]
-        public ErrorKindEnum Code { get; set; }
-
-        /// <summary>
-        /// What the provider said that it charged, in millionths of a US dollar.
-        /// </summary>
-        [JsonProperty("cost", NullValueHandling = NullValueHandling.Ignore)]
-        public long? Cost { get; set; }
-
-        /// <summary>
-        /// Every offer that was tried, and why each was left.
-        /// </summary>
-        [JsonProperty("hops", NullValueHandling = NullValueHandling.Ignore)]
-        public Hop[] Hops { get; set; }
-
-        /// <summary>
-        /// In words, without a full stop.
-        /// </summary>
-        [JsonProperty("message")]
-        public string Message { get; set; }
-
-        /// <summary>
-        /// The offer that was to take the request.
-        /// </summary>
-        [JsonProperty("offer", NullValueHandling = NullValueHandling.Ignore)]
-        public string Offer { get; set; }
-
-        /// <summary>
-        /// The provider's own words, without long base64.
-        /// </summary>
-        [JsonProperty("provider_message", NullValueHandling = NullValueHandling.Ignore)]
-        public string ProviderMessage { get; set; }
-
-        /// <summary>
-        /// Every reason, when the code is `refused`.
-        /// </summary>
-        [JsonProperty("refusals", NullValueHandling = NullValueHandling.Ignore)]
-        public Refusal[] Refusals { get; set; }
-
-        /// <summary>
-        /// The provider's id of the request, for its support.
-        /// </summary>
-        [JsonProperty("request_id", NullValueHandling = NullValueHandling.Ignore)]
-        public string RequestId { get; set; }
-
-        /// <summary>
-        /// How to pick up a job that was started.
-        /// </summary>
-        [JsonProperty("resume", NullValueHandling = NullValueHandling.Ignore)]
-        public Handle Resume { get; set; }
-
-        /// <summary>
-        /// How long to wait, in seconds, when the provider said so.
-        /// </summary>
-        [JsonProperty("retry_after_seconds", NullValueHandling = NullValueHandling.Ignore)]
-        public long? RetryAfterSeconds { get; set; }
-
-        /// <summary>
-        /// What was moderated, when the code is `moderated`.
-        /// </summary>
-        [JsonProperty("stage", NullValueHandling = NullValueHandling.Ignore)]
-        public StageEnum? Stage { get; set; }
-
-        /// <summary>
-        /// The HTTP status of the provider.
-        /// </summary>
-        [JsonProperty("status", NullValueHandling = NullValueHandling.Ignore)]
-        public long? Status { get; set; }
-    }
-
-    /// <summary>
-    /// An offer that was tried and left.
-    /// </summary>
-    public partial class Hop
-    {
-        /// <summary>
-        /// What went wrong there.
-        /// </summary>
-        [JsonProperty("code")]
-        public ErrorKindEnum Code { get; set; }
-
-        /// <summary>
-        /// In words.
-        /// </summary>
-        [JsonProperty("message")]
-        public string Message { get; set; }
-
-        /// <summary>
-        /// The offer.
-        /// </summary>
-        [JsonProperty("offer")]
-        public string Offer { get; set; }
-
-        /// <summary>
-        /// The ids of its orders, where they are written down.
-        /// </summary>
-        [JsonProperty("orders", NullValueHandling = NullValueHandling.Ignore)]
-        public string[] Orders { get; set; }
-
-        /// <summary>
-        /// What it has cost there: what was charged, and where that is not known, what it may be.
-        /// </summary>
-        [JsonProperty("spent")]
-        public Estimate Spent { get; set; }
-    }
-
-    /// <summary>
     /// What Together takes for FLUX.2 at `POST /v1/images/generations`.
     /// </summary>
     public partial class TogetherFlux2DevRequest
@@ -3206,7 +4191,7 @@ namespace Repaint
         /// How closely to follow the prompt.
         /// </summary>
         [JsonProperty("guidance_scale", NullValueHandling = NullValueHandling.Ignore)]
-        [JsonConverter(typeof(MinMaxValueCheckConverter))]
+        [JsonConverter(typeof(PurpleMinMaxValueCheckConverter))]
         public double? GuidanceScale { get; set; }
 
         /// <summary>
@@ -3312,7 +4297,7 @@ namespace Repaint
         /// How closely to follow the prompt.
         /// </summary>
         [JsonProperty("guidance_scale", NullValueHandling = NullValueHandling.Ignore)]
-        [JsonConverter(typeof(MinMaxValueCheckConverter))]
+        [JsonConverter(typeof(PurpleMinMaxValueCheckConverter))]
         public double? GuidanceScale { get; set; }
 
         /// <summary>
@@ -4104,6 +5089,36 @@ namespace Repaint
     }
 
     /// <summary>
+    /// Of `repaint validate`: what is wrong with a file.
+    /// </summary>
+    public partial class ValidateOutput
+    {
+        /// <summary>
+        /// Who was to take it; absent if a job was checked only for its shape.
+        /// </summary>
+        [JsonProperty("offer", NullValueHandling = NullValueHandling.Ignore)]
+        public string Offer { get; set; }
+
+        /// <summary>
+        /// Whether it is taken.
+        /// </summary>
+        [JsonProperty("valid")]
+        public bool Valid { get; set; }
+
+        /// <summary>
+        /// Everything that is wrong with it.
+        /// </summary>
+        [JsonProperty("violations")]
+        public Violation[] Violations { get; set; }
+
+        /// <summary>
+        /// What the file holds.
+        /// </summary>
+        [JsonProperty("what")]
+        public ValidatedEnum What { get; set; }
+    }
+
+    /// <summary>
     /// One thing that is wrong with a body or a job.
     /// </summary>
     public partial class Violation
@@ -4170,6 +5185,10 @@ namespace Repaint
 
     /// <summary>
     /// Kinds of picture that we can tell apart.
+    ///
+    /// What kind of file its bytes are; absent if they are of none that is known.
+    ///
+    /// What kind of file its bytes are; absent for an address, which nobody has fetched.
     /// </summary>
     public enum MediaTypeElement { ImageAvif, ImageBmp, ImageGif, ImageHeic, ImageJpeg, ImageJxl, ImagePng, ImageTiff, ImageWebp };
 
@@ -4259,19 +5278,6 @@ namespace Repaint
     public enum BodyRuleRule { Image, ListedPixels, Pixels, Ratio, Texts };
 
     /// <summary>
-    /// Whether a program of yours writes such a value, which we or a provider read, or reads
-    /// it.
-    ///
-    /// Which side of a document we are on, and so which of its changes break whoever is on the
-    /// other.
-    ///
-    /// We, or a provider, read it: what was right must stay right.
-    ///
-    /// We write it: what comes must be what came.
-    /// </summary>
-    public enum IndexRoleEnum { Received, Sent };
-
-    /// <summary>
     /// `drop`: go without where the model takes none; `nearest`: into its range.
     ///
     /// Go without, or take the closest that there is.
@@ -4279,13 +5285,35 @@ namespace Repaint
     public enum AdaptNumberEnum { Drop, Nearest };
 
     /// <summary>
+    /// `convert`: make input images JPEG or PNG where the model does not take their kind of
+    /// file.
+    ///
+    /// Make it of a kind that is taken.
+    /// </summary>
+    public enum AdaptConvertEnum { Convert };
+
+    /// <summary>
+    /// `fit`: scale input images down, or pack them tighter, where they are larger than the
+    /// model takes.
+    ///
+    /// Make it as large as is taken.
+    /// </summary>
+    public enum AdaptFitEnum { Fit };
+
+    /// <summary>
     /// `drop`: go without where the model takes none.
     ///
     /// Go without.
-    ///
-    /// `drop`: take the file format that the model likes.
     /// </summary>
     public enum AdaptDropEnum { Drop };
+
+    /// <summary>
+    /// `drop`: take the file format that the model likes; `convert`: take it, and convert the
+    /// picture afterwards, which loses the provider's marks in it.
+    ///
+    /// Go without, or convert what comes back.
+    /// </summary>
+    public enum AdaptFormatEnum { Convert, Drop };
 
     /// <summary>
     /// `nearest`: the closest size or shape that the model makes.
@@ -4295,43 +5323,52 @@ namespace Repaint
     public enum AdaptSizeEnum { Nearest };
 
     /// <summary>
-    /// Who is tried first.
+    /// How pictures are shown in a terminal; as `--show`.
     ///
-    /// What decides who is tried first. Those with a key, and those that need not rest, come
-    /// before others.
+    /// How a terminal is told to show a picture.
     ///
-    /// What this very job would cost.
+    /// What the terminal says that it understands; else blocks.
     ///
-    /// How long it took lately; those of which nothing is known come last, but for a few tries.
+    /// The graphics protocol of kitty.
     ///
-    /// The order of `select`.
+    /// The inline images of iTerm2.
+    ///
+    /// Sixels.
+    ///
+    /// Two pixels a character.
+    ///
+    /// Not at all.
     /// </summary>
-    public enum OrderByEnum { Latency, Preference, Price };
+    public enum ShowWayEnum { Auto, Blocks, Iterm, Kitty, Never, Sixel };
 
     /// <summary>
-    /// What kind of warning.
+    /// Why it brought nothing.
     ///
-    /// Kinds of warning; a closed list, version 1.
+    /// What the caller can do. One kind for one action; a closed list, version 1.
     ///
-    /// Nothing is known of this input before the provider fetches it.
+    /// What the caller can do.
     ///
-    /// The offer ends soon.
+    /// What went wrong there.
     ///
-    /// A fact comes from an overlay.
+    /// Ask for what the model takes, or ask another one; nothing was sent.
     ///
-    /// The offer needs a key that was not found.
+    /// Mend the request: something in it is wrong whoever takes it, or the provider says so.
     ///
-    /// The picture was made by something else than a generative model.
+    /// Mend the key or its rights.
     ///
-    /// The local offer did something to the picture that the caller may not expect.
+    /// Change the prompt or the images: moderation stopped it.
     ///
-    /// The provider answered something odd that did not stop the request.
+    /// Wait or pay: a rate or a credit is used up.
     ///
-    /// What became of an order could not be written down.
+    /// Try again later; nothing was bought.
     ///
-    /// The offer failed lately or is busy, so others are tried before.
+    /// Look before trying again: the picture may have been made and charged.
+    ///
+    /// Ask again: the result was there and is gone.
+    ///
+    /// Report it: the provider did what we do not know.
     /// </summary>
-    public enum WarningCodeEnum { NoKey, NotGenerative, Overlay, Picture, Provider, Resting, Retiring, Store, Unchecked };
+    public enum ErrorKindEnum { Denied, Exhausted, Expired, InvalidRequest, Moderated, OutcomeUnknown, Refused, Unavailable, Unexpected };
 
     /// <summary>
     /// What kind of reason.
@@ -4377,6 +5414,19 @@ namespace Repaint
     public enum RefusalCodeEnum { Empty, Invalid, NoKey, NotAllowed, NotAsked, NotListed, NotUnderstood, OutOfRange, OverBudget, Owned, Retired, TooFew, TooLarge, TooMany, Unknown, Unreadable, Unsupported };
 
     /// <summary>
+    /// What was moderated, when the code is `moderated`.
+    ///
+    /// What moderation stopped.
+    ///
+    /// The prompt or an input image, before a picture was made.
+    ///
+    /// The picture, after it was made.
+    ///
+    /// The provider does not say which.
+    /// </summary>
+    public enum StageEnum { Input, Output, Unstated };
+
+    /// <summary>
     /// What for.
     ///
     /// The parts of a job, by what a failure means for the money.
@@ -4392,46 +5442,74 @@ namespace Repaint
     public enum PhaseEnum { Connect, Download, Poll, Submit };
 
     /// <summary>
-    /// Why it brought nothing.
+    /// What kind of warning.
     ///
-    /// What the caller can do. One kind for one action; a closed list, version 1.
+    /// Kinds of warning; a closed list, version 1.
     ///
-    /// What the caller can do.
+    /// Nothing is known of this input before the provider fetches it.
     ///
-    /// What went wrong there.
+    /// The offer ends soon.
     ///
-    /// Ask for what the model takes, or ask another one; nothing was sent.
+    /// A fact comes from an overlay.
     ///
-    /// Mend the request: something in it is wrong whoever takes it, or the provider says so.
+    /// The offer needs a key that was not found.
     ///
-    /// Mend the key or its rights.
+    /// The picture was made by something else than a generative model.
     ///
-    /// Change the prompt or the images: moderation stopped it.
+    /// The local offer did something to the picture that the caller may not expect.
     ///
-    /// Wait or pay: a rate or a credit is used up.
+    /// The provider answered something odd that did not stop the request.
     ///
-    /// Try again later; nothing was bought.
+    /// An input image holds more than a model may see: frames, or bits.
     ///
-    /// Look before trying again: the picture may have been made and charged.
+    /// A picture is another file than the provider's, or could not be made the file that was
+    /// asked for.
     ///
-    /// Ask again: the result was there and is gone.
+    /// What became of an order could not be written down.
     ///
-    /// Report it: the provider did what we do not know.
+    /// The offer failed lately or is busy, so others are tried before.
     /// </summary>
-    public enum ErrorKindEnum { Denied, Exhausted, Expired, InvalidRequest, Moderated, OutcomeUnknown, Refused, Unavailable, Unexpected };
+    public enum WarningCodeEnum { Input, NoKey, NotGenerative, Output, Overlay, Picture, Provider, Resting, Retiring, Store, Unchecked };
 
     /// <summary>
-    /// What was moderated, when the code is `moderated`.
+    /// Whether a program of yours writes such a value, which we or a provider read, or reads
+    /// it.
     ///
-    /// What moderation stopped.
+    /// Which side of a document we are on, and so which of its changes break whoever is on the
+    /// other.
     ///
-    /// The prompt or an input image, before a picture was made.
+    /// We, or a provider, read it: what was right must stay right.
     ///
-    /// The picture, after it was made.
-    ///
-    /// The provider does not say which.
+    /// We write it: what comes must be what came.
     /// </summary>
-    public enum StageEnum { Input, Output, Unstated };
+    public enum IndexRoleEnum { Received, Sent };
+
+    /// <summary>
+    /// Who is tried first.
+    ///
+    /// What decides who is tried first. Those with a key, and those that need not rest, come
+    /// before others.
+    ///
+    /// What this very job would cost.
+    ///
+    /// How long it took lately; those of which nothing is known come last, but for a few tries.
+    ///
+    /// The order of `select`.
+    /// </summary>
+    public enum OrderByEnum { Latency, Preference, Price };
+
+    /// <summary>
+    /// Whether the fact is as it was taken to be.
+    ///
+    /// How a fact stands after a probe.
+    ///
+    /// It is as it was taken to be.
+    ///
+    /// It is another.
+    ///
+    /// The answer says nothing of it.
+    /// </summary>
+    public enum LessonVerdictEnum { Confirmed, Differs, Nothing };
 
     public enum TogetherFlux2DevRequestModel { BlackForestLabsFlux2Dev };
 
@@ -4462,6 +5540,17 @@ namespace Repaint
     public enum TogetherQwenImage20RequestModel { QwenQwenImage20 };
 
     public enum TogetherSeedream40RequestModel { ByteDanceSeedSeedream40 };
+
+    /// <summary>
+    /// What the file holds.
+    ///
+    /// What can be validated.
+    ///
+    /// The body of an offer.
+    ///
+    /// A job.
+    /// </summary>
+    public enum ValidatedEnum { Body, Job };
 
     /// <summary>
     /// What is understood of the prompt.
@@ -4528,9 +5617,24 @@ namespace Repaint
         public static Adapt FromJson(string json) => JsonConvert.DeserializeObject<Adapt>(json, Repaint.Converter.Settings);
     }
 
+    public class AdaptConvert
+    {
+        public static AdaptConvertEnum FromJson(string json) => JsonConvert.DeserializeObject<AdaptConvertEnum>(json, Repaint.Converter.Settings);
+    }
+
     public class AdaptDrop
     {
         public static AdaptDropEnum FromJson(string json) => JsonConvert.DeserializeObject<AdaptDropEnum>(json, Repaint.Converter.Settings);
+    }
+
+    public class AdaptFit
+    {
+        public static AdaptFitEnum FromJson(string json) => JsonConvert.DeserializeObject<AdaptFitEnum>(json, Repaint.Converter.Settings);
+    }
+
+    public class AdaptFormat
+    {
+        public static AdaptFormatEnum FromJson(string json) => JsonConvert.DeserializeObject<AdaptFormatEnum>(json, Repaint.Converter.Settings);
     }
 
     public class AdaptNumber
@@ -4653,6 +5757,11 @@ namespace Repaint
         public static Catalogue FromJson(string json) => JsonConvert.DeserializeObject<Catalogue>(json, Repaint.Converter.Settings);
     }
 
+    public partial class Chosen
+    {
+        public static Chosen FromJson(string json) => JsonConvert.DeserializeObject<Chosen>(json, Repaint.Converter.Settings);
+    }
+
     public partial class Code
     {
         public static Code FromJson(string json) => JsonConvert.DeserializeObject<Code>(json, Repaint.Converter.Settings);
@@ -4663,6 +5772,21 @@ namespace Repaint
         public static Codes FromJson(string json) => JsonConvert.DeserializeObject<Codes>(json, Repaint.Converter.Settings);
     }
 
+    public partial class Config
+    {
+        public static Config FromJson(string json) => JsonConvert.DeserializeObject<Config>(json, Repaint.Converter.Settings);
+    }
+
+    public partial class ConfigOutput
+    {
+        public static ConfigOutput FromJson(string json) => JsonConvert.DeserializeObject<ConfigOutput>(json, Repaint.Converter.Settings);
+    }
+
+    public partial class ConfigSource
+    {
+        public static ConfigSource FromJson(string json) => JsonConvert.DeserializeObject<ConfigSource>(json, Repaint.Converter.Settings);
+    }
+
     public partial class CountFact
     {
         public static CountFact FromJson(string json) => JsonConvert.DeserializeObject<CountFact>(json, Repaint.Converter.Settings);
@@ -4671,6 +5795,26 @@ namespace Repaint
     public partial class CountRange
     {
         public static CountRange FromJson(string json) => JsonConvert.DeserializeObject<CountRange>(json, Repaint.Converter.Settings);
+    }
+
+    public partial class DoctorOutput
+    {
+        public static DoctorOutput FromJson(string json) => JsonConvert.DeserializeObject<DoctorOutput>(json, Repaint.Converter.Settings);
+    }
+
+    public partial class EditEachOutput
+    {
+        public static EditEachOutput FromJson(string json) => JsonConvert.DeserializeObject<EditEachOutput>(json, Repaint.Converter.Settings);
+    }
+
+    public partial class EditJob
+    {
+        public static EditJob FromJson(string json) => JsonConvert.DeserializeObject<EditJob>(json, Repaint.Converter.Settings);
+    }
+
+    public partial class EditOutput
+    {
+        public static EditOutput FromJson(string json) => JsonConvert.DeserializeObject<EditOutput>(json, Repaint.Converter.Settings);
     }
 
     public partial class Entry
@@ -4693,6 +5837,26 @@ namespace Repaint
         public static Estimate FromJson(string json) => JsonConvert.DeserializeObject<Estimate>(json, Repaint.Converter.Settings);
     }
 
+    public partial class ExplainEachOutput
+    {
+        public static ExplainEachOutput FromJson(string json) => JsonConvert.DeserializeObject<ExplainEachOutput>(json, Repaint.Converter.Settings);
+    }
+
+    public partial class ExplainJob
+    {
+        public static ExplainJob FromJson(string json) => JsonConvert.DeserializeObject<ExplainJob>(json, Repaint.Converter.Settings);
+    }
+
+    public partial class ExplainOutput
+    {
+        public static ExplainOutput FromJson(string json) => JsonConvert.DeserializeObject<ExplainOutput>(json, Repaint.Converter.Settings);
+    }
+
+    public partial class FailureOutput
+    {
+        public static FailureOutput FromJson(string json) => JsonConvert.DeserializeObject<FailureOutput>(json, Repaint.Converter.Settings);
+    }
+
     public partial class Flux2Lora
     {
         public static Flux2Lora FromJson(string json) => JsonConvert.DeserializeObject<Flux2Lora>(json, Repaint.Converter.Settings);
@@ -4711,6 +5875,11 @@ namespace Repaint
     public partial class Handle
     {
         public static Handle FromJson(string json) => JsonConvert.DeserializeObject<Handle>(json, Repaint.Converter.Settings);
+    }
+
+    public partial class HeardProbe
+    {
+        public static HeardProbe FromJson(string json) => JsonConvert.DeserializeObject<HeardProbe>(json, Repaint.Converter.Settings);
     }
 
     public partial class Hop
@@ -4783,6 +5952,16 @@ namespace Repaint
         public static IndexRoleEnum FromJson(string json) => JsonConvert.DeserializeObject<IndexRoleEnum>(json, Repaint.Converter.Settings);
     }
 
+    public partial class InspectOutput
+    {
+        public static InspectOutput FromJson(string json) => JsonConvert.DeserializeObject<InspectOutput>(json, Repaint.Converter.Settings);
+    }
+
+    public partial class InspectedImage
+    {
+        public static InspectedImage FromJson(string json) => JsonConvert.DeserializeObject<InspectedImage>(json, Repaint.Converter.Settings);
+    }
+
     public class Instructions
     {
         public static object FromJson(string json) => JsonConvert.DeserializeObject<object>(json, Repaint.Converter.Settings);
@@ -4803,6 +5982,21 @@ namespace Repaint
         public static Job FromJson(string json) => JsonConvert.DeserializeObject<Job>(json, Repaint.Converter.Settings);
     }
 
+    public partial class Lesson
+    {
+        public static Lesson FromJson(string json) => JsonConvert.DeserializeObject<Lesson>(json, Repaint.Converter.Settings);
+    }
+
+    public class LessonVerdict
+    {
+        public static LessonVerdictEnum FromJson(string json) => JsonConvert.DeserializeObject<LessonVerdictEnum>(json, Repaint.Converter.Settings);
+    }
+
+    public partial class ListedModel
+    {
+        public static ListedModel FromJson(string json) => JsonConvert.DeserializeObject<ListedModel>(json, Repaint.Converter.Settings);
+    }
+
     public partial class MaskFact
     {
         public static MaskFact FromJson(string json) => JsonConvert.DeserializeObject<MaskFact>(json, Repaint.Converter.Settings);
@@ -4818,6 +6012,11 @@ namespace Repaint
         public static MediaTypesFact FromJson(string json) => JsonConvert.DeserializeObject<MediaTypesFact>(json, Repaint.Converter.Settings);
     }
 
+    public partial class ModelsOutput
+    {
+        public static ModelsOutput FromJson(string json) => JsonConvert.DeserializeObject<ModelsOutput>(json, Repaint.Converter.Settings);
+    }
+
     public partial class NegativePromptFact
     {
         public static NegativePromptFact FromJson(string json) => JsonConvert.DeserializeObject<NegativePromptFact>(json, Repaint.Converter.Settings);
@@ -4826,6 +6025,11 @@ namespace Repaint
     public partial class OfferRefusals
     {
         public static OfferRefusals FromJson(string json) => JsonConvert.DeserializeObject<OfferRefusals>(json, Repaint.Converter.Settings);
+    }
+
+    public partial class Opinion
+    {
+        public static Opinion FromJson(string json) => JsonConvert.DeserializeObject<Opinion>(json, Repaint.Converter.Settings);
     }
 
     public partial class OptionsFact
@@ -4918,6 +6122,11 @@ namespace Repaint
         public static PhaseEnum FromJson(string json) => JsonConvert.DeserializeObject<PhaseEnum>(json, Repaint.Converter.Settings);
     }
 
+    public partial class PictureFile
+    {
+        public static PictureFile FromJson(string json) => JsonConvert.DeserializeObject<PictureFile>(json, Repaint.Converter.Settings);
+    }
+
     public partial class PixelBudget
     {
         public static PixelBudget FromJson(string json) => JsonConvert.DeserializeObject<PixelBudget>(json, Repaint.Converter.Settings);
@@ -4951,6 +6160,11 @@ namespace Repaint
     public partial class Plan
     {
         public static Plan FromJson(string json) => JsonConvert.DeserializeObject<Plan>(json, Repaint.Converter.Settings);
+    }
+
+    public partial class PlannedProbe
+    {
+        public static PlannedProbe FromJson(string json) => JsonConvert.DeserializeObject<PlannedProbe>(json, Repaint.Converter.Settings);
     }
 
     public partial class Policy
@@ -4988,6 +6202,21 @@ namespace Repaint
         public static PriceMegapixel FromJson(string json) => JsonConvert.DeserializeObject<PriceMegapixel>(json, Repaint.Converter.Settings);
     }
 
+    public partial class ProbeOutput
+    {
+        public static ProbeOutput FromJson(string json) => JsonConvert.DeserializeObject<ProbeOutput>(json, Repaint.Converter.Settings);
+    }
+
+    public partial class ProbePlanOutput
+    {
+        public static ProbePlanOutput FromJson(string json) => JsonConvert.DeserializeObject<ProbePlanOutput>(json, Repaint.Converter.Settings);
+    }
+
+    public partial class ProviderConfig
+    {
+        public static ProviderConfig FromJson(string json) => JsonConvert.DeserializeObject<ProviderConfig>(json, Repaint.Converter.Settings);
+    }
+
     public partial class Providers
     {
         public static Providers FromJson(string json) => JsonConvert.DeserializeObject<Providers>(json, Repaint.Converter.Settings);
@@ -5011,6 +6240,11 @@ namespace Repaint
     public partial class RatiosListed
     {
         public static RatiosListed FromJson(string json) => JsonConvert.DeserializeObject<RatiosListed>(json, Repaint.Converter.Settings);
+    }
+
+    public partial class ReachedProvider
+    {
+        public static ReachedProvider FromJson(string json) => JsonConvert.DeserializeObject<ReachedProvider>(json, Repaint.Converter.Settings);
     }
 
     public partial class Receipt
@@ -5051,6 +6285,21 @@ namespace Repaint
     public partial class SeedRange
     {
         public static SeedRange FromJson(string json) => JsonConvert.DeserializeObject<SeedRange>(json, Repaint.Converter.Settings);
+    }
+
+    public partial class Setting
+    {
+        public static Setting FromJson(string json) => JsonConvert.DeserializeObject<Setting>(json, Repaint.Converter.Settings);
+    }
+
+    public class ShowWay
+    {
+        public static ShowWayEnum FromJson(string json) => JsonConvert.DeserializeObject<ShowWayEnum>(json, Repaint.Converter.Settings);
+    }
+
+    public partial class ShownCall
+    {
+        public static ShownCall FromJson(string json) => JsonConvert.DeserializeObject<ShownCall>(json, Repaint.Converter.Settings);
     }
 
     public partial class SideRange
@@ -5168,6 +6417,16 @@ namespace Repaint
         public static TransportsFact FromJson(string json) => JsonConvert.DeserializeObject<TransportsFact>(json, Repaint.Converter.Settings);
     }
 
+    public partial class ValidateOutput
+    {
+        public static ValidateOutput FromJson(string json) => JsonConvert.DeserializeObject<ValidateOutput>(json, Repaint.Converter.Settings);
+    }
+
+    public class Validated
+    {
+        public static ValidatedEnum FromJson(string json) => JsonConvert.DeserializeObject<ValidatedEnum>(json, Repaint.Converter.Settings);
+    }
+
     public partial class Violation
     {
         public static Violation FromJson(string json) => JsonConvert.DeserializeObject<Violation>(json, Repaint.Converter.Settings);
@@ -5191,7 +6450,10 @@ namespace Repaint
     public static class Serialize
     {
         public static string ToJson(this Adapt self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this AdaptConvertEnum self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this AdaptDropEnum self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this AdaptFitEnum self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this AdaptFormatEnum self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this AdaptNumberEnum self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this AdaptSizeEnum self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this Adaptation self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
@@ -5216,18 +6478,31 @@ namespace Repaint
         public static string ToJson(this Candidate self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this Capabilities self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this Catalogue self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this Chosen self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this Code self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this Codes self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this Config self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this ConfigOutput self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this ConfigSource self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this CountFact self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this CountRange self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this DoctorOutput self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this EditEachOutput self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this EditJob self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this EditOutput self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this Entry self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this Error self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this ErrorKindEnum self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this Estimate self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this ExplainEachOutput self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this ExplainJob self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this ExplainOutput self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this FailureOutput self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this Flux2Lora self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this GuidanceFact self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this GuidanceRange self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this Handle self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this HeardProbe self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this Hop self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this ImageBytesFact self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this ImageField self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
@@ -5242,14 +6517,21 @@ namespace Repaint
         public static string ToJson(this Index self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this IndexEntry self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this IndexRoleEnum self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this InspectOutput self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this InspectedImage self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this InstructionsClosed self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this InstructionsFact self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this Job self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this Lesson self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this LessonVerdictEnum self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this ListedModel self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this MaskFact self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this MediaTypeElement self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this MediaTypesFact self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this ModelsOutput self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this NegativePromptFact self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this OfferRefusals self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this Opinion self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this OptionsFact self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this OrderByEnum self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this OutputFormatElement self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
@@ -5267,22 +6549,28 @@ namespace Repaint
         public static string ToJson(this OverlaySizePrice self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this OverlaySureEnum self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this PhaseEnum self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this PictureFile self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this PixelBudget self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this PixelBudgetFact self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this PixelsFact self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this PixelsListed self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this PixelsRange self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this Plan self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this PlannedProbe self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this Policy self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this PriceBySize self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this PriceEach self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this PriceFact self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this PriceFirstMegapixel self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this PriceMegapixel self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this ProbeOutput self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this ProbePlanOutput self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this ProviderConfig self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this Providers self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this RatiosBetween self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this RatiosFact self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this RatiosListed self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this ReachedProvider self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this Receipt self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this Refusal self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this RefusalCodeEnum self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
@@ -5291,6 +6579,9 @@ namespace Repaint
         public static string ToJson(this RetiresFact self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this SeedFact self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this SeedRange self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this Setting self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this ShowWayEnum self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this ShownCall self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this SideRange self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this SizePrice self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this Slot self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
@@ -5313,6 +6604,8 @@ namespace Repaint
         public static string ToJson(this TogetherSeedream40Request self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this Transports self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this TransportsFact self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this ValidateOutput self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this ValidatedEnum self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this Violation self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this Vocabulary self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this Warning self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
@@ -5328,7 +6621,10 @@ namespace Repaint
             Converters =
             {
                 AdaptNumberEnumConverter.Singleton,
+                AdaptConvertEnumConverter.Singleton,
+                AdaptFitEnumConverter.Singleton,
                 AdaptDropEnumConverter.Singleton,
+                AdaptFormatEnumConverter.Singleton,
                 AdaptSizeEnumConverter.Singleton,
                 PhaseEnumConverter.Singleton,
                 BflFlux2FlexRequestOutputFormatConverter.Singleton,
@@ -5352,8 +6648,10 @@ namespace Repaint
                 RatiosUnionConverter.Singleton,
                 PriceUnionConverter.Singleton,
                 OverlayPriceEnumConverter.Singleton,
+                ShowWayEnumConverter.Singleton,
                 RefusalCodeEnumConverter.Singleton,
                 StageEnumConverter.Singleton,
+                LessonVerdictEnumConverter.Singleton,
                 IndexRoleEnumConverter.Singleton,
                 OrderByEnumConverter.Singleton,
                 OverlayPriceUnionConverter.Singleton,
@@ -5369,6 +6667,7 @@ namespace Repaint
                 TogetherQwenImage20ProRequestModelConverter.Singleton,
                 TogetherQwenImage20RequestModelConverter.Singleton,
                 TogetherSeedream40RequestModelConverter.Singleton,
+                ValidatedEnumConverter.Singleton,
                 new IsoDateTimeConverter { DateTimeStyles = DateTimeStyles.AssumeUniversal }
             },
         };
@@ -5415,6 +6714,74 @@ namespace Repaint
         public static readonly AdaptNumberEnumConverter Singleton = new AdaptNumberEnumConverter();
     }
 
+    internal class AdaptConvertEnumConverter : JsonConverter
+    {
+        public override bool CanConvert(Type t) => t == typeof(AdaptConvertEnum) || t == typeof(AdaptConvertEnum?);
+
+        public override object ReadJson(JsonReader reader, Type t, object existingValue, JsonSerializer serializer)
+        {
+            if (reader.TokenType == JsonToken.Null) return null;
+            var value = serializer.Deserialize<string>(reader);
+            if (value == "convert")
+            {
+                return AdaptConvertEnum.Convert;
+            }
+            throw new Exception("Cannot unmarshal type AdaptConvertEnum");
+        }
+
+        public override void WriteJson(JsonWriter writer, object untypedValue, JsonSerializer serializer)
+        {
+            if (untypedValue == null)
+            {
+                serializer.Serialize(writer, null);
+                return;
+            }
+            var value = (AdaptConvertEnum)untypedValue;
+            if (value == AdaptConvertEnum.Convert)
+            {
+                serializer.Serialize(writer, "convert");
+                return;
+            }
+            throw new Exception("Cannot marshal type AdaptConvertEnum");
+        }
+
+        public static readonly AdaptConvertEnumConverter Singleton = new AdaptConvertEnumConverter();
+    }
+
+    internal class AdaptFitEnumConverter : JsonConverter
+    {
+        public override bool CanConvert(Type t) => t == typeof(AdaptFitEnum) || t == typeof(AdaptFitEnum?);
+
+        public override object ReadJson(JsonReader reader, Type t, object existingValue, JsonSerializer serializer)
+        {
+            if (reader.TokenType == JsonToken.Null) return null;
+            var value = serializer.Deserialize<string>(reader);
+            if (value == "fit")
+            {
+                return AdaptFitEnum.Fit;
+            }
+            throw new Exception("Cannot unmarshal type AdaptFitEnum");
+        }
+
+        public override void WriteJson(JsonWriter writer, object untypedValue, JsonSerializer serializer)
+        {
+            if (untypedValue == null)
+            {
+                serializer.Serialize(writer, null);
+                return;
+            }
+            var value = (AdaptFitEnum)untypedValue;
+            if (value == AdaptFitEnum.Fit)
+            {
+                serializer.Serialize(writer, "fit");
+                return;
+            }
+            throw new Exception("Cannot marshal type AdaptFitEnum");
+        }
+
+        public static readonly AdaptFitEnumConverter Singleton = new AdaptFitEnumConverter();
+    }
+
     internal class AdaptDropEnumConverter : JsonConverter
     {
         public override bool CanConvert(Type t) => t == typeof(AdaptDropEnum) || t == typeof(AdaptDropEnum?);
@@ -5447,6 +6814,47 @@ namespace Repaint
         }
 
         public static readonly AdaptDropEnumConverter Singleton = new AdaptDropEnumConverter();
+    }
+
+    internal class AdaptFormatEnumConverter : JsonConverter
+    {
+        public override bool CanConvert(Type t) => t == typeof(AdaptFormatEnum) || t == typeof(AdaptFormatEnum?);
+
+        public override object ReadJson(JsonReader reader, Type t, object existingValue, JsonSerializer serializer)
+        {
+            if (reader.TokenType == JsonToken.Null) return null;
+            var value = serializer.Deserialize<string>(reader);
+            switch (value)
+            {
+                case "convert":
+                    return AdaptFormatEnum.Convert;
+                case "drop":
+                    return AdaptFormatEnum.Drop;
+            }
+            throw new Exception("Cannot unmarshal type AdaptFormatEnum");
+        }
+
+        public override void WriteJson(JsonWriter writer, object untypedValue, JsonSerializer serializer)
+        {
+            if (untypedValue == null)
+            {
+                serializer.Serialize(writer, null);
+                return;
+            }
+            var value = (AdaptFormatEnum)untypedValue;
+            switch (value)
+            {
+                case AdaptFormatEnum.Convert:
+                    serializer.Serialize(writer, "convert");
+                    return;
+                case AdaptFormatEnum.Drop:
+                    serializer.Serialize(writer, "drop");
+                    return;
+            }
+            throw new Exception("Cannot marshal type AdaptFormatEnum");
+        }
+
+        public static readonly AdaptFormatEnumConverter Singleton = new AdaptFormatEnumConverter();
     }
 
     internal class AdaptSizeEnumConverter : JsonConverter
@@ -5534,7 +6942,7 @@ namespace Repaint
         public static readonly PhaseEnumConverter Singleton = new PhaseEnumConverter();
     }
 
-    internal class MinMaxValueCheckConverter : JsonConverter
+    internal class PurpleMinMaxValueCheckConverter : JsonConverter
     {
         public override bool CanConvert(Type t) => t == typeof(double) || t == typeof(double?);
 
@@ -5565,7 +6973,7 @@ namespace Repaint
             throw new Exception("Cannot marshal type double");
         }
 
-        public static readonly MinMaxValueCheckConverter Singleton = new MinMaxValueCheckConverter();
+        public static readonly PurpleMinMaxValueCheckConverter Singleton = new PurpleMinMaxValueCheckConverter();
     }
 
     internal class MinMaxLengthCheckConverter : JsonConverter
@@ -6218,10 +7626,14 @@ namespace Repaint
             var value = serializer.Deserialize<string>(reader);
             switch (value)
             {
+                case "input":
+                    return WarningCodeEnum.Input;
                 case "no_key":
                     return WarningCodeEnum.NoKey;
                 case "not_generative":
                     return WarningCodeEnum.NotGenerative;
+                case "output":
+                    return WarningCodeEnum.Output;
                 case "overlay":
                     return WarningCodeEnum.Overlay;
                 case "picture":
@@ -6250,11 +7662,17 @@ namespace Repaint
             var value = (WarningCodeEnum)untypedValue;
             switch (value)
             {
+                case WarningCodeEnum.Input:
+                    serializer.Serialize(writer, "input");
+                    return;
                 case WarningCodeEnum.NoKey:
                     serializer.Serialize(writer, "no_key");
                     return;
                 case WarningCodeEnum.NotGenerative:
                     serializer.Serialize(writer, "not_generative");
+                    return;
+                case WarningCodeEnum.Output:
+                    serializer.Serialize(writer, "output");
                     return;
                 case WarningCodeEnum.Overlay:
                     serializer.Serialize(writer, "overlay");
@@ -6612,6 +8030,101 @@ namespace Repaint
         public static readonly OverlayPriceEnumConverter Singleton = new OverlayPriceEnumConverter();
     }
 
+    internal class FluffyMinMaxValueCheckConverter : JsonConverter
+    {
+        public override bool CanConvert(Type t) => t == typeof(double) || t == typeof(double?);
+
+        public override object ReadJson(JsonReader reader, Type t, object existingValue, JsonSerializer serializer)
+        {
+            if (reader.TokenType == JsonToken.Null) return null;
+            var value = serializer.Deserialize<double>(reader);
+            if (value >= 0)
+            {
+                return value;
+            }
+            throw new Exception("Cannot unmarshal type double");
+        }
+
+        public override void WriteJson(JsonWriter writer, object untypedValue, JsonSerializer serializer)
+        {
+            if (untypedValue == null)
+            {
+                serializer.Serialize(writer, null);
+                return;
+            }
+            var value = (double)untypedValue;
+            if (value >= 0)
+            {
+                serializer.Serialize(writer, value);
+                return;
+            }
+            throw new Exception("Cannot marshal type double");
+        }
+
+        public static readonly FluffyMinMaxValueCheckConverter Singleton = new FluffyMinMaxValueCheckConverter();
+    }
+
+    internal class ShowWayEnumConverter : JsonConverter
+    {
+        public override bool CanConvert(Type t) => t == typeof(ShowWayEnum) || t == typeof(ShowWayEnum?);
+
+        public override object ReadJson(JsonReader reader, Type t, object existingValue, JsonSerializer serializer)
+        {
+            if (reader.TokenType == JsonToken.Null) return null;
+            var value = serializer.Deserialize<string>(reader);
+            switch (value)
+            {
+                case "auto":
+                    return ShowWayEnum.Auto;
+                case "blocks":
+                    return ShowWayEnum.Blocks;
+                case "iterm":
+                    return ShowWayEnum.Iterm;
+                case "kitty":
+                    return ShowWayEnum.Kitty;
+                case "never":
+                    return ShowWayEnum.Never;
+                case "sixel":
+                    return ShowWayEnum.Sixel;
+            }
+            throw new Exception("Cannot unmarshal type ShowWayEnum");
+        }
+
+        public override void WriteJson(JsonWriter writer, object untypedValue, JsonSerializer serializer)
+        {
+            if (untypedValue == null)
+            {
+                serializer.Serialize(writer, null);
+                return;
+            }
+            var value = (ShowWayEnum)untypedValue;
+            switch (value)
+            {
+                case ShowWayEnum.Auto:
+                    serializer.Serialize(writer, "auto");
+                    return;
+                case ShowWayEnum.Blocks:
+                    serializer.Serialize(writer, "blocks");
+                    return;
+                case ShowWayEnum.Iterm:
+                    serializer.Serialize(writer, "iterm");
+                    return;
+                case ShowWayEnum.Kitty:
+                    serializer.Serialize(writer, "kitty");
+                    return;
+                case ShowWayEnum.Never:
+                    serializer.Serialize(writer, "never");
+                    return;
+                case ShowWayEnum.Sixel:
+                    serializer.Serialize(writer, "sixel");
+                    return;
+            }
+            throw new Exception("Cannot marshal type ShowWayEnum");
+        }
+
+        public static readonly ShowWayEnumConverter Singleton = new ShowWayEnumConverter();
+    }
+
     internal class RefusalCodeEnumConverter : JsonConverter
     {
         public override bool CanConvert(Type t) => t == typeof(RefusalCodeEnum) || t == typeof(RefusalCodeEnum?);
@@ -6772,6 +8285,52 @@ namespace Repaint
         }
 
         public static readonly StageEnumConverter Singleton = new StageEnumConverter();
+    }
+
+    internal class LessonVerdictEnumConverter : JsonConverter
+    {
+        public override bool CanConvert(Type t) => t == typeof(LessonVerdictEnum) || t == typeof(LessonVerdictEnum?);
+
+        public override object ReadJson(JsonReader reader, Type t, object existingValue, JsonSerializer serializer)
+        {
+            if (reader.TokenType == JsonToken.Null) return null;
+            var value = serializer.Deserialize<string>(reader);
+            switch (value)
+            {
+                case "confirmed":
+                    return LessonVerdictEnum.Confirmed;
+                case "differs":
+                    return LessonVerdictEnum.Differs;
+                case "nothing":
+                    return LessonVerdictEnum.Nothing;
+            }
+            throw new Exception("Cannot unmarshal type LessonVerdictEnum");
+        }
+
+        public override void WriteJson(JsonWriter writer, object untypedValue, JsonSerializer serializer)
+        {
+            if (untypedValue == null)
+            {
+                serializer.Serialize(writer, null);
+                return;
+            }
+            var value = (LessonVerdictEnum)untypedValue;
+            switch (value)
+            {
+                case LessonVerdictEnum.Confirmed:
+                    serializer.Serialize(writer, "confirmed");
+                    return;
+                case LessonVerdictEnum.Differs:
+                    serializer.Serialize(writer, "differs");
+                    return;
+                case LessonVerdictEnum.Nothing:
+                    serializer.Serialize(writer, "nothing");
+                    return;
+            }
+            throw new Exception("Cannot marshal type LessonVerdictEnum");
+        }
+
+        public static readonly LessonVerdictEnumConverter Singleton = new LessonVerdictEnumConverter();
     }
 
     internal class IndexRoleEnumConverter : JsonConverter
@@ -7443,5 +9002,46 @@ namespace Repaint
         }
 
         public static readonly TogetherSeedream40RequestModelConverter Singleton = new TogetherSeedream40RequestModelConverter();
+    }
+
+    internal class ValidatedEnumConverter : JsonConverter
+    {
+        public override bool CanConvert(Type t) => t == typeof(ValidatedEnum) || t == typeof(ValidatedEnum?);
+
+        public override object ReadJson(JsonReader reader, Type t, object existingValue, JsonSerializer serializer)
+        {
+            if (reader.TokenType == JsonToken.Null) return null;
+            var value = serializer.Deserialize<string>(reader);
+            switch (value)
+            {
+                case "body":
+                    return ValidatedEnum.Body;
+                case "job":
+                    return ValidatedEnum.Job;
+            }
+            throw new Exception("Cannot unmarshal type ValidatedEnum");
+        }
+
+        public override void WriteJson(JsonWriter writer, object untypedValue, JsonSerializer serializer)
+        {
+            if (untypedValue == null)
+            {
+                serializer.Serialize(writer, null);
+                return;
+            }
+            var value = (ValidatedEnum)untypedValue;
+            switch (value)
+            {
+                case ValidatedEnum.Body:
+                    serializer.Serialize(writer, "body");
+                    return;
+                case ValidatedEnum.Job:
+                    serializer.Serialize(writer, "job");
+                    return;
+            }
+            throw new Exception("Cannot marshal type ValidatedEnum");
+        }
+
+        public static readonly ValidatedEnumConverter Singleton = new ValidatedEnumConverter();
     }
 }

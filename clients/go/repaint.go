@@ -860,6 +860,504 @@ type Code struct {
 	Meaning string `json:"meaning"`
 }
 
+// What holds where neither the command line nor the environment says otherwise.
+type Config struct {
+	// What may be changed to make a request fit; as `--adapt`.
+	Adapt *Adapt `json:"adapt,omitempty"`
+	// A file of facts that replace those of this release, from the folder of this file; as
+	// `--capabilities`.
+	Capabilities *string `json:"capabilities,omitempty"`
+	// The folder for pictures whose file no `--output` names, from the folder of this file.
+	Folder *string `json:"folder,omitempty"`
+	// The most that a command may cost, in US dollars; as `--max-cost`.
+	MaxCost *float64 `json:"max_cost,omitempty"`
+	// Who may take a request: models, offers or families; as `--model`.
+	Model []string `json:"model,omitempty"`
+	// What is different of a provider, by its id.
+	Providers map[string]ProviderConfig `json:"providers,omitempty"`
+	// How pictures are shown in a terminal; as `--show`.
+	Show *ShowWay `json:"show,omitempty"`
+	// Seconds until a command is given up; as `--timeout`.
+	Timeout *int64 `json:"timeout,omitempty"`
+}
+
+// What may be changed to make a request fit, by field; nothing unless it is named here.
+//
+// What may be changed to make a request fit; as `--adapt`.
+//
+// What may be changed to make the request fit.
+type Adapt struct {
+	// `drop`: go without where the model takes none; `nearest`: into its range.
+	Guidance *AdaptNumber `json:"guidance,omitempty"`
+	// `convert`: make input images JPEG or PNG where the model does not take their kind of file.
+	InputFormat *AdaptConvert `json:"input_format,omitempty"`
+	// `fit`: scale input images down, or pack them tighter, where they are larger than the
+	// model takes.
+	InputSize *AdaptFit `json:"input_size,omitempty"`
+	// `drop`: go without where the model takes none.
+	NegativePrompt *AdaptDrop `json:"negative_prompt,omitempty"`
+	// `drop`: take the file format that the model likes; `convert`: take it, and convert the
+	// picture afterwards, which loses the provider's marks in it.
+	OutputFormat *AdaptFormat `json:"output_format,omitempty"`
+	// `drop`: go without where the model takes none.
+	Seed *AdaptDrop `json:"seed,omitempty"`
+	// `nearest`: the closest size or shape that the model makes.
+	Size *AdaptSize `json:"size,omitempty"`
+	// `drop`: go without where the model takes none; `nearest`: into its range.
+	Steps *AdaptNumber `json:"steps,omitempty"`
+}
+
+// What is different of a provider.
+type ProviderConfig struct {
+	// Where it is reached instead of its own address, with or without `/v1`.
+	BaseURL *string `json:"base_url,omitempty"`
+}
+
+// Of `repaint config`: what holds where the command line says nothing.
+type ConfigOutput struct {
+	// Where it is read.
+	Config ConfigSource `json:"config"`
+	// What is set, by name.
+	Settings []Setting `json:"settings"`
+}
+
+// Where it is read.
+//
+// Where the configuration is read.
+//
+// The configuration.
+type ConfigSource struct {
+	// Why it could not be read.
+	Error *Error `json:"error,omitempty"`
+	// The file; absent if none is looked for.
+	Path *string `json:"path,omitempty"`
+	// Whether the file is there and was read.
+	Read bool `json:"read"`
+}
+
+// Why it could not be read.
+//
+// The content of an [`Error`]; what its JSON is.
+//
+// Why it brought nothing.
+//
+// Why nobody would be asked.
+//
+// What went wrong.
+//
+// Why it is no picture.
+//
+// What ended it early.
+type Error struct {
+	// What the caller can do.
+	Code ErrorKind `json:"code"`
+	// What the provider said that it charged, in millionths of a US dollar.
+	Cost *int64 `json:"cost,omitempty"`
+	// Every offer that was tried, and why each was left.
+	Hops []Hop `json:"hops,omitempty"`
+	// In words, without a full stop.
+	Message string `json:"message"`
+	// The offer that was to take the request.
+	Offer *string `json:"offer,omitempty"`
+	// The provider's own words, without long base64.
+	ProviderMessage *string `json:"provider_message,omitempty"`
+	// Every reason, when the code is `refused`.
+	Refusals []Refusal `json:"refusals,omitempty"`
+	// The provider's id of the request, for its support.
+	RequestID *string `json:"request_id,omitempty"`
+	// How to pick up a job that was started.
+	Resume *Handle `json:"resume,omitempty"`
+	// How long to wait, in seconds, when the provider said so.
+	RetryAfterSeconds *int64 `json:"retry_after_seconds,omitempty"`
+	// What was moderated, when the code is `moderated`.
+	Stage *Stage `json:"stage,omitempty"`
+	// The HTTP status of the provider.
+	Status *int64 `json:"status,omitempty"`
+}
+
+// An offer that was tried and left.
+type Hop struct {
+	// What went wrong there.
+	Code ErrorKind `json:"code"`
+	// In words.
+	Message string `json:"message"`
+	// The offer.
+	Offer string `json:"offer"`
+	// The ids of its orders, where they are written down.
+	Orders []string `json:"orders,omitempty"`
+	// What it has cost there: what was charged, and where that is not known, what it may be.
+	Spent Estimate `json:"spent"`
+}
+
+// What it was to cost.
+//
+// What a request may cost; limits compare `high`.
+//
+// What it has cost: what was charged, and where that is not known, what it may be.
+//
+// What it may cost, all calls together.
+//
+// What it may cost.
+//
+// What it has cost there: what was charged, and where that is not known, what it may be.
+//
+// What all together were to cost.
+//
+// What the whole job has cost, with calls that failed: what was charged, and where that is
+// not known, what it may be.
+//
+// What all together may cost.
+type Estimate struct {
+	// At most this, in millionths of a US dollar.
+	High int64 `json:"high"`
+	// At least this, in millionths of a US dollar.
+	Low int64 `json:"low"`
+}
+
+// One reason why an offer cannot take a request.
+type Refusal struct {
+	// What kind of reason.
+	Code RefusalCode `json:"code"`
+	// Which field of the request, such as `images`, `images/2` (from 0) or `options/steps`.
+	Field string `json:"field"`
+	// What to do instead.
+	Fix string `json:"fix"`
+	// What was asked for.
+	Got interface{} `json:"got"`
+	// What would be taken.
+	Limit interface{} `json:"limit"`
+	// Both in words; begins with a verb whose subject is the offer.
+	Message string `json:"message"`
+	// How sure the limit is.
+	Sure Sure `json:"sure"`
+}
+
+// How it could be picked up, where the provider gave a handle.
+//
+// How to pick up a job that was started; holds no key and no image.
+//
+// How to pick up a job that was started.
+//
+// How the job could be picked up, where the provider gave a handle.
+type Handle struct {
+	// The provider's id of the job.
+	ID string `json:"id"`
+	// Where its finished pictures are, usually for minutes only.
+	Pictures []string `json:"pictures,omitempty"`
+	// Where to ask for it.
+	Poll *string `json:"poll,omitempty"`
+	// Who has the job.
+	Provider string `json:"provider"`
+}
+
+// One thing that is set.
+type Setting struct {
+	// Who says so: the file with a line, or a variable.
+	From string `json:"from"`
+	// Its name in the file, such as `max_cost`.
+	Name string `json:"name"`
+	// Its value, as the command line would have it.
+	Value string `json:"value"`
+}
+
+// Of `repaint doctor`: what stands between this machine and a picture.
+type DoctorOutput struct {
+	// The processor.
+	Arch string `json:"arch"`
+	// Who would make a watercolor painting of a photo; absent if nobody would.
+	Chosen *Chosen `json:"chosen,omitempty"`
+	// The configuration.
+	Config ConfigSource `json:"config"`
+	// The operating system.
+	OS string `json:"os"`
+	// One for each provider with a host, by its id.
+	Providers []ReachedProvider `json:"providers"`
+	// The variables that name a proxy, without passwords.
+	Proxy map[string]string `json:"proxy"`
+	// The version of the set of schemas.
+	Schemas string `json:"schemas"`
+	// Who speaks TLS, and whose certificates are trusted.
+	TLS string `json:"tls"`
+	// The version of the program.
+	Version string `json:"version"`
+}
+
+// An offer that would be asked.
+//
+// Who would make a watercolor painting of a photo; absent if nobody would.
+type Chosen struct {
+	// What it may cost.
+	Estimate Estimate `json:"estimate"`
+	// The offer.
+	Offer string `json:"offer"`
+}
+
+// A provider, and the way to it.
+type ReachedProvider struct {
+	// Where it is reached; absent if the address that is set is none.
+	Address *string `json:"address,omitempty"`
+	// How far the clock of this machine is ahead of its clock.
+	ClockAheadSeconds *int64 `json:"clock_ahead_seconds,omitempty"`
+	// Why it did not answer, or was not asked.
+	Error *string `json:"error,omitempty"`
+	// Whether a key is there.
+	HasKey bool `json:"has_key"`
+	// The variable that has the key.
+	KeyEnv *string `json:"key_env,omitempty"`
+	// How long its answer took.
+	Milliseconds *int64 `json:"milliseconds,omitempty"`
+	// Its id.
+	Provider string `json:"provider"`
+	// Whether it answered; absent if it was not asked.
+	Reached *bool `json:"reached,omitempty"`
+	// The HTTP status of its answer.
+	Status *int64 `json:"status,omitempty"`
+}
+
+// Of `repaint edit --each`: what came of each image.
+type EditEachOutput struct {
+	// What all together were to cost.
+	Estimate Estimate `json:"estimate"`
+	// One for each image that was begun, in their order.
+	Jobs []EditJob `json:"jobs"`
+}
+
+// What came of one image: `files` and a `receipt`, or an `error`.
+type EditJob struct {
+	// The file that has the pictures side by side; absent if none was asked for or written.
+	Comparison *string `json:"comparison,omitempty"`
+	// Why it brought nothing.
+	Error *Error `json:"error,omitempty"`
+	// The pictures, in the provider's order.
+	Files []PictureFile `json:"files,omitempty"`
+	// The image, as it was named.
+	Image string `json:"image"`
+	// What was done.
+	Receipt *Receipt `json:"receipt,omitempty"`
+	// What the caller should know besides the error.
+	Warnings []Warning `json:"warnings,omitempty"`
+}
+
+// A picture, and where it is.
+type PictureFile struct {
+	// How many bytes it has.
+	Bytes int64 `json:"bytes"`
+	// Pixels from top to bottom, if its bytes say so.
+	Height *int64 `json:"height,omitempty"`
+	// What kind of file its bytes are; absent if they are of none that is known.
+	MediaType *MediaType `json:"media_type,omitempty"`
+	// Its file; absent if it went to standard output, or could not be saved.
+	Path *string `json:"path,omitempty"`
+	// Pixels from left to right, if its bytes say so.
+	Width *int64 `json:"width,omitempty"`
+}
+
+// What was done.
+//
+// What was done for a request.
+type Receipt struct {
+	// What was changed of the request.
+	Adaptations []Adaptation `json:"adaptations"`
+	// Every call that was made, in order.
+	Attempts []Attempt `json:"attempts"`
+	// Each call, where there were several.
+	Calls []Called `json:"calls,omitempty"`
+	// What the provider says that it charged for the pictures, in millionths of a US dollar;
+	// absent if it did not say it of each call.
+	Cost *int64 `json:"cost,omitempty"`
+	// Why the cost is another than the estimate, in words, as far as the provider shows it.
+	Difference *string `json:"difference,omitempty"`
+	// What it was to cost.
+	Estimate Estimate `json:"estimate"`
+	// What the provider shows for its use of the inputs, under its own names; empty if it
+	// offers none.
+	Evidence map[string]interface{} `json:"evidence"`
+	// Pictures that were made and could not be brought back, and calls that brought none.
+	Failures []Error `json:"failures,omitempty"`
+	// Whether a generative model made them.
+	Generative bool `json:"generative"`
+	// How the job could be picked up, where the provider gave a handle.
+	Handle *Handle `json:"handle,omitempty"`
+	// Offers that were tried before, and why each was left.
+	Hops []Hop `json:"hops,omitempty"`
+	// The id of the job, where orders are written down.
+	Job *string `json:"job,omitempty"`
+	// The offer that made the pictures.
+	Offer string `json:"offer"`
+	// The ids of its orders, where they are written down.
+	Orders []string `json:"orders,omitempty"`
+	// How many pictures came back.
+	Pictures int64 `json:"pictures"`
+	// The provider's id of the request.
+	RequestID *string `json:"request_id,omitempty"`
+	// What the whole job has cost, with calls that failed: what was charged, and where that is
+	// not known, what it may be.
+	Spent Estimate `json:"spent"`
+	// What else the caller should know.
+	Warnings []Warning `json:"warnings"`
+}
+
+// One change that was made so that a request fits.
+type Adaptation struct {
+	// Which field of the request.
+	Field string `json:"field"`
+	// What was asked for.
+	From interface{} `json:"from"`
+	// How, such as `nearest`; `exact` where nothing was lost.
+	Method string `json:"method"`
+	// What was sent instead; `null` where the field was left out.
+	To interface{} `json:"to"`
+}
+
+// One call that was made.
+type Attempt struct {
+	// What went wrong, in words.
+	Failure *string `json:"failure,omitempty"`
+	// How long it took, in milliseconds.
+	Milliseconds int64 `json:"milliseconds"`
+	// What for.
+	Phase Phase `json:"phase"`
+	// The HTTP status, if an answer came.
+	Status *int64 `json:"status,omitempty"`
+}
+
+// One of several calls for one job.
+type Called struct {
+	// How many pictures were asked for.
+	Count int64 `json:"count"`
+	// Why it brought nothing.
+	Error *ErrorKind `json:"error,omitempty"`
+	// What it was to cost.
+	Estimate Estimate `json:"estimate"`
+	// How it could be picked up, where the provider gave a handle.
+	Handle *Handle `json:"handle,omitempty"`
+	// How many pictures came back.
+	Pictures int64 `json:"pictures"`
+	// The provider's id of the request.
+	RequestID *string `json:"request_id,omitempty"`
+	// Its seed.
+	Seed *int64 `json:"seed,omitempty"`
+	// What it has cost: what was charged, and where that is not known, what it may be.
+	Spent Estimate `json:"spent"`
+}
+
+// Something that the caller should know and that stops nothing.
+type Warning struct {
+	// What kind of warning.
+	Code WarningCode `json:"code"`
+	// Which field of the request, if it is about one.
+	Field *string `json:"field,omitempty"`
+	// In words.
+	Message string `json:"message"`
+}
+
+// Of `repaint edit`: the pictures, and how they were made.
+type EditOutput struct {
+	// The file that has the pictures side by side; absent if none was asked for or written.
+	Comparison *string `json:"comparison,omitempty"`
+	// The pictures, in the provider's order.
+	Files []PictureFile `json:"files"`
+	// What was done.
+	Receipt Receipt `json:"receipt"`
+}
+
+// Of `repaint explain --each`, and of `repaint edit --each --dry-run`: who would take which
+// image.
+type ExplainEachOutput struct {
+	// What all together may cost.
+	Estimate Estimate `json:"estimate"`
+	// One for each image, in their order.
+	Jobs []ExplainJob `json:"jobs"`
+}
+
+// Who would take one image: an `offer`, or an `error`.
+type ExplainJob struct {
+	// What would be changed of the request.
+	Adaptations []Adaptation `json:"adaptations,omitempty"`
+	// Why nobody would be asked.
+	Error *Error `json:"error,omitempty"`
+	// What it may cost.
+	Estimate *Estimate `json:"estimate,omitempty"`
+	// The files that `edit` would write, but for their extensions, which follow the bytes.
+	Files []string `json:"files,omitempty"`
+	// The image, as it was named.
+	Image string `json:"image"`
+	// Who would be asked.
+	Offer *string `json:"offer,omitempty"`
+	// What the caller should know.
+	Warnings []Warning `json:"warnings,omitempty"`
+}
+
+// Of `repaint explain`, and of `repaint edit --dry-run`: who would take a request.
+type ExplainOutput struct {
+	// What would be changed of the request.
+	Adaptations []Adaptation `json:"adaptations"`
+	// Who else would take it, in the order in which they would be tried.
+	Alternatives []Candidate `json:"alternatives"`
+	// What would be done, exactly.
+	Call *ShownCall `json:"call,omitempty"`
+	// What it may cost.
+	Estimate *Estimate `json:"estimate,omitempty"`
+	// The files that `edit` would write, but for their extensions, which follow the bytes; none
+	// if the picture would go to standard output.
+	Files []string `json:"files,omitempty"`
+	// Who would be asked first; absent if nobody would take it.
+	Offer *string `json:"offer,omitempty"`
+	// Every other offer, with all its reasons.
+	Refusals []OfferRefusals `json:"refusals"`
+	// What the caller should know.
+	Warnings []Warning `json:"warnings"`
+}
+
+// An offer that takes a job.
+type Candidate struct {
+	// What would be changed of the request.
+	Adaptations []Adaptation `json:"adaptations"`
+	// How many calls it takes: more than one where it makes fewer pictures a call than are
+	// wanted.
+	Calls int64 `json:"calls"`
+	// What it may cost, all calls together.
+	Estimate Estimate `json:"estimate"`
+	// The offer.
+	Offer string `json:"offer"`
+	// What the caller should know.
+	Warnings []Warning `json:"warnings"`
+}
+
+// What would be done, exactly.
+//
+// A call, without the key and without bytes of images: a `method` and a `url`, or `local`.
+//
+// The call.
+type ShownCall struct {
+	// Its body.
+	Body interface{} `json:"body"`
+	// Its headers, in their order.
+	Headers map[string]string `json:"headers,omitempty"`
+	// What is done in this process instead of a call.
+	Local interface{} `json:"local"`
+	// The HTTP method.
+	Method *string `json:"method,omitempty"`
+	// Where it goes.
+	URL *string `json:"url,omitempty"`
+}
+
+// An offer that does not take a job.
+type OfferRefusals struct {
+	// The offer.
+	Offer string `json:"offer"`
+	// All reasons.
+	Reasons []Refusal `json:"reasons"`
+}
+
+// Instead of anything else, where a command fails; its exit code is that of the error.
+type FailureOutput struct {
+	// What went wrong.
+	Error Error `json:"error"`
+	// What the caller should know besides.
+	Warnings []Warning `json:"warnings"`
+}
+
 // The list of the schemas of this set.
 type Index struct {
 	// The schema of this file.
@@ -882,6 +1380,44 @@ type IndexEntry struct {
 	Title string `json:"title"`
 	// What it describes.
 	What string `json:"what"`
+}
+
+// Of `repaint inspect`: what pictures are.
+type InspectOutput struct {
+	// One for each picture, in their order.
+	Images []InspectedImage `json:"images"`
+}
+
+// What one picture is, and what each offer would say of it; or an `error`.
+type InspectedImage struct {
+	// Whether it has more than one frame, as far as its head shows.
+	Animated *bool `json:"animated,omitempty"`
+	// How many bytes it has.
+	Bytes *int64 `json:"bytes,omitempty"`
+	// Bits a channel, as far as its head shows.
+	Depth *int64 `json:"depth,omitempty"`
+	// Why it is no picture.
+	Error *Error `json:"error,omitempty"`
+	// Pixels from top to bottom.
+	Height *int64 `json:"height,omitempty"`
+	// The picture, as it was named.
+	Image string `json:"image"`
+	// What kind of file its bytes are; absent for an address, which nobody has fetched.
+	MediaType *MediaType `json:"media_type,omitempty"`
+	// What each offer that was asked for would say of it.
+	Offers []Opinion `json:"offers,omitempty"`
+	// Pixels from left to right.
+	Width *int64 `json:"width,omitempty"`
+}
+
+// What an offer says of a picture as its input.
+type Opinion struct {
+	// The offer.
+	Offer string `json:"offer"`
+	// Why not.
+	Reasons []Refusal `json:"reasons"`
+	// Whether it takes it.
+	Takes bool `json:"takes"`
 }
 
 // A request with the models that may take it and the rules that hold.
@@ -913,24 +1449,6 @@ type Policy struct {
 	Providers *Providers `json:"providers,omitempty"`
 	// Seconds until the job is given up; 300 by default.
 	TimeoutSeconds *int64 `json:"timeout_seconds,omitempty"`
-}
-
-// What may be changed to make a request fit, by field; nothing unless it is named here.
-//
-// What may be changed to make the request fit.
-type Adapt struct {
-	// `drop`: go without where the model takes none; `nearest`: into its range.
-	Guidance *AdaptNumber `json:"guidance,omitempty"`
-	// `drop`: go without where the model takes none.
-	NegativePrompt *AdaptDrop `json:"negative_prompt,omitempty"`
-	// `drop`: take the file format that the model likes.
-	OutputFormat *AdaptDrop `json:"output_format,omitempty"`
-	// `drop`: go without where the model takes none.
-	Seed *AdaptDrop `json:"seed,omitempty"`
-	// `nearest`: the closest size or shape that the model makes.
-	Size *AdaptSize `json:"size,omitempty"`
-	// `drop`: go without where the model takes none; `nearest`: into its range.
-	Steps *AdaptNumber `json:"steps,omitempty"`
 }
 
 // Whose offers may take it, besides what is selected.
@@ -969,6 +1487,53 @@ type ImageRequest struct {
 	Size *string `json:"size,omitempty"`
 	// How many denoising steps; more is slower, may be finer, and may cost more.
 	Steps *int64 `json:"steps,omitempty"`
+}
+
+// Of `repaint models`: what can be asked.
+type ModelsOutput struct {
+	// Offers by provider, then model.
+	Models []ListedModel `json:"models"`
+}
+
+// An offer as the catalogue has it, and whether it can be asked from here.
+type ListedModel struct {
+	// What it accepts; each fact with how sure it is, its source and its date.
+	Accepts Capabilities `json:"accepts"`
+	// Other names that mean the same.
+	Aliases []string `json:"aliases,omitempty"`
+	// The line of models that it is of.
+	Family string `json:"family"`
+	// What each field of the provider's body holds, in its order; none for what runs in this
+	// process.
+	Fields []BodyField `json:"fields,omitempty"`
+	// Whether a generative model makes the picture.
+	Generative bool `json:"generative"`
+	// Whether its key is there, or none is needed.
+	HasKey bool `json:"has_key"`
+	// Provider and model, such as `together/flux2-pro`.
+	ID string `json:"id"`
+	// Which fields of the provider's body carry input images.
+	ImageFields []ImageField `json:"image_fields"`
+	// How many orders may be on their way at a time before the provider refuses another; the
+	// most of any of its offers holds for all its offers together. Absent where that is not
+	// known.
+	InFlight *InFlightFact `json:"in_flight,omitempty"`
+	// The environment variable that has the key; absent where none is needed.
+	Key *string `json:"key,omitempty"`
+	// The model, the same at every provider.
+	Model string `json:"model"`
+	// The provider's own name for it.
+	Name string `json:"name"`
+	// What it costs, in millionths of a US dollar.
+	Price PriceFact `json:"price"`
+	// Who hosts it.
+	Provider string `json:"provider"`
+	// The schema of the provider's body, from this file; absent for what runs in this process.
+	RequestSchema *string `json:"request_schema,omitempty"`
+	// When it ends, if that is announced.
+	Retires *RetiresFact `json:"retires,omitempty"`
+	// What the provider's body must keep besides its schema: it is taken if both take it.
+	Rules []BodyRule `json:"rules,omitempty"`
 }
 
 // Facts by offer. Each is whole: value, how sure, source and date.
@@ -1110,88 +1675,6 @@ type Plan struct {
 	Refusals []OfferRefusals `json:"refusals"`
 }
 
-// An offer that takes a job.
-type Candidate struct {
-	// What would be changed of the request.
-	Adaptations []Adaptation `json:"adaptations"`
-	// How many calls it takes: more than one where it makes fewer pictures a call than are
-	// wanted.
-	Calls int64 `json:"calls"`
-	// What it may cost, all calls together.
-	Estimate Estimate `json:"estimate"`
-	// The offer.
-	Offer string `json:"offer"`
-	// What the caller should know.
-	Warnings []Warning `json:"warnings"`
-}
-
-// One change that was made so that a request fits.
-type Adaptation struct {
-	// Which field of the request.
-	Field string `json:"field"`
-	// What was asked for.
-	From interface{} `json:"from"`
-	// How, such as `nearest`; `exact` where nothing was lost.
-	Method string `json:"method"`
-	// What was sent instead; `null` where the field was left out.
-	To interface{} `json:"to"`
-}
-
-// What it was to cost.
-//
-// What a request may cost; limits compare `high`.
-//
-// What it has cost: what was charged, and where that is not known, what it may be.
-//
-// What it may cost, all calls together.
-//
-// What it has cost there: what was charged, and where that is not known, what it may be.
-//
-// What the whole job has cost, with calls that failed: what was charged, and where that is
-// not known, what it may be.
-type Estimate struct {
-	// At most this, in millionths of a US dollar.
-	High int64 `json:"high"`
-	// At least this, in millionths of a US dollar.
-	Low int64 `json:"low"`
-}
-
-// Something that the caller should know and that stops nothing.
-type Warning struct {
-	// What kind of warning.
-	Code WarningCode `json:"code"`
-	// Which field of the request, if it is about one.
-	Field *string `json:"field,omitempty"`
-	// In words.
-	Message string `json:"message"`
-}
-
-// An offer that does not take a job.
-type OfferRefusals struct {
-	// The offer.
-	Offer string `json:"offer"`
-	// All reasons.
-	Reasons []Refusal `json:"reasons"`
-}
-
-// One reason why an offer cannot take a request.
-type Refusal struct {
-	// What kind of reason.
-	Code RefusalCode `json:"code"`
-	// Which field of the request, such as `images`, `images/2` (from 0) or `options/steps`.
-	Field string `json:"field"`
-	// What to do instead.
-	Fix string `json:"fix"`
-	// What was asked for.
-	Got interface{} `json:"got"`
-	// What would be taken.
-	Limit interface{} `json:"limit"`
-	// Both in words; begins with a verb whose subject is the offer.
-	Message string `json:"message"`
-	// How sure the limit is.
-	Sure Sure `json:"sure"`
-}
-
 // By the size of each picture: the first row whose area is not exceeded.
 type PriceBySize struct {
 	BySize []SizePrice `json:"by_size"`
@@ -1214,6 +1697,68 @@ type PriceMegapixel struct {
 	Megapixel PriceEachMegapixel `json:"megapixel"`
 }
 
+// Of `repaint probe`: what a provider says of its limits.
+type ProbeOutput struct {
+	// What ended it early.
+	Error *Error `json:"error,omitempty"`
+	// The file that has what was learned; absent if nothing was, or it could not be written.
+	Overlay *string `json:"overlay,omitempty"`
+	// The probes that were answered, in order.
+	Probes []HeardProbe `json:"probes"`
+	// Whether a probe was taken, so that it may have been charged; absent if that is not known.
+	Taken *bool `json:"taken,omitempty"`
+	// What was learned, where no file could be written: the content of an overlay.
+	Unwritten map[string]interface{} `json:"unwritten,omitempty"`
+	// What all probes would cost if every one were rendered, in millionths of a US dollar.
+	WorstCase int64 `json:"worst_case"`
+}
+
+// A probe, and what came of it.
+type HeardProbe struct {
+	// The fact that it is about; absent if it is about strange fields.
+	Fact *string `json:"fact,omitempty"`
+	// The field of the body that was beyond its limit.
+	Field string `json:"field"`
+	// What the answer teaches.
+	Lesson Lesson `json:"lesson"`
+	// What stood in it, in short.
+	Sent string `json:"sent"`
+	// The HTTP status of the answer.
+	Status int64 `json:"status"`
+}
+
+// What the answer teaches.
+//
+// What an answer teaches of a fact.
+type Lesson struct {
+	// In a few words.
+	Says string `json:"says"`
+	// The value of the fact, where the answer states one that is to be kept.
+	Value interface{} `json:"value"`
+	// Whether the fact is as it was taken to be.
+	Verdict LessonVerdict `json:"verdict"`
+}
+
+// Of `repaint probe --dry-run`: what would be sent.
+type ProbePlanOutput struct {
+	// The probes, in order.
+	Probes []PlannedProbe `json:"probes"`
+	// What all would cost if every one were rendered, in millionths of a US dollar.
+	WorstCase int64 `json:"worst_case"`
+}
+
+// A probe that would be sent.
+type PlannedProbe struct {
+	// What it would cost if it were rendered, in millionths of a US dollar.
+	AtMost int64 `json:"at_most"`
+	// The call.
+	Call ShownCall `json:"call"`
+	// The fact that it is about; absent if it is about strange fields.
+	Fact *string `json:"fact,omitempty"`
+	// The field of the body that would be beyond its limit.
+	Field string `json:"field"`
+}
+
 // Any from the tallest to the flattest, both included.
 type RatiosBetween struct {
 	Between Between `json:"between"`
@@ -1222,141 +1767,6 @@ type RatiosBetween struct {
 // These.
 type RatiosListed struct {
 	Listed []string `json:"listed"`
-}
-
-// What was done for a request.
-type Receipt struct {
-	// What was changed of the request.
-	Adaptations []Adaptation `json:"adaptations"`
-	// Every call that was made, in order.
-	Attempts []Attempt `json:"attempts"`
-	// Each call, where there were several.
-	Calls []Called `json:"calls,omitempty"`
-	// What the provider says that it charged for the pictures, in millionths of a US dollar;
-	// absent if it did not say it of each call.
-	Cost *int64 `json:"cost,omitempty"`
-	// Why the cost is another than the estimate, in words, as far as the provider shows it.
-	Difference *string `json:"difference,omitempty"`
-	// What it was to cost.
-	Estimate Estimate `json:"estimate"`
-	// What the provider shows for its use of the inputs, under its own names; empty if it
-	// offers none.
-	Evidence map[string]interface{} `json:"evidence"`
-	// Pictures that were made and could not be brought back, and calls that brought none.
-	Failures []Error `json:"failures,omitempty"`
-	// Whether a generative model made them.
-	Generative bool `json:"generative"`
-	// How the job could be picked up, where the provider gave a handle.
-	Handle *Handle `json:"handle,omitempty"`
-	// Offers that were tried before, and why each was left.
-	Hops []Hop `json:"hops,omitempty"`
-	// The id of the job, where orders are written down.
-	Job *string `json:"job,omitempty"`
-	// The offer that made the pictures.
-	Offer string `json:"offer"`
-	// The ids of its orders, where they are written down.
-	Orders []string `json:"orders,omitempty"`
-	// How many pictures came back.
-	Pictures int64 `json:"pictures"`
-	// The provider's id of the request.
-	RequestID *string `json:"request_id,omitempty"`
-	// What the whole job has cost, with calls that failed: what was charged, and where that is
-	// not known, what it may be.
-	Spent Estimate `json:"spent"`
-	// What else the caller should know.
-	Warnings []Warning `json:"warnings"`
-}
-
-// One call that was made.
-type Attempt struct {
-	// What went wrong, in words.
-	Failure *string `json:"failure,omitempty"`
-	// How long it took, in milliseconds.
-	Milliseconds int64 `json:"milliseconds"`
-	// What for.
-	Phase Phase `json:"phase"`
-	// The HTTP status, if an answer came.
-	Status *int64 `json:"status,omitempty"`
-}
-
-// One of several calls for one job.
-type Called struct {
-	// How many pictures were asked for.
-	Count int64 `json:"count"`
-	// Why it brought nothing.
-	Error *ErrorKind `json:"error,omitempty"`
-	// What it was to cost.
-	Estimate Estimate `json:"estimate"`
-	// How it could be picked up, where the provider gave a handle.
-	Handle *Handle `json:"handle,omitempty"`
-	// How many pictures came back.
-	Pictures int64 `json:"pictures"`
-	// The provider's id of the request.
-	RequestID *string `json:"request_id,omitempty"`
-	// Its seed.
-	Seed *int64 `json:"seed,omitempty"`
-	// What it has cost: what was charged, and where that is not known, what it may be.
-	Spent Estimate `json:"spent"`
-}
-
-// How it could be picked up, where the provider gave a handle.
-//
-// How to pick up a job that was started; holds no key and no image.
-//
-// How to pick up a job that was started.
-//
-// How the job could be picked up, where the provider gave a handle.
-type Handle struct {
-	// The provider's id of the job.
-	ID string `json:"id"`
-	// Where its finished pictures are, usually for minutes only.
-	Pictures []string `json:"pictures,omitempty"`
-	// Where to ask for it.
-	Poll *string `json:"poll,omitempty"`
-	// Who has the job.
-	Provider string `json:"provider"`
-}
-
-// The content of an [`Error`]; what its JSON is.
-type Error struct {
-	// What the caller can do.
-	Code ErrorKind `json:"code"`
-	// What the provider said that it charged, in millionths of a US dollar.
-	Cost *int64 `json:"cost,omitempty"`
-	// Every offer that was tried, and why each was left.
-	Hops []Hop `json:"hops,omitempty"`
-	// In words, without a full stop.
-	Message string `json:"message"`
-	// The offer that was to take the request.
-	Offer *string `json:"offer,omitempty"`
-	// The provider's own words, without long base64.
-	ProviderMessage *string `json:"provider_message,omitempty"`
-	// Every reason, when the code is `refused`.
-	Refusals []Refusal `json:"refusals,omitempty"`
-	// The provider's id of the request, for its support.
-	RequestID *string `json:"request_id,omitempty"`
-	// How to pick up a job that was started.
-	Resume *Handle `json:"resume,omitempty"`
-	// How long to wait, in seconds, when the provider said so.
-	RetryAfterSeconds *int64 `json:"retry_after_seconds,omitempty"`
-	// What was moderated, when the code is `moderated`.
-	Stage *Stage `json:"stage,omitempty"`
-	// The HTTP status of the provider.
-	Status *int64 `json:"status,omitempty"`
-}
-
-// An offer that was tried and left.
-type Hop struct {
-	// What went wrong there.
-	Code ErrorKind `json:"code"`
-	// In words.
-	Message string `json:"message"`
-	// The offer.
-	Offer string `json:"offer"`
-	// The ids of its orders, where they are written down.
-	Orders []string `json:"orders,omitempty"`
-	// What it has cost there: what was charged, and where that is not known, what it may be.
-	Spent Estimate `json:"spent"`
 }
 
 // What Together takes for FLUX.2 at `POST /v1/images/generations`.
@@ -1689,6 +2099,18 @@ type TogetherSeedream40Request struct {
 	Width *int64 `json:"width,omitempty"`
 }
 
+// Of `repaint validate`: what is wrong with a file.
+type ValidateOutput struct {
+	// Who was to take it; absent if a job was checked only for its shape.
+	Offer *string `json:"offer,omitempty"`
+	// Whether it is taken.
+	Valid bool `json:"valid"`
+	// Everything that is wrong with it.
+	Violations []Violation `json:"violations"`
+	// What the file holds.
+	What Validated `json:"what"`
+}
+
 // One thing that is wrong with a body or a job.
 type Violation struct {
 	// What kind of fault; the codes of refusals.
@@ -1735,6 +2157,10 @@ const (
 )
 
 // Kinds of picture that we can tell apart.
+//
+// What kind of file its bytes are; absent if they are of none that is known.
+//
+// What kind of file its bytes are; absent for an address, which nobody has fetched.
 type MediaType string
 
 const (
@@ -1892,22 +2318,6 @@ const (
 	PurpleTexts        BodyRuleRule = "texts"
 )
 
-// Whether a program of yours writes such a value, which we or a provider read, or reads
-// it.
-//
-// Which side of a document we are on, and so which of its changes break whoever is on the
-// other.
-//
-// We, or a provider, read it: what was right must stay right.
-//
-// We write it: what comes must be what came.
-type IndexRole string
-
-const (
-	Received IndexRole = "received"
-	Sent     IndexRole = "sent"
-)
-
 // `drop`: go without where the model takes none; `nearest`: into its range.
 //
 // Go without, or take the closest that there is.
@@ -1918,15 +2328,44 @@ const (
 	AdaptNumberNearest AdaptNumber = "nearest"
 )
 
+// `convert`: make input images JPEG or PNG where the model does not take their kind of
+// file.
+//
+// Make it of a kind that is taken.
+type AdaptConvert string
+
+const (
+	AdaptConvertConvert AdaptConvert = "convert"
+)
+
+// `fit`: scale input images down, or pack them tighter, where they are larger than the
+// model takes.
+//
+// Make it as large as is taken.
+type AdaptFit string
+
+const (
+	Fit AdaptFit = "fit"
+)
+
 // `drop`: go without where the model takes none.
 //
 // Go without.
-//
-// `drop`: take the file format that the model likes.
 type AdaptDrop string
 
 const (
 	AdaptDropDrop AdaptDrop = "drop"
+)
+
+// `drop`: take the file format that the model likes; `convert`: take it, and convert the
+// picture afterwards, which loses the provider's marks in it.
+//
+// Go without, or convert what comes back.
+type AdaptFormat string
+
+const (
+	AdaptFormatConvert AdaptFormat = "convert"
+	AdaptFormatDrop    AdaptFormat = "drop"
 )
 
 // `nearest`: the closest size or shape that the model makes.
@@ -1938,57 +2377,69 @@ const (
 	AdaptSizeNearest AdaptSize = "nearest"
 )
 
-// Who is tried first.
+// How pictures are shown in a terminal; as `--show`.
 //
-// What decides who is tried first. Those with a key, and those that need not rest, come
-// before others.
+// How a terminal is told to show a picture.
 //
-// What this very job would cost.
+// What the terminal says that it understands; else blocks.
 //
-// How long it took lately; those of which nothing is known come last, but for a few tries.
+// The graphics protocol of kitty.
 //
-// The order of `select`.
-type OrderBy string
+// The inline images of iTerm2.
+//
+// Sixels.
+//
+// Two pixels a character.
+//
+// Not at all.
+type ShowWay string
 
 const (
-	Latency      OrderBy = "latency"
-	OrderByPrice OrderBy = "price"
-	Preference   OrderBy = "preference"
+	Auto   ShowWay = "auto"
+	Blocks ShowWay = "blocks"
+	Iterm  ShowWay = "iterm"
+	Kitty  ShowWay = "kitty"
+	Never  ShowWay = "never"
+	Sixel  ShowWay = "sixel"
 )
 
-// What kind of warning.
+// Why it brought nothing.
 //
-// Kinds of warning; a closed list, version 1.
+// What the caller can do. One kind for one action; a closed list, version 1.
 //
-// Nothing is known of this input before the provider fetches it.
+// What the caller can do.
 //
-// The offer ends soon.
+// What went wrong there.
 //
-// A fact comes from an overlay.
+// Ask for what the model takes, or ask another one; nothing was sent.
 //
-// The offer needs a key that was not found.
+// Mend the request: something in it is wrong whoever takes it, or the provider says so.
 //
-// The picture was made by something else than a generative model.
+// Mend the key or its rights.
 //
-// The local offer did something to the picture that the caller may not expect.
+// Change the prompt or the images: moderation stopped it.
 //
-// The provider answered something odd that did not stop the request.
+// Wait or pay: a rate or a credit is used up.
 //
-// What became of an order could not be written down.
+// Try again later; nothing was bought.
 //
-// The offer failed lately or is busy, so others are tried before.
-type WarningCode string
+// Look before trying again: the picture may have been made and charged.
+//
+// Ask again: the result was there and is gone.
+//
+// Report it: the provider did what we do not know.
+type ErrorKind string
 
 const (
-	NotGenerative      WarningCode = "not_generative"
-	Picture            WarningCode = "picture"
-	Provider           WarningCode = "provider"
-	Resting            WarningCode = "resting"
-	Retiring           WarningCode = "retiring"
-	Store              WarningCode = "store"
-	Unchecked          WarningCode = "unchecked"
-	WarningCodeNoKey   WarningCode = "no_key"
-	WarningCodeOverlay WarningCode = "overlay"
+	Denied         ErrorKind = "denied"
+	Exhausted      ErrorKind = "exhausted"
+	Expired        ErrorKind = "expired"
+	InvalidRequest ErrorKind = "invalid_request"
+	Moderated      ErrorKind = "moderated"
+	OutcomeUnknown ErrorKind = "outcome_unknown"
+	Refused        ErrorKind = "refused"
+	Unavailable    ErrorKind = "unavailable"
+	Unexpected     ErrorKind = "unexpected"
 )
 
 // What kind of reason.
@@ -2052,6 +2503,23 @@ const (
 	Unsupported      RefusalCode = "unsupported"
 )
 
+// What was moderated, when the code is `moderated`.
+//
+// What moderation stopped.
+//
+// The prompt or an input image, before a picture was made.
+//
+// The picture, after it was made.
+//
+// The provider does not say which.
+type Stage string
+
+const (
+	StageInput  Stage = "input"
+	StageOutput Stage = "output"
+	Unstated    Stage = "unstated"
+)
+
 // What for.
 //
 // The parts of a job, by what a failure means for the money.
@@ -2072,60 +2540,97 @@ const (
 	Submit   Phase = "submit"
 )
 
-// Why it brought nothing.
+// What kind of warning.
 //
-// What the caller can do. One kind for one action; a closed list, version 1.
+// Kinds of warning; a closed list, version 1.
 //
-// What the caller can do.
+// Nothing is known of this input before the provider fetches it.
 //
-// What went wrong there.
+// The offer ends soon.
 //
-// Ask for what the model takes, or ask another one; nothing was sent.
+// A fact comes from an overlay.
 //
-// Mend the request: something in it is wrong whoever takes it, or the provider says so.
+// The offer needs a key that was not found.
 //
-// Mend the key or its rights.
+// The picture was made by something else than a generative model.
 //
-// Change the prompt or the images: moderation stopped it.
+// The local offer did something to the picture that the caller may not expect.
 //
-// Wait or pay: a rate or a credit is used up.
+// The provider answered something odd that did not stop the request.
 //
-// Try again later; nothing was bought.
+// An input image holds more than a model may see: frames, or bits.
 //
-// Look before trying again: the picture may have been made and charged.
+// A picture is another file than the provider's, or could not be made the file that was
+// asked for.
 //
-// Ask again: the result was there and is gone.
+// What became of an order could not be written down.
 //
-// Report it: the provider did what we do not know.
-type ErrorKind string
+// The offer failed lately or is busy, so others are tried before.
+type WarningCode string
 
 const (
-	Denied         ErrorKind = "denied"
-	Exhausted      ErrorKind = "exhausted"
-	Expired        ErrorKind = "expired"
-	InvalidRequest ErrorKind = "invalid_request"
-	Moderated      ErrorKind = "moderated"
-	OutcomeUnknown ErrorKind = "outcome_unknown"
-	Refused        ErrorKind = "refused"
-	Unavailable    ErrorKind = "unavailable"
-	Unexpected     ErrorKind = "unexpected"
+	NotGenerative      WarningCode = "not_generative"
+	Picture            WarningCode = "picture"
+	Provider           WarningCode = "provider"
+	Resting            WarningCode = "resting"
+	Retiring           WarningCode = "retiring"
+	Store              WarningCode = "store"
+	Unchecked          WarningCode = "unchecked"
+	WarningCodeInput   WarningCode = "input"
+	WarningCodeNoKey   WarningCode = "no_key"
+	WarningCodeOutput  WarningCode = "output"
+	WarningCodeOverlay WarningCode = "overlay"
 )
 
-// What was moderated, when the code is `moderated`.
+// Whether a program of yours writes such a value, which we or a provider read, or reads
+// it.
 //
-// What moderation stopped.
+// Which side of a document we are on, and so which of its changes break whoever is on the
+// other.
 //
-// The prompt or an input image, before a picture was made.
+// We, or a provider, read it: what was right must stay right.
 //
-// The picture, after it was made.
-//
-// The provider does not say which.
-type Stage string
+// We write it: what comes must be what came.
+type IndexRole string
 
 const (
-	Input    Stage = "input"
-	Output   Stage = "output"
-	Unstated Stage = "unstated"
+	Received IndexRole = "received"
+	Sent     IndexRole = "sent"
+)
+
+// Who is tried first.
+//
+// What decides who is tried first. Those with a key, and those that need not rest, come
+// before others.
+//
+// What this very job would cost.
+//
+// How long it took lately; those of which nothing is known come last, but for a few tries.
+//
+// The order of `select`.
+type OrderBy string
+
+const (
+	Latency      OrderBy = "latency"
+	OrderByPrice OrderBy = "price"
+	Preference   OrderBy = "preference"
+)
+
+// Whether the fact is as it was taken to be.
+//
+// How a fact stands after a probe.
+//
+// It is as it was taken to be.
+//
+// It is another.
+//
+// The answer says nothing of it.
+type LessonVerdict string
+
+const (
+	Confirmed LessonVerdict = "confirmed"
+	Differs   LessonVerdict = "differs"
+	Nothing   LessonVerdict = "nothing"
 )
 
 type TogetherFlux2DevRequestModel string
@@ -2205,6 +2710,20 @@ type TogetherSeedream40RequestModel string
 
 const (
 	ByteDanceSeedSeedream40 TogetherSeedream40RequestModel = "ByteDance-Seed/Seedream-4.0"
+)
+
+// What the file holds.
+//
+// What can be validated.
+//
+// The body of an offer.
+//
+// A job.
+type Validated string
+
+const (
+	Body         Validated = "body"
+	ValidatedJob Validated = "job"
 )
 
 // What is understood of the prompt.

@@ -319,6 +319,10 @@ enum ImageForm: String, Codable {
 }
 
 /// Kinds of picture that we can tell apart.
+///
+/// What kind of file its bytes are; absent if they are of none that is known.
+///
+/// What kind of file its bytes are; absent for an address, which nobody has fetched.
 enum MediaType: String, Codable {
     case imageAvif = "image/avif"
     case imageBMP = "image/bmp"
@@ -1678,6 +1682,1023 @@ struct Code: Codable {
     }
 }
 
+/// What holds where neither the command line nor the environment says otherwise.
+// MARK: - Config
+struct Config: Codable {
+    /// What may be changed to make a request fit; as `--adapt`.
+    let adapt: Adapt?
+    /// A file of facts that replace those of this release, from the folder of this file; as
+    /// `--capabilities`.
+    let capabilities: String?
+    /// The folder for pictures whose file no `--output` names, from the folder of this file.
+    let folder: String?
+    /// The most that a command may cost, in US dollars; as `--max-cost`.
+    let maxCost: Double?
+    /// Who may take a request: models, offers or families; as `--model`.
+    let model: [String]?
+    /// What is different of a provider, by its id.
+    let providers: [String: ProviderConfig]?
+    /// How pictures are shown in a terminal; as `--show`.
+    let show: ShowWay?
+    /// Seconds until a command is given up; as `--timeout`.
+    let timeout: Int?
+
+    enum CodingKeys: String, CodingKey {
+        case adapt = "adapt"
+        case capabilities = "capabilities"
+        case folder = "folder"
+        case maxCost = "max_cost"
+        case model = "model"
+        case providers = "providers"
+        case show = "show"
+        case timeout = "timeout"
+    }
+}
+
+/// What may be changed to make a request fit, by field; nothing unless it is named here.
+///
+/// What may be changed to make a request fit; as `--adapt`.
+///
+/// What may be changed to make the request fit.
+// MARK: - Adapt
+struct Adapt: Codable {
+    /// `drop`: go without where the model takes none; `nearest`: into its range.
+    let guidance: AdaptNumber?
+    /// `convert`: make input images JPEG or PNG where the model does not take their kind of file.
+    let inputFormat: AdaptConvert?
+    /// `fit`: scale input images down, or pack them tighter, where they are larger than the
+    /// model takes.
+    let inputSize: AdaptFit?
+    /// `drop`: go without where the model takes none.
+    let negativePrompt: AdaptDrop?
+    /// `drop`: take the file format that the model likes; `convert`: take it, and convert the
+    /// picture afterwards, which loses the provider's marks in it.
+    let outputFormat: AdaptFormat?
+    /// `drop`: go without where the model takes none.
+    let seed: AdaptDrop?
+    /// `nearest`: the closest size or shape that the model makes.
+    let size: AdaptSize?
+    /// `drop`: go without where the model takes none; `nearest`: into its range.
+    let steps: AdaptNumber?
+
+    enum CodingKeys: String, CodingKey {
+        case guidance = "guidance"
+        case inputFormat = "input_format"
+        case inputSize = "input_size"
+        case negativePrompt = "negative_prompt"
+        case outputFormat = "output_format"
+        case seed = "seed"
+        case size = "size"
+        case steps = "steps"
+    }
+}
+
+/// `drop`: go without where the model takes none; `nearest`: into its range.
+///
+/// Go without, or take the closest that there is.
+enum AdaptNumber: String, Codable {
+    case drop = "drop"
+    case nearest = "nearest"
+}
+
+/// `convert`: make input images JPEG or PNG where the model does not take their kind of
+/// file.
+///
+/// Make it of a kind that is taken.
+enum AdaptConvert: String, Codable {
+    case convert = "convert"
+}
+
+/// `fit`: scale input images down, or pack them tighter, where they are larger than the
+/// model takes.
+///
+/// Make it as large as is taken.
+enum AdaptFit: String, Codable {
+    case fit = "fit"
+}
+
+/// `drop`: go without where the model takes none.
+///
+/// Go without.
+enum AdaptDrop: String, Codable {
+    case drop = "drop"
+}
+
+/// `drop`: take the file format that the model likes; `convert`: take it, and convert the
+/// picture afterwards, which loses the provider's marks in it.
+///
+/// Go without, or convert what comes back.
+enum AdaptFormat: String, Codable {
+    case convert = "convert"
+    case drop = "drop"
+}
+
+/// `nearest`: the closest size or shape that the model makes.
+///
+/// Take the closest that there is.
+enum AdaptSize: String, Codable {
+    case nearest = "nearest"
+}
+
+/// What is different of a provider.
+// MARK: - ProviderConfig
+struct ProviderConfig: Codable {
+    /// Where it is reached instead of its own address, with or without `/v1`.
+    let baseURL: String?
+
+    enum CodingKeys: String, CodingKey {
+        case baseURL = "base_url"
+    }
+}
+
+/// How pictures are shown in a terminal; as `--show`.
+///
+/// How a terminal is told to show a picture.
+///
+/// What the terminal says that it understands; else blocks.
+///
+/// The graphics protocol of kitty.
+///
+/// The inline images of iTerm2.
+///
+/// Sixels.
+///
+/// Two pixels a character.
+///
+/// Not at all.
+enum ShowWay: String, Codable {
+    case auto = "auto"
+    case blocks = "blocks"
+    case iterm = "iterm"
+    case kitty = "kitty"
+    case never = "never"
+    case sixel = "sixel"
+}
+
+/// Of `repaint config`: what holds where the command line says nothing.
+// MARK: - ConfigOutput
+struct ConfigOutput: Codable {
+    /// Where it is read.
+    let config: ConfigSource
+    /// What is set, by name.
+    let settings: [Setting]
+
+    enum CodingKeys: String, CodingKey {
+        case config = "config"
+        case settings = "settings"
+    }
+}
+
+/// Where it is read.
+///
+/// Where the configuration is read.
+///
+/// The configuration.
+// MARK: - ConfigSource
+struct ConfigSource: Codable {
+    /// Why it could not be read.
+    let error: Error?
+    /// The file; absent if none is looked for.
+    let path: String?
+    /// Whether the file is there and was read.
+    let read: Bool
+
+    enum CodingKeys: String, CodingKey {
+        case error = "error"
+        case path = "path"
+        case read = "read"
+    }
+}
+
+/// Why it could not be read.
+///
+/// The content of an [`Error`]; what its JSON is.
+///
+/// Why it brought nothing.
+///
+/// Why nobody would be asked.
+///
+/// What went wrong.
+///
+/// Why it is no picture.
+///
+/// What ended it early.
+// MARK: - Error
+struct Error: Codable {
+    /// What the caller can do.
+    let code: ErrorKind
+    /// What the provider said that it charged, in millionths of a US dollar.
+    let cost: Int?
+    /// Every offer that was tried, and why each was left.
+    let hops: [Hop]?
+    /// In words, without a full stop.
+    let message: String
+    /// The offer that was to take the request.
+    let offer: String?
+    /// The provider's own words, without long base64.
+    let providerMessage: String?
+    /// Every reason, when the code is `refused`.
+    let refusals: [Refusal]?
+    /// The provider's id of the request, for its support.
+    let requestID: String?
+    /// How to pick up a job that was started.
+    let resume: Handle?
+    /// How long to wait, in seconds, when the provider said so.
+    let retryAfterSeconds: Int?
+    /// What was moderated, when the code is `moderated`.
+    let stage: Stage?
+    /// The HTTP status of the provider.
+    let status: Int?
+
+    enum CodingKeys: String, CodingKey {
+        case code = "code"
+        case cost = "cost"
+        case hops = "hops"
+        case message = "message"
+        case offer = "offer"
+        case providerMessage = "provider_message"
+        case refusals = "refusals"
+        case requestID = "request_id"
+        case resume = "resume"
+        case retryAfterSeconds = "retry_after_seconds"
+        case stage = "stage"
+        case status = "status"
+    }
+}
+
+/// Why it brought nothing.
+///
+/// What the caller can do. One kind for one action; a closed list, version 1.
+///
+/// What the caller can do.
+///
+/// What went wrong there.
+///
+/// Ask for what the model takes, or ask another one; nothing was sent.
+///
+/// Mend the request: something in it is wrong whoever takes it, or the provider says so.
+///
+/// Mend the key or its rights.
+///
+/// Change the prompt or the images: moderation stopped it.
+///
+/// Wait or pay: a rate or a credit is used up.
+///
+/// Try again later; nothing was bought.
+///
+/// Look before trying again: the picture may have been made and charged.
+///
+/// Ask again: the result was there and is gone.
+///
+/// Report it: the provider did what we do not know.
+enum ErrorKind: String, Codable {
+    case denied = "denied"
+    case exhausted = "exhausted"
+    case expired = "expired"
+    case invalidRequest = "invalid_request"
+    case moderated = "moderated"
+    case outcomeUnknown = "outcome_unknown"
+    case refused = "refused"
+    case unavailable = "unavailable"
+    case unexpected = "unexpected"
+}
+
+/// An offer that was tried and left.
+// MARK: - Hop
+struct Hop: Codable {
+    /// What went wrong there.
+    let code: ErrorKind
+    /// In words.
+    let message: String
+    /// The offer.
+    let offer: String
+    /// The ids of its orders, where they are written down.
+    let orders: [String]?
+    /// What it has cost there: what was charged, and where that is not known, what it may be.
+    let spent: Estimate
+
+    enum CodingKeys: String, CodingKey {
+        case code = "code"
+        case message = "message"
+        case offer = "offer"
+        case orders = "orders"
+        case spent = "spent"
+    }
+}
+
+/// What it was to cost.
+///
+/// What a request may cost; limits compare `high`.
+///
+/// What it has cost: what was charged, and where that is not known, what it may be.
+///
+/// What it may cost, all calls together.
+///
+/// What it may cost.
+///
+/// What it has cost there: what was charged, and where that is not known, what it may be.
+///
+/// What all together were to cost.
+///
+/// What the whole job has cost, with calls that failed: what was charged, and where that is
+/// not known, what it may be.
+///
+/// What all together may cost.
+// MARK: - Estimate
+struct Estimate: Codable {
+    /// At most this, in millionths of a US dollar.
+    let high: Int
+    /// At least this, in millionths of a US dollar.
+    let low: Int
+
+    enum CodingKeys: String, CodingKey {
+        case high = "high"
+        case low = "low"
+    }
+}
+
+/// One reason why an offer cannot take a request.
+// MARK: - Refusal
+struct Refusal: Codable {
+    /// What kind of reason.
+    let code: RefusalCode
+    /// Which field of the request, such as `images`, `images/2` (from 0) or `options/steps`.
+    let field: String
+    /// What to do instead.
+    let fix: String
+    /// What was asked for.
+    let got: JSONAny
+    /// What would be taken.
+    let limit: JSONAny
+    /// Both in words; begins with a verb whose subject is the offer.
+    let message: String
+    /// How sure the limit is.
+    let sure: Sure
+
+    enum CodingKeys: String, CodingKey {
+        case code = "code"
+        case field = "field"
+        case fix = "fix"
+        case got = "got"
+        case limit = "limit"
+        case message = "message"
+        case sure = "sure"
+    }
+}
+
+/// What kind of reason.
+///
+/// Kinds of reason. A closed list: version 1 has exactly these.
+///
+/// What kind of fault; the codes of refusals.
+///
+/// A text that must say something says nothing, or what must be given is missing.
+///
+/// Fewer than the offer takes.
+///
+/// More than the offer takes.
+///
+/// The offer takes no such thing at all.
+///
+/// A number beyond its limits.
+///
+/// Not among the values that the offer lists.
+///
+/// A prompt outside the closed vocabulary of the offer.
+///
+/// An input image that cannot be read, or was not inspected.
+///
+/// More bytes or pixels than the offer takes.
+///
+/// An option that names what a field of the request is for.
+///
+/// An option that the provider does not have.
+///
+/// An option whose value the provider would not take.
+///
+/// The offer is no longer on sale.
+///
+/// The high estimate is above the maximum cost.
+///
+/// No key for the provider was found.
+///
+/// The policy does not allow its provider.
+///
+/// The offer is taken only where it is named, or where nothing else can be.
+enum RefusalCode: String, Codable {
+    case empty = "empty"
+    case invalid = "invalid"
+    case noKey = "no_key"
+    case notAllowed = "not_allowed"
+    case notAsked = "not_asked"
+    case notListed = "not_listed"
+    case notUnderstood = "not_understood"
+    case outOfRange = "out_of_range"
+    case overBudget = "over_budget"
+    case owned = "owned"
+    case retired = "retired"
+    case tooFew = "too_few"
+    case tooLarge = "too_large"
+    case tooMany = "too_many"
+    case unknown = "unknown"
+    case unreadable = "unreadable"
+    case unsupported = "unsupported"
+}
+
+/// How it could be picked up, where the provider gave a handle.
+///
+/// How to pick up a job that was started; holds no key and no image.
+///
+/// How to pick up a job that was started.
+///
+/// How the job could be picked up, where the provider gave a handle.
+// MARK: - Handle
+struct Handle: Codable {
+    /// The provider's id of the job.
+    let id: String
+    /// Where its finished pictures are, usually for minutes only.
+    let pictures: [String]?
+    /// Where to ask for it.
+    let poll: String?
+    /// Who has the job.
+    let provider: String
+
+    enum CodingKeys: String, CodingKey {
+        case id = "id"
+        case pictures = "pictures"
+        case poll = "poll"
+        case provider = "provider"
+    }
+}
+
+/// What was moderated, when the code is `moderated`.
+///
+/// What moderation stopped.
+///
+/// The prompt or an input image, before a picture was made.
+///
+/// The picture, after it was made.
+///
+/// The provider does not say which.
+enum Stage: String, Codable {
+    case input = "input"
+    case output = "output"
+    case unstated = "unstated"
+}
+
+/// One thing that is set.
+// MARK: - Setting
+struct Setting: Codable {
+    /// Who says so: the file with a line, or a variable.
+    let from: String
+    /// Its name in the file, such as `max_cost`.
+    let name: String
+    /// Its value, as the command line would have it.
+    let value: String
+
+    enum CodingKeys: String, CodingKey {
+        case from = "from"
+        case name = "name"
+        case value = "value"
+    }
+}
+
+/// Of `repaint doctor`: what stands between this machine and a picture.
+// MARK: - DoctorOutput
+struct DoctorOutput: Codable {
+    /// The processor.
+    let arch: String
+    /// Who would make a watercolor painting of a photo; absent if nobody would.
+    let chosen: Chosen?
+    /// The configuration.
+    let config: ConfigSource
+    /// The operating system.
+    let os: String
+    /// One for each provider with a host, by its id.
+    let providers: [ReachedProvider]
+    /// The variables that name a proxy, without passwords.
+    let proxy: [String: String]
+    /// The version of the set of schemas.
+    let schemas: String
+    /// Who speaks TLS, and whose certificates are trusted.
+    let tls: String
+    /// The version of the program.
+    let version: String
+
+    enum CodingKeys: String, CodingKey {
+        case arch = "arch"
+        case chosen = "chosen"
+        case config = "config"
+        case os = "os"
+        case providers = "providers"
+        case proxy = "proxy"
+        case schemas = "schemas"
+        case tls = "tls"
+        case version = "version"
+    }
+}
+
+/// An offer that would be asked.
+///
+/// Who would make a watercolor painting of a photo; absent if nobody would.
+// MARK: - Chosen
+struct Chosen: Codable {
+    /// What it may cost.
+    let estimate: Estimate
+    /// The offer.
+    let offer: String
+
+    enum CodingKeys: String, CodingKey {
+        case estimate = "estimate"
+        case offer = "offer"
+    }
+}
+
+/// A provider, and the way to it.
+// MARK: - ReachedProvider
+struct ReachedProvider: Codable {
+    /// Where it is reached; absent if the address that is set is none.
+    let address: String?
+    /// How far the clock of this machine is ahead of its clock.
+    let clockAheadSeconds: Int?
+    /// Why it did not answer, or was not asked.
+    let error: String?
+    /// Whether a key is there.
+    let hasKey: Bool
+    /// The variable that has the key.
+    let keyEnv: String?
+    /// How long its answer took.
+    let milliseconds: Int?
+    /// Its id.
+    let provider: String
+    /// Whether it answered; absent if it was not asked.
+    let reached: Bool?
+    /// The HTTP status of its answer.
+    let status: Int?
+
+    enum CodingKeys: String, CodingKey {
+        case address = "address"
+        case clockAheadSeconds = "clock_ahead_seconds"
+        case error = "error"
+        case hasKey = "has_key"
+        case keyEnv = "key_env"
+        case milliseconds = "milliseconds"
+        case provider = "provider"
+        case reached = "reached"
+        case status = "status"
+    }
+}
+
+/// Of `repaint edit --each`: what came of each image.
+// MARK: - EditEachOutput
+struct EditEachOutput: Codable {
+    /// What all together were to cost.
+    let estimate: Estimate
+    /// One for each image that was begun, in their order.
+    let jobs: [EditJob]
+
+    enum CodingKeys: String, CodingKey {
+        case estimate = "estimate"
+        case jobs = "jobs"
+    }
+}
+
+/// What came of one image: `files` and a `receipt`, or an `error`.
+// MARK: - EditJob
+struct EditJob: Codable {
+    /// The file that has the pictures side by side; absent if none was asked for or written.
+    let comparison: String?
+    /// Why it brought nothing.
+    let error: Error?
+    /// The pictures, in the provider's order.
+    let files: [PictureFile]?
+    /// The image, as it was named.
+    let image: String
+    /// What was done.
+    let receipt: Receipt?
+    /// What the caller should know besides the error.
+    let warnings: [Warning]?
+
+    enum CodingKeys: String, CodingKey {
+        case comparison = "comparison"
+        case error = "error"
+        case files = "files"
+        case image = "image"
+        case receipt = "receipt"
+        case warnings = "warnings"
+    }
+}
+
+/// A picture, and where it is.
+// MARK: - PictureFile
+struct PictureFile: Codable {
+    /// How many bytes it has.
+    let bytes: Int
+    /// Pixels from top to bottom, if its bytes say so.
+    let height: Int?
+    /// What kind of file its bytes are; absent if they are of none that is known.
+    let mediaType: MediaType?
+    /// Its file; absent if it went to standard output, or could not be saved.
+    let path: String?
+    /// Pixels from left to right, if its bytes say so.
+    let width: Int?
+
+    enum CodingKeys: String, CodingKey {
+        case bytes = "bytes"
+        case height = "height"
+        case mediaType = "media_type"
+        case path = "path"
+        case width = "width"
+    }
+}
+
+/// What was done.
+///
+/// What was done for a request.
+// MARK: - Receipt
+struct Receipt: Codable {
+    /// What was changed of the request.
+    let adaptations: [Adaptation]
+    /// Every call that was made, in order.
+    let attempts: [Attempt]
+    /// Each call, where there were several.
+    let calls: [Called]?
+    /// What the provider says that it charged for the pictures, in millionths of a US dollar;
+    /// absent if it did not say it of each call.
+    let cost: Int?
+    /// Why the cost is another than the estimate, in words, as far as the provider shows it.
+    let difference: String?
+    /// What it was to cost.
+    let estimate: Estimate
+    /// What the provider shows for its use of the inputs, under its own names; empty if it
+    /// offers none.
+    let evidence: [String: JSONAny]
+    /// Pictures that were made and could not be brought back, and calls that brought none.
+    let failures: [Error]?
+    /// Whether a generative model made them.
+    let generative: Bool
+    /// How the job could be picked up, where the provider gave a handle.
+    let handle: Handle?
+    /// Offers that were tried before, and why each was left.
+    let hops: [Hop]?
+    /// The id of the job, where orders are written down.
+    let job: String?
+    /// The offer that made the pictures.
+    let offer: String
+    /// The ids of its orders, where they are written down.
+    let orders: [String]?
+    /// How many pictures came back.
+    let pictures: Int
+    /// The provider's id of the request.
+    let requestID: String?
+    /// What the whole job has cost, with calls that failed: what was charged, and where that is
+    /// not known, what it may be.
+    let spent: Estimate
+    /// What else the caller should know.
+    let warnings: [Warning]
+
+    enum CodingKeys: String, CodingKey {
+        case adaptations = "adaptations"
+        case attempts = "attempts"
+        case calls = "calls"
+        case cost = "cost"
+        case difference = "difference"
+        case estimate = "estimate"
+        case evidence = "evidence"
+        case failures = "failures"
+        case generative = "generative"
+        case handle = "handle"
+        case hops = "hops"
+        case job = "job"
+        case offer = "offer"
+        case orders = "orders"
+        case pictures = "pictures"
+        case requestID = "request_id"
+        case spent = "spent"
+        case warnings = "warnings"
+    }
+}
+
+/// One change that was made so that a request fits.
+// MARK: - Adaptation
+struct Adaptation: Codable {
+    /// Which field of the request.
+    let field: String
+    /// What was asked for.
+    let from: JSONAny
+    /// How, such as `nearest`; `exact` where nothing was lost.
+    let method: String
+    /// What was sent instead; `null` where the field was left out.
+    let to: JSONAny
+
+    enum CodingKeys: String, CodingKey {
+        case field = "field"
+        case from = "from"
+        case method = "method"
+        case to = "to"
+    }
+}
+
+/// One call that was made.
+// MARK: - Attempt
+struct Attempt: Codable {
+    /// What went wrong, in words.
+    let failure: String?
+    /// How long it took, in milliseconds.
+    let milliseconds: Int
+    /// What for.
+    let phase: Phase
+    /// The HTTP status, if an answer came.
+    let status: Int?
+
+    enum CodingKeys: String, CodingKey {
+        case failure = "failure"
+        case milliseconds = "milliseconds"
+        case phase = "phase"
+        case status = "status"
+    }
+}
+
+/// What for.
+///
+/// The parts of a job, by what a failure means for the money.
+///
+/// Before a byte was sent: free to try again.
+///
+/// The order itself: never sent again unless it was surely not accepted.
+///
+/// Asking for the result: free to try again.
+///
+/// Fetching the picture: free to try again.
+enum Phase: String, Codable {
+    case connect = "connect"
+    case download = "download"
+    case poll = "poll"
+    case submit = "submit"
+}
+
+/// One of several calls for one job.
+// MARK: - Called
+struct Called: Codable {
+    /// How many pictures were asked for.
+    let count: Int
+    /// Why it brought nothing.
+    let error: ErrorKind?
+    /// What it was to cost.
+    let estimate: Estimate
+    /// How it could be picked up, where the provider gave a handle.
+    let handle: Handle?
+    /// How many pictures came back.
+    let pictures: Int
+    /// The provider's id of the request.
+    let requestID: String?
+    /// Its seed.
+    let seed: Int?
+    /// What it has cost: what was charged, and where that is not known, what it may be.
+    let spent: Estimate
+
+    enum CodingKeys: String, CodingKey {
+        case count = "count"
+        case error = "error"
+        case estimate = "estimate"
+        case handle = "handle"
+        case pictures = "pictures"
+        case requestID = "request_id"
+        case seed = "seed"
+        case spent = "spent"
+    }
+}
+
+/// Something that the caller should know and that stops nothing.
+// MARK: - Warning
+struct Warning: Codable {
+    /// What kind of warning.
+    let code: WarningCode
+    /// Which field of the request, if it is about one.
+    let field: String?
+    /// In words.
+    let message: String
+
+    enum CodingKeys: String, CodingKey {
+        case code = "code"
+        case field = "field"
+        case message = "message"
+    }
+}
+
+/// What kind of warning.
+///
+/// Kinds of warning; a closed list, version 1.
+///
+/// Nothing is known of this input before the provider fetches it.
+///
+/// The offer ends soon.
+///
+/// A fact comes from an overlay.
+///
+/// The offer needs a key that was not found.
+///
+/// The picture was made by something else than a generative model.
+///
+/// The local offer did something to the picture that the caller may not expect.
+///
+/// The provider answered something odd that did not stop the request.
+///
+/// An input image holds more than a model may see: frames, or bits.
+///
+/// A picture is another file than the provider's, or could not be made the file that was
+/// asked for.
+///
+/// What became of an order could not be written down.
+///
+/// The offer failed lately or is busy, so others are tried before.
+enum WarningCode: String, Codable {
+    case input = "input"
+    case noKey = "no_key"
+    case notGenerative = "not_generative"
+    case output = "output"
+    case overlay = "overlay"
+    case picture = "picture"
+    case provider = "provider"
+    case resting = "resting"
+    case retiring = "retiring"
+    case store = "store"
+    case unchecked = "unchecked"
+}
+
+/// Of `repaint edit`: the pictures, and how they were made.
+// MARK: - EditOutput
+struct EditOutput: Codable {
+    /// The file that has the pictures side by side; absent if none was asked for or written.
+    let comparison: String?
+    /// The pictures, in the provider's order.
+    let files: [PictureFile]
+    /// What was done.
+    let receipt: Receipt
+
+    enum CodingKeys: String, CodingKey {
+        case comparison = "comparison"
+        case files = "files"
+        case receipt = "receipt"
+    }
+}
+
+/// Of `repaint explain --each`, and of `repaint edit --each --dry-run`: who would take which
+/// image.
+// MARK: - ExplainEachOutput
+struct ExplainEachOutput: Codable {
+    /// What all together may cost.
+    let estimate: Estimate
+    /// One for each image, in their order.
+    let jobs: [ExplainJob]
+
+    enum CodingKeys: String, CodingKey {
+        case estimate = "estimate"
+        case jobs = "jobs"
+    }
+}
+
+/// Who would take one image: an `offer`, or an `error`.
+// MARK: - ExplainJob
+struct ExplainJob: Codable {
+    /// What would be changed of the request.
+    let adaptations: [Adaptation]?
+    /// Why nobody would be asked.
+    let error: Error?
+    /// What it may cost.
+    let estimate: Estimate?
+    /// The files that `edit` would write, but for their extensions, which follow the bytes.
+    let files: [String]?
+    /// The image, as it was named.
+    let image: String
+    /// Who would be asked.
+    let offer: String?
+    /// What the caller should know.
+    let warnings: [Warning]?
+
+    enum CodingKeys: String, CodingKey {
+        case adaptations = "adaptations"
+        case error = "error"
+        case estimate = "estimate"
+        case files = "files"
+        case image = "image"
+        case offer = "offer"
+        case warnings = "warnings"
+    }
+}
+
+/// Of `repaint explain`, and of `repaint edit --dry-run`: who would take a request.
+// MARK: - ExplainOutput
+struct ExplainOutput: Codable {
+    /// What would be changed of the request.
+    let adaptations: [Adaptation]
+    /// Who else would take it, in the order in which they would be tried.
+    let alternatives: [Candidate]
+    /// What would be done, exactly.
+    let call: ShownCall?
+    /// What it may cost.
+    let estimate: Estimate?
+    /// The files that `edit` would write, but for their extensions, which follow the bytes; none
+    /// if the picture would go to standard output.
+    let files: [String]?
+    /// Who would be asked first; absent if nobody would take it.
+    let offer: String?
+    /// Every other offer, with all its reasons.
+    let refusals: [OfferRefusals]
+    /// What the caller should know.
+    let warnings: [Warning]
+
+    enum CodingKeys: String, CodingKey {
+        case adaptations = "adaptations"
+        case alternatives = "alternatives"
+        case call = "call"
+        case estimate = "estimate"
+        case files = "files"
+        case offer = "offer"
+        case refusals = "refusals"
+        case warnings = "warnings"
+    }
+}
+
+/// An offer that takes a job.
+// MARK: - Candidate
+struct Candidate: Codable {
+    /// What would be changed of the request.
+    let adaptations: [Adaptation]
+    /// How many calls it takes: more than one where it makes fewer pictures a call than are
+    /// wanted.
+    let calls: Int
+    /// What it may cost, all calls together.
+    let estimate: Estimate
+    /// The offer.
+    let offer: String
+    /// What the caller should know.
+    let warnings: [Warning]
+
+    enum CodingKeys: String, CodingKey {
+        case adaptations = "adaptations"
+        case calls = "calls"
+        case estimate = "estimate"
+        case offer = "offer"
+        case warnings = "warnings"
+    }
+}
+
+/// What would be done, exactly.
+///
+/// A call, without the key and without bytes of images: a `method` and a `url`, or `local`.
+///
+/// The call.
+// MARK: - ShownCall
+struct ShownCall: Codable {
+    /// Its body.
+    let body: JSONAny?
+    /// Its headers, in their order.
+    let headers: [String: String]?
+    /// What is done in this process instead of a call.
+    let local: JSONAny?
+    /// The HTTP method.
+    let method: String?
+    /// Where it goes.
+    let url: String?
+
+    enum CodingKeys: String, CodingKey {
+        case body = "body"
+        case headers = "headers"
+        case local = "local"
+        case method = "method"
+        case url = "url"
+    }
+}
+
+/// An offer that does not take a job.
+// MARK: - OfferRefusals
+struct OfferRefusals: Codable {
+    /// The offer.
+    let offer: String
+    /// All reasons.
+    let reasons: [Refusal]
+
+    enum CodingKeys: String, CodingKey {
+        case offer = "offer"
+        case reasons = "reasons"
+    }
+}
+
+/// Instead of anything else, where a command fails; its exit code is that of the error.
+// MARK: - FailureOutput
+struct FailureOutput: Codable {
+    /// What went wrong.
+    let error: Error
+    /// What the caller should know besides.
+    let warnings: [Warning]
+
+    enum CodingKeys: String, CodingKey {
+        case error = "error"
+        case warnings = "warnings"
+    }
+}
+
 /// The list of the schemas of this set.
 // MARK: - Index
 struct Index: Codable {
@@ -1732,6 +2753,69 @@ enum IndexRole: String, Codable {
     case sent = "sent"
 }
 
+/// Of `repaint inspect`: what pictures are.
+// MARK: - InspectOutput
+struct InspectOutput: Codable {
+    /// One for each picture, in their order.
+    let images: [InspectedImage]
+
+    enum CodingKeys: String, CodingKey {
+        case images = "images"
+    }
+}
+
+/// What one picture is, and what each offer would say of it; or an `error`.
+// MARK: - InspectedImage
+struct InspectedImage: Codable {
+    /// Whether it has more than one frame, as far as its head shows.
+    let animated: Bool?
+    /// How many bytes it has.
+    let bytes: Int?
+    /// Bits a channel, as far as its head shows.
+    let depth: Int?
+    /// Why it is no picture.
+    let error: Error?
+    /// Pixels from top to bottom.
+    let height: Int?
+    /// The picture, as it was named.
+    let image: String
+    /// What kind of file its bytes are; absent for an address, which nobody has fetched.
+    let mediaType: MediaType?
+    /// What each offer that was asked for would say of it.
+    let offers: [Opinion]?
+    /// Pixels from left to right.
+    let width: Int?
+
+    enum CodingKeys: String, CodingKey {
+        case animated = "animated"
+        case bytes = "bytes"
+        case depth = "depth"
+        case error = "error"
+        case height = "height"
+        case image = "image"
+        case mediaType = "media_type"
+        case offers = "offers"
+        case width = "width"
+    }
+}
+
+/// What an offer says of a picture as its input.
+// MARK: - Opinion
+struct Opinion: Codable {
+    /// The offer.
+    let offer: String
+    /// Why not.
+    let reasons: [Refusal]
+    /// Whether it takes it.
+    let takes: Bool
+
+    enum CodingKeys: String, CodingKey {
+        case offer = "offer"
+        case reasons = "reasons"
+        case takes = "takes"
+    }
+}
+
 /// A request with the models that may take it and the rules that hold.
 // MARK: - Job
 struct Job: Codable {
@@ -1778,58 +2862,6 @@ struct Policy: Codable {
         case providers = "providers"
         case timeoutSeconds = "timeout_seconds"
     }
-}
-
-/// What may be changed to make a request fit, by field; nothing unless it is named here.
-///
-/// What may be changed to make the request fit.
-// MARK: - Adapt
-struct Adapt: Codable {
-    /// `drop`: go without where the model takes none; `nearest`: into its range.
-    let guidance: AdaptNumber?
-    /// `drop`: go without where the model takes none.
-    let negativePrompt: AdaptDrop?
-    /// `drop`: take the file format that the model likes.
-    let outputFormat: AdaptDrop?
-    /// `drop`: go without where the model takes none.
-    let seed: AdaptDrop?
-    /// `nearest`: the closest size or shape that the model makes.
-    let size: AdaptSize?
-    /// `drop`: go without where the model takes none; `nearest`: into its range.
-    let steps: AdaptNumber?
-
-    enum CodingKeys: String, CodingKey {
-        case guidance = "guidance"
-        case negativePrompt = "negative_prompt"
-        case outputFormat = "output_format"
-        case seed = "seed"
-        case size = "size"
-        case steps = "steps"
-    }
-}
-
-/// `drop`: go without where the model takes none; `nearest`: into its range.
-///
-/// Go without, or take the closest that there is.
-enum AdaptNumber: String, Codable {
-    case drop = "drop"
-    case nearest = "nearest"
-}
-
-/// `drop`: go without where the model takes none.
-///
-/// Go without.
-///
-/// `drop`: take the file format that the model likes.
-enum AdaptDrop: String, Codable {
-    case drop = "drop"
-}
-
-/// `nearest`: the closest size or shape that the model makes.
-///
-/// Take the closest that there is.
-enum AdaptSize: String, Codable {
-    case nearest = "nearest"
 }
 
 /// Who is tried first.
@@ -1904,6 +2936,79 @@ struct ImageRequest: Codable {
         case seed = "seed"
         case size = "size"
         case steps = "steps"
+    }
+}
+
+/// Of `repaint models`: what can be asked.
+// MARK: - ModelsOutput
+struct ModelsOutput: Codable {
+    /// Offers by provider, then model.
+    let models: [ListedModel]
+
+    enum CodingKeys: String, CodingKey {
+        case models = "models"
+    }
+}
+
+/// An offer as the catalogue has it, and whether it can be asked from here.
+// MARK: - ListedModel
+struct ListedModel: Codable {
+    /// What it accepts; each fact with how sure it is, its source and its date.
+    let accepts: Capabilities
+    /// Other names that mean the same.
+    let aliases: [String]?
+    /// The line of models that it is of.
+    let family: String
+    /// What each field of the provider's body holds, in its order; none for what runs in this
+    /// process.
+    let fields: [BodyField]?
+    /// Whether a generative model makes the picture.
+    let generative: Bool
+    /// Whether its key is there, or none is needed.
+    let hasKey: Bool
+    /// Provider and model, such as `together/flux2-pro`.
+    let id: String
+    /// Which fields of the provider's body carry input images.
+    let imageFields: [ImageField]
+    /// How many orders may be on their way at a time before the provider refuses another; the
+    /// most of any of its offers holds for all its offers together. Absent where that is not
+    /// known.
+    let inFlight: InFlightFact?
+    /// The environment variable that has the key; absent where none is needed.
+    let key: String?
+    /// The model, the same at every provider.
+    let model: String
+    /// The provider's own name for it.
+    let name: String
+    /// What it costs, in millionths of a US dollar.
+    let price: PriceFact
+    /// Who hosts it.
+    let provider: String
+    /// The schema of the provider's body, from this file; absent for what runs in this process.
+    let requestSchema: String?
+    /// When it ends, if that is announced.
+    let retires: RetiresFact?
+    /// What the provider's body must keep besides its schema: it is taken if both take it.
+    let rules: [BodyRule]?
+
+    enum CodingKeys: String, CodingKey {
+        case accepts = "accepts"
+        case aliases = "aliases"
+        case family = "family"
+        case fields = "fields"
+        case generative = "generative"
+        case hasKey = "has_key"
+        case id = "id"
+        case imageFields = "image_fields"
+        case inFlight = "in_flight"
+        case key = "key"
+        case model = "model"
+        case name = "name"
+        case price = "price"
+        case provider = "provider"
+        case requestSchema = "request_schema"
+        case retires = "retires"
+        case rules = "rules"
     }
 }
 
@@ -2181,227 +3286,6 @@ struct Plan: Codable {
     }
 }
 
-/// An offer that takes a job.
-// MARK: - Candidate
-struct Candidate: Codable {
-    /// What would be changed of the request.
-    let adaptations: [Adaptation]
-    /// How many calls it takes: more than one where it makes fewer pictures a call than are
-    /// wanted.
-    let calls: Int
-    /// What it may cost, all calls together.
-    let estimate: Estimate
-    /// The offer.
-    let offer: String
-    /// What the caller should know.
-    let warnings: [Warning]
-
-    enum CodingKeys: String, CodingKey {
-        case adaptations = "adaptations"
-        case calls = "calls"
-        case estimate = "estimate"
-        case offer = "offer"
-        case warnings = "warnings"
-    }
-}
-
-/// One change that was made so that a request fits.
-// MARK: - Adaptation
-struct Adaptation: Codable {
-    /// Which field of the request.
-    let field: String
-    /// What was asked for.
-    let from: JSONAny
-    /// How, such as `nearest`; `exact` where nothing was lost.
-    let method: String
-    /// What was sent instead; `null` where the field was left out.
-    let to: JSONAny
-
-    enum CodingKeys: String, CodingKey {
-        case field = "field"
-        case from = "from"
-        case method = "method"
-        case to = "to"
-    }
-}
-
-/// What it was to cost.
-///
-/// What a request may cost; limits compare `high`.
-///
-/// What it has cost: what was charged, and where that is not known, what it may be.
-///
-/// What it may cost, all calls together.
-///
-/// What it has cost there: what was charged, and where that is not known, what it may be.
-///
-/// What the whole job has cost, with calls that failed: what was charged, and where that is
-/// not known, what it may be.
-// MARK: - Estimate
-struct Estimate: Codable {
-    /// At most this, in millionths of a US dollar.
-    let high: Int
-    /// At least this, in millionths of a US dollar.
-    let low: Int
-
-    enum CodingKeys: String, CodingKey {
-        case high = "high"
-        case low = "low"
-    }
-}
-
-/// Something that the caller should know and that stops nothing.
-// MARK: - Warning
-struct Warning: Codable {
-    /// What kind of warning.
-    let code: WarningCode
-    /// Which field of the request, if it is about one.
-    let field: String?
-    /// In words.
-    let message: String
-
-    enum CodingKeys: String, CodingKey {
-        case code = "code"
-        case field = "field"
-        case message = "message"
-    }
-}
-
-/// What kind of warning.
-///
-/// Kinds of warning; a closed list, version 1.
-///
-/// Nothing is known of this input before the provider fetches it.
-///
-/// The offer ends soon.
-///
-/// A fact comes from an overlay.
-///
-/// The offer needs a key that was not found.
-///
-/// The picture was made by something else than a generative model.
-///
-/// The local offer did something to the picture that the caller may not expect.
-///
-/// The provider answered something odd that did not stop the request.
-///
-/// What became of an order could not be written down.
-///
-/// The offer failed lately or is busy, so others are tried before.
-enum WarningCode: String, Codable {
-    case noKey = "no_key"
-    case notGenerative = "not_generative"
-    case overlay = "overlay"
-    case picture = "picture"
-    case provider = "provider"
-    case resting = "resting"
-    case retiring = "retiring"
-    case store = "store"
-    case unchecked = "unchecked"
-}
-
-/// An offer that does not take a job.
-// MARK: - OfferRefusals
-struct OfferRefusals: Codable {
-    /// The offer.
-    let offer: String
-    /// All reasons.
-    let reasons: [Refusal]
-
-    enum CodingKeys: String, CodingKey {
-        case offer = "offer"
-        case reasons = "reasons"
-    }
-}
-
-/// One reason why an offer cannot take a request.
-// MARK: - Refusal
-struct Refusal: Codable {
-    /// What kind of reason.
-    let code: RefusalCode
-    /// Which field of the request, such as `images`, `images/2` (from 0) or `options/steps`.
-    let field: String
-    /// What to do instead.
-    let fix: String
-    /// What was asked for.
-    let got: JSONAny
-    /// What would be taken.
-    let limit: JSONAny
-    /// Both in words; begins with a verb whose subject is the offer.
-    let message: String
-    /// How sure the limit is.
-    let sure: Sure
-
-    enum CodingKeys: String, CodingKey {
-        case code = "code"
-        case field = "field"
-        case fix = "fix"
-        case got = "got"
-        case limit = "limit"
-        case message = "message"
-        case sure = "sure"
-    }
-}
-
-/// What kind of reason.
-///
-/// Kinds of reason. A closed list: version 1 has exactly these.
-///
-/// What kind of fault; the codes of refusals.
-///
-/// A text that must say something says nothing, or what must be given is missing.
-///
-/// Fewer than the offer takes.
-///
-/// More than the offer takes.
-///
-/// The offer takes no such thing at all.
-///
-/// A number beyond its limits.
-///
-/// Not among the values that the offer lists.
-///
-/// A prompt outside the closed vocabulary of the offer.
-///
-/// An input image that cannot be read, or was not inspected.
-///
-/// More bytes or pixels than the offer takes.
-///
-/// An option that names what a field of the request is for.
-///
-/// An option that the provider does not have.
-///
-/// An option whose value the provider would not take.
-///
-/// The offer is no longer on sale.
-///
-/// The high estimate is above the maximum cost.
-///
-/// No key for the provider was found.
-///
-/// The policy does not allow its provider.
-///
-/// The offer is taken only where it is named, or where nothing else can be.
-enum RefusalCode: String, Codable {
-    case empty = "empty"
-    case invalid = "invalid"
-    case noKey = "no_key"
-    case notAllowed = "not_allowed"
-    case notAsked = "not_asked"
-    case notListed = "not_listed"
-    case notUnderstood = "not_understood"
-    case outOfRange = "out_of_range"
-    case overBudget = "over_budget"
-    case owned = "owned"
-    case retired = "retired"
-    case tooFew = "too_few"
-    case tooLarge = "too_large"
-    case tooMany = "too_many"
-    case unknown = "unknown"
-    case unreadable = "unreadable"
-    case unsupported = "unsupported"
-}
-
 /// By the size of each picture: the first row whose area is not exceeded.
 // MARK: - PriceBySize
 struct PriceBySize: Codable {
@@ -2444,6 +3328,123 @@ struct PriceMegapixel: Codable {
     }
 }
 
+/// Of `repaint probe`: what a provider says of its limits.
+// MARK: - ProbeOutput
+struct ProbeOutput: Codable {
+    /// What ended it early.
+    let error: Error?
+    /// The file that has what was learned; absent if nothing was, or it could not be written.
+    let overlay: String?
+    /// The probes that were answered, in order.
+    let probes: [HeardProbe]
+    /// Whether a probe was taken, so that it may have been charged; absent if that is not known.
+    let taken: Bool?
+    /// What was learned, where no file could be written: the content of an overlay.
+    let unwritten: [String: JSONAny]?
+    /// What all probes would cost if every one were rendered, in millionths of a US dollar.
+    let worstCase: Int
+
+    enum CodingKeys: String, CodingKey {
+        case error = "error"
+        case overlay = "overlay"
+        case probes = "probes"
+        case taken = "taken"
+        case unwritten = "unwritten"
+        case worstCase = "worst_case"
+    }
+}
+
+/// A probe, and what came of it.
+// MARK: - HeardProbe
+struct HeardProbe: Codable {
+    /// The fact that it is about; absent if it is about strange fields.
+    let fact: String?
+    /// The field of the body that was beyond its limit.
+    let field: String
+    /// What the answer teaches.
+    let lesson: Lesson
+    /// What stood in it, in short.
+    let sent: String
+    /// The HTTP status of the answer.
+    let status: Int
+
+    enum CodingKeys: String, CodingKey {
+        case fact = "fact"
+        case field = "field"
+        case lesson = "lesson"
+        case sent = "sent"
+        case status = "status"
+    }
+}
+
+/// What the answer teaches.
+///
+/// What an answer teaches of a fact.
+// MARK: - Lesson
+struct Lesson: Codable {
+    /// In a few words.
+    let says: String
+    /// The value of the fact, where the answer states one that is to be kept.
+    let value: JSONAny?
+    /// Whether the fact is as it was taken to be.
+    let verdict: LessonVerdict
+
+    enum CodingKeys: String, CodingKey {
+        case says = "says"
+        case value = "value"
+        case verdict = "verdict"
+    }
+}
+
+/// Whether the fact is as it was taken to be.
+///
+/// How a fact stands after a probe.
+///
+/// It is as it was taken to be.
+///
+/// It is another.
+///
+/// The answer says nothing of it.
+enum LessonVerdict: String, Codable {
+    case confirmed = "confirmed"
+    case differs = "differs"
+    case nothing = "nothing"
+}
+
+/// Of `repaint probe --dry-run`: what would be sent.
+// MARK: - ProbePlanOutput
+struct ProbePlanOutput: Codable {
+    /// The probes, in order.
+    let probes: [PlannedProbe]
+    /// What all would cost if every one were rendered, in millionths of a US dollar.
+    let worstCase: Int
+
+    enum CodingKeys: String, CodingKey {
+        case probes = "probes"
+        case worstCase = "worst_case"
+    }
+}
+
+/// A probe that would be sent.
+// MARK: - PlannedProbe
+struct PlannedProbe: Codable {
+    /// What it would cost if it were rendered, in millionths of a US dollar.
+    let atMost: Int
+    /// The call.
+    let call: ShownCall
+    /// The fact that it is about; absent if it is about strange fields.
+    let fact: String?
+    /// The field of the body that would be beyond its limit.
+    let field: String
+
+    enum CodingKeys: String, CodingKey {
+        case atMost = "at_most"
+        case call = "call"
+        case fact = "fact"
+        case field = "field"
+    }
+}
+
 /// Any from the tallest to the flattest, both included.
 // MARK: - RatiosBetween
 struct RatiosBetween: Codable {
@@ -2462,286 +3463,6 @@ struct RatiosListed: Codable {
     enum CodingKeys: String, CodingKey {
         case listed = "listed"
     }
-}
-
-/// What was done for a request.
-// MARK: - Receipt
-struct Receipt: Codable {
-    /// What was changed of the request.
-    let adaptations: [Adaptation]
-    /// Every call that was made, in order.
-    let attempts: [Attempt]
-    /// Each call, where there were several.
-    let calls: [Called]?
-    /// What the provider says that it charged for the pictures, in millionths of a US dollar;
-    /// absent if it did not say it of each call.
-    let cost: Int?
-    /// Why the cost is another than the estimate, in words, as far as the provider shows it.
-    let difference: String?
-    /// What it was to cost.
-    let estimate: Estimate
-    /// What the provider shows for its use of the inputs, under its own names; empty if it
-    /// offers none.
-    let evidence: [String: JSONAny]
-    /// Pictures that were made and could not be brought back, and calls that brought none.
-    let failures: [Error]?
-    /// Whether a generative model made them.
-    let generative: Bool
-    /// How the job could be picked up, where the provider gave a handle.
-    let handle: Handle?
-    /// Offers that were tried before, and why each was left.
-    let hops: [Hop]?
-    /// The id of the job, where orders are written down.
-    let job: String?
-    /// The offer that made the pictures.
-    let offer: String
-    /// The ids of its orders, where they are written down.
-    let orders: [String]?
-    /// How many pictures came back.
-    let pictures: Int
-    /// The provider's id of the request.
-    let requestID: String?
-    /// What the whole job has cost, with calls that failed: what was charged, and where that is
-    /// not known, what it may be.
-    let spent: Estimate
-    /// What else the caller should know.
-    let warnings: [Warning]
-
-    enum CodingKeys: String, CodingKey {
-        case adaptations = "adaptations"
-        case attempts = "attempts"
-        case calls = "calls"
-        case cost = "cost"
-        case difference = "difference"
-        case estimate = "estimate"
-        case evidence = "evidence"
-        case failures = "failures"
-        case generative = "generative"
-        case handle = "handle"
-        case hops = "hops"
-        case job = "job"
-        case offer = "offer"
-        case orders = "orders"
-        case pictures = "pictures"
-        case requestID = "request_id"
-        case spent = "spent"
-        case warnings = "warnings"
-    }
-}
-
-/// One call that was made.
-// MARK: - Attempt
-struct Attempt: Codable {
-    /// What went wrong, in words.
-    let failure: String?
-    /// How long it took, in milliseconds.
-    let milliseconds: Int
-    /// What for.
-    let phase: Phase
-    /// The HTTP status, if an answer came.
-    let status: Int?
-
-    enum CodingKeys: String, CodingKey {
-        case failure = "failure"
-        case milliseconds = "milliseconds"
-        case phase = "phase"
-        case status = "status"
-    }
-}
-
-/// What for.
-///
-/// The parts of a job, by what a failure means for the money.
-///
-/// Before a byte was sent: free to try again.
-///
-/// The order itself: never sent again unless it was surely not accepted.
-///
-/// Asking for the result: free to try again.
-///
-/// Fetching the picture: free to try again.
-enum Phase: String, Codable {
-    case connect = "connect"
-    case download = "download"
-    case poll = "poll"
-    case submit = "submit"
-}
-
-/// One of several calls for one job.
-// MARK: - Called
-struct Called: Codable {
-    /// How many pictures were asked for.
-    let count: Int
-    /// Why it brought nothing.
-    let error: ErrorKind?
-    /// What it was to cost.
-    let estimate: Estimate
-    /// How it could be picked up, where the provider gave a handle.
-    let handle: Handle?
-    /// How many pictures came back.
-    let pictures: Int
-    /// The provider's id of the request.
-    let requestID: String?
-    /// Its seed.
-    let seed: Int?
-    /// What it has cost: what was charged, and where that is not known, what it may be.
-    let spent: Estimate
-
-    enum CodingKeys: String, CodingKey {
-        case count = "count"
-        case error = "error"
-        case estimate = "estimate"
-        case handle = "handle"
-        case pictures = "pictures"
-        case requestID = "request_id"
-        case seed = "seed"
-        case spent = "spent"
-    }
-}
-
-/// Why it brought nothing.
-///
-/// What the caller can do. One kind for one action; a closed list, version 1.
-///
-/// What the caller can do.
-///
-/// What went wrong there.
-///
-/// Ask for what the model takes, or ask another one; nothing was sent.
-///
-/// Mend the request: something in it is wrong whoever takes it, or the provider says so.
-///
-/// Mend the key or its rights.
-///
-/// Change the prompt or the images: moderation stopped it.
-///
-/// Wait or pay: a rate or a credit is used up.
-///
-/// Try again later; nothing was bought.
-///
-/// Look before trying again: the picture may have been made and charged.
-///
-/// Ask again: the result was there and is gone.
-///
-/// Report it: the provider did what we do not know.
-enum ErrorKind: String, Codable {
-    case denied = "denied"
-    case exhausted = "exhausted"
-    case expired = "expired"
-    case invalidRequest = "invalid_request"
-    case moderated = "moderated"
-    case outcomeUnknown = "outcome_unknown"
-    case refused = "refused"
-    case unavailable = "unavailable"
-    case unexpected = "unexpected"
-}
-
-/// How it could be picked up, where the provider gave a handle.
-///
-/// How to pick up a job that was started; holds no key and no image.
-///
-/// How to pick up a job that was started.
-///
-/// How the job could be picked up, where the provider gave a handle.
-// MARK: - Handle
-struct Handle: Codable {
-    /// The provider's id of the job.
-    let id: String
-    /// Where its finished pictures are, usually for minutes only.
-    let pictures: [String]?
-    /// Where to ask for it.
-    let poll: String?
-    /// Who has the job.
-    let provider: String
-
-    enum CodingKeys: String, CodingKey {
-        case id = "id"
-        case pictures = "pictures"
-        case poll = "poll"
-        case provider = "provider"
-    }
-}
-
-/// The content of an [`Error`]; what its JSON is.
-// MARK: - Error
-struct Error: Codable {
-    /// What the caller can do.
-    let code: ErrorKind
-    /// What the provider said that it charged, in millionths of a US dollar.
-    let cost: Int?
-    /// Every offer that was tried, and why each was left.
-    let hops: [Hop]?
-    /// In words, without a full stop.
-    let message: String
-    /// The offer that was to take the request.
-    let offer: String?
-    /// The provider's own words, without long base64.
-    let providerMessage: String?
-    /// Every reason, when the code is `refused`.
-    let refusals: [Refusal]?
-    /// The provider's id of the request, for its support.
-    let requestID: String?
-    /// How to pick up a job that was started.
-    let resume: Handle?
-    /// How long to wait, in seconds, when the provider said so.
-    let retryAfterSeconds: Int?
-    /// What was moderated, when the code is `moderated`.
-    let stage: Stage?
-    /// The HTTP status of the provider.
-    let status: Int?
-
-    enum CodingKeys: String, CodingKey {
-        case code = "code"
-        case cost = "cost"
-        case hops = "hops"
-        case message = "message"
-        case offer = "offer"
-        case providerMessage = "provider_message"
-        case refusals = "refusals"
-        case requestID = "request_id"
-        case resume = "resume"
-        case retryAfterSeconds = "retry_after_seconds"
-        case stage = "stage"
-        case status = "status"
-    }
-}
-
-/// An offer that was tried and left.
-// MARK: - Hop
-struct Hop: Codable {
-    /// What went wrong there.
-    let code: ErrorKind
-    /// In words.
-    let message: String
-    /// The offer.
-    let offer: String
-    /// The ids of its orders, where they are written down.
-    let orders: [String]?
-    /// What it has cost there: what was charged, and where that is not known, what it may be.
-    let spent: Estimate
-
-    enum CodingKeys: String, CodingKey {
-        case code = "code"
-        case message = "message"
-        case offer = "offer"
-        case orders = "orders"
-        case spent = "spent"
-    }
-}
-
-/// What was moderated, when the code is `moderated`.
-///
-/// What moderation stopped.
-///
-/// The prompt or an input image, before a picture was made.
-///
-/// The picture, after it was made.
-///
-/// The provider does not say which.
-enum Stage: String, Codable {
-    case input = "input"
-    case output = "output"
-    case unstated = "unstated"
 }
 
 /// What Together takes for FLUX.2 at `POST /v1/images/generations`.
@@ -3320,6 +4041,26 @@ enum TogetherSeedream40RequestModel: String, Codable {
     case byteDanceSeedSeedream40 = "ByteDance-Seed/Seedream-4.0"
 }
 
+/// Of `repaint validate`: what is wrong with a file.
+// MARK: - ValidateOutput
+struct ValidateOutput: Codable {
+    /// Who was to take it; absent if a job was checked only for its shape.
+    let offer: String?
+    /// Whether it is taken.
+    let valid: Bool
+    /// Everything that is wrong with it.
+    let violations: [Violation]
+    /// What the file holds.
+    let what: Validated
+
+    enum CodingKeys: String, CodingKey {
+        case offer = "offer"
+        case valid = "valid"
+        case violations = "violations"
+        case what = "what"
+    }
+}
+
 /// One thing that is wrong with a body or a job.
 // MARK: - Violation
 struct Violation: Codable {
@@ -3345,6 +4086,18 @@ struct Violation: Codable {
         case message = "message"
         case pointer = "pointer"
     }
+}
+
+/// What the file holds.
+///
+/// What can be validated.
+///
+/// The body of an offer.
+///
+/// A job.
+enum Validated: String, Codable {
+    case body = "body"
+    case job = "job"
 }
 
 // MARK: - Encode/decode helpers

@@ -137,7 +137,10 @@ fn adapters() -> Result<Vec<String>, String> {
     let features = packages
         .filter(|it| it["name"] == "repaint")
         .filter_map(|it| it["features"].as_object())
-        .flat_map(|it| it.keys().filter(|it| *it != "default").cloned());
+        .flat_map(|it| it.iter())
+        // An adapter's feature is one of the crate that links adapters; a codec's is not.
+        .filter(|(_, needs)| needs.to_string().contains("repaint-adapters/"))
+        .map(|(name, _)| name.clone());
     let features: Vec<String> = features.collect();
     if features.is_empty() { Err("repaint has no features".to_owned()) } else { Ok(features) }
 }

@@ -13,8 +13,10 @@ import com.fasterxml.jackson.annotation.*;
  */
 public class Adapt {
     private AdaptNumber guidance;
+    private AdaptConvert inputFormat;
+    private AdaptFit inputSize;
     private AdaptDrop negativePrompt;
-    private AdaptDrop outputFormat;
+    private AdaptFormat outputFormat;
     private AdaptDrop seed;
     private AdaptSize size;
     private AdaptNumber steps;
@@ -28,6 +30,23 @@ public class Adapt {
     public void setGuidance(AdaptNumber value) { this.guidance = value; }
 
     /**
+     * `convert`: make input images JPEG or PNG where the model does not take their kind of file.
+     */
+    @JsonProperty("input_format")
+    public AdaptConvert getInputFormat() { return inputFormat; }
+    @JsonProperty("input_format")
+    public void setInputFormat(AdaptConvert value) { this.inputFormat = value; }
+
+    /**
+     * `fit`: scale input images down, or pack them tighter, where they are larger than the
+     * model takes.
+     */
+    @JsonProperty("input_size")
+    public AdaptFit getInputSize() { return inputSize; }
+    @JsonProperty("input_size")
+    public void setInputSize(AdaptFit value) { this.inputSize = value; }
+
+    /**
      * `drop`: go without where the model takes none.
      */
     @JsonProperty("negative_prompt")
@@ -36,12 +55,13 @@ public class Adapt {
     public void setNegativePrompt(AdaptDrop value) { this.negativePrompt = value; }
 
     /**
-     * `drop`: take the file format that the model likes.
+     * `drop`: take the file format that the model likes; `convert`: take it, and convert the
+     * picture afterwards, which loses the provider's marks in it.
      */
     @JsonProperty("output_format")
-    public AdaptDrop getOutputFormat() { return outputFormat; }
+    public AdaptFormat getOutputFormat() { return outputFormat; }
     @JsonProperty("output_format")
-    public void setOutputFormat(AdaptDrop value) { this.outputFormat = value; }
+    public void setOutputFormat(AdaptFormat value) { this.outputFormat = value; }
 
     /**
      * `drop`: go without where the model takes none.

@@ -9,8 +9,6 @@ import com.fasterxml.jackson.annotation.*;
  * `drop`: go without where the model takes none.
  *
  * Go without.
- *
- * `drop`: take the file format that the model likes.
  */
 public enum AdaptDrop {
     DROP;

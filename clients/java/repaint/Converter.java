@@ -56,12 +56,36 @@ public class Converter {
         return getAdaptObjectWriter().writeValueAsString(obj);
     }
 
+    public static AdaptConvert AdaptConvertFromJsonString(String json) throws IOException {
+        return getAdaptConvertObjectReader().readValue(json);
+    }
+
+    public static String AdaptConvertToJsonString(AdaptConvert obj) throws JsonProcessingException {
+        return getAdaptConvertObjectWriter().writeValueAsString(obj);
+    }
+
     public static AdaptDrop AdaptDropFromJsonString(String json) throws IOException {
         return getAdaptDropObjectReader().readValue(json);
     }
 
     public static String AdaptDropToJsonString(AdaptDrop obj) throws JsonProcessingException {
         return getAdaptDropObjectWriter().writeValueAsString(obj);
+    }
+
+    public static AdaptFit AdaptFitFromJsonString(String json) throws IOException {
+        return getAdaptFitObjectReader().readValue(json);
+    }
+
+    public static String AdaptFitToJsonString(AdaptFit obj) throws JsonProcessingException {
+        return getAdaptFitObjectWriter().writeValueAsString(obj);
+    }
+
+    public static AdaptFormat AdaptFormatFromJsonString(String json) throws IOException {
+        return getAdaptFormatObjectReader().readValue(json);
+    }
+
+    public static String AdaptFormatToJsonString(AdaptFormat obj) throws JsonProcessingException {
+        return getAdaptFormatObjectWriter().writeValueAsString(obj);
     }
 
     public static AdaptNumber AdaptNumberFromJsonString(String json) throws IOException {
@@ -256,6 +280,14 @@ public class Converter {
         return getCatalogueObjectWriter().writeValueAsString(obj);
     }
 
+    public static Chosen ChosenFromJsonString(String json) throws IOException {
+        return getChosenObjectReader().readValue(json);
+    }
+
+    public static String ChosenToJsonString(Chosen obj) throws JsonProcessingException {
+        return getChosenObjectWriter().writeValueAsString(obj);
+    }
+
     public static Code CodeFromJsonString(String json) throws IOException {
         return getCodeObjectReader().readValue(json);
     }
@@ -272,6 +304,30 @@ public class Converter {
         return getCodesObjectWriter().writeValueAsString(obj);
     }
 
+    public static Config ConfigFromJsonString(String json) throws IOException {
+        return getConfigObjectReader().readValue(json);
+    }
+
+    public static String ConfigToJsonString(Config obj) throws JsonProcessingException {
+        return getConfigObjectWriter().writeValueAsString(obj);
+    }
+
+    public static ConfigOutput ConfigOutputFromJsonString(String json) throws IOException {
+        return getConfigOutputObjectReader().readValue(json);
+    }
+
+    public static String ConfigOutputToJsonString(ConfigOutput obj) throws JsonProcessingException {
+        return getConfigOutputObjectWriter().writeValueAsString(obj);
+    }
+
+    public static ConfigSource ConfigSourceFromJsonString(String json) throws IOException {
+        return getConfigSourceObjectReader().readValue(json);
+    }
+
+    public static String ConfigSourceToJsonString(ConfigSource obj) throws JsonProcessingException {
+        return getConfigSourceObjectWriter().writeValueAsString(obj);
+    }
+
     public static CountFact CountFactFromJsonString(String json) throws IOException {
         return getCountFactObjectReader().readValue(json);
     }
@@ -286,6 +342,38 @@ public class Converter {
 
     public static String CountRangeToJsonString(CountRange obj) throws JsonProcessingException {
         return getCountRangeObjectWriter().writeValueAsString(obj);
+    }
+
+    public static DoctorOutput DoctorOutputFromJsonString(String json) throws IOException {
+        return getDoctorOutputObjectReader().readValue(json);
+    }
+
+    public static String DoctorOutputToJsonString(DoctorOutput obj) throws JsonProcessingException {
+        return getDoctorOutputObjectWriter().writeValueAsString(obj);
+    }
+
+    public static EditEachOutput EditEachOutputFromJsonString(String json) throws IOException {
+        return getEditEachOutputObjectReader().readValue(json);
+    }
+
+    public static String EditEachOutputToJsonString(EditEachOutput obj) throws JsonProcessingException {
+        return getEditEachOutputObjectWriter().writeValueAsString(obj);
+    }
+
+    public static EditJob EditJobFromJsonString(String json) throws IOException {
+        return getEditJobObjectReader().readValue(json);
+    }
+
+    public static String EditJobToJsonString(EditJob obj) throws JsonProcessingException {
+        return getEditJobObjectWriter().writeValueAsString(obj);
+    }
+
+    public static EditOutput EditOutputFromJsonString(String json) throws IOException {
+        return getEditOutputObjectReader().readValue(json);
+    }
+
+    public static String EditOutputToJsonString(EditOutput obj) throws JsonProcessingException {
+        return getEditOutputObjectWriter().writeValueAsString(obj);
     }
 
     public static Entry EntryFromJsonString(String json) throws IOException {
@@ -320,6 +408,38 @@ public class Converter {
         return getEstimateObjectWriter().writeValueAsString(obj);
     }
 
+    public static ExplainEachOutput ExplainEachOutputFromJsonString(String json) throws IOException {
+        return getExplainEachOutputObjectReader().readValue(json);
+    }
+
+    public static String ExplainEachOutputToJsonString(ExplainEachOutput obj) throws JsonProcessingException {
+        return getExplainEachOutputObjectWriter().writeValueAsString(obj);
+    }
+
+    public static ExplainJob ExplainJobFromJsonString(String json) throws IOException {
+        return getExplainJobObjectReader().readValue(json);
+    }
+
+    public static String ExplainJobToJsonString(ExplainJob obj) throws JsonProcessingException {
+        return getExplainJobObjectWriter().writeValueAsString(obj);
+    }
+
+    public static ExplainOutput ExplainOutputFromJsonString(String json) throws IOException {
+        return getExplainOutputObjectReader().readValue(json);
+    }
+
+    public static String ExplainOutputToJsonString(ExplainOutput obj) throws JsonProcessingException {
+        return getExplainOutputObjectWriter().writeValueAsString(obj);
+    }
+
+    public static FailureOutput FailureOutputFromJsonString(String json) throws IOException {
+        return getFailureOutputObjectReader().readValue(json);
+    }
+
+    public static String FailureOutputToJsonString(FailureOutput obj) throws JsonProcessingException {
+        return getFailureOutputObjectWriter().writeValueAsString(obj);
+    }
+
     public static Flux2Lora Flux2LoraFromJsonString(String json) throws IOException {
         return getFlux2LoraObjectReader().readValue(json);
     }
@@ -350,6 +470,14 @@ public class Converter {
 
     public static String HandleToJsonString(Handle obj) throws JsonProcessingException {
         return getHandleObjectWriter().writeValueAsString(obj);
+    }
+
+    public static HeardProbe HeardProbeFromJsonString(String json) throws IOException {
+        return getHeardProbeObjectReader().readValue(json);
+    }
+
+    public static String HeardProbeToJsonString(HeardProbe obj) throws JsonProcessingException {
+        return getHeardProbeObjectWriter().writeValueAsString(obj);
     }
 
     public static Hop HopFromJsonString(String json) throws IOException {
@@ -464,6 +592,22 @@ public class Converter {
         return getIndexRoleObjectWriter().writeValueAsString(obj);
     }
 
+    public static InspectOutput InspectOutputFromJsonString(String json) throws IOException {
+        return getInspectOutputObjectReader().readValue(json);
+    }
+
+    public static String InspectOutputToJsonString(InspectOutput obj) throws JsonProcessingException {
+        return getInspectOutputObjectWriter().writeValueAsString(obj);
+    }
+
+    public static InspectedImage InspectedImageFromJsonString(String json) throws IOException {
+        return getInspectedImageObjectReader().readValue(json);
+    }
+
+    public static String InspectedImageToJsonString(InspectedImage obj) throws JsonProcessingException {
+        return getInspectedImageObjectWriter().writeValueAsString(obj);
+    }
+
     public static Instructions InstructionsFromJsonString(String json) throws IOException {
         return getInstructionsObjectReader().readValue(json);
     }
@@ -496,6 +640,30 @@ public class Converter {
         return getJobObjectWriter().writeValueAsString(obj);
     }
 
+    public static Lesson LessonFromJsonString(String json) throws IOException {
+        return getLessonObjectReader().readValue(json);
+    }
+
+    public static String LessonToJsonString(Lesson obj) throws JsonProcessingException {
+        return getLessonObjectWriter().writeValueAsString(obj);
+    }
+
+    public static LessonVerdict LessonVerdictFromJsonString(String json) throws IOException {
+        return getLessonVerdictObjectReader().readValue(json);
+    }
+
+    public static String LessonVerdictToJsonString(LessonVerdict obj) throws JsonProcessingException {
+        return getLessonVerdictObjectWriter().writeValueAsString(obj);
+    }
+
+    public static ListedModel ListedModelFromJsonString(String json) throws IOException {
+        return getListedModelObjectReader().readValue(json);
+    }
+
+    public static String ListedModelToJsonString(ListedModel obj) throws JsonProcessingException {
+        return getListedModelObjectWriter().writeValueAsString(obj);
+    }
+
     public static MaskFact MaskFactFromJsonString(String json) throws IOException {
         return getMaskFactObjectReader().readValue(json);
     }
@@ -520,6 +688,14 @@ public class Converter {
         return getMediaTypesFactObjectWriter().writeValueAsString(obj);
     }
 
+    public static ModelsOutput ModelsOutputFromJsonString(String json) throws IOException {
+        return getModelsOutputObjectReader().readValue(json);
+    }
+
+    public static String ModelsOutputToJsonString(ModelsOutput obj) throws JsonProcessingException {
+        return getModelsOutputObjectWriter().writeValueAsString(obj);
+    }
+
     public static NegativePromptFact NegativePromptFactFromJsonString(String json) throws IOException {
         return getNegativePromptFactObjectReader().readValue(json);
     }
@@ -534,6 +710,14 @@ public class Converter {
 
     public static String OfferRefusalsToJsonString(OfferRefusals obj) throws JsonProcessingException {
         return getOfferRefusalsObjectWriter().writeValueAsString(obj);
+    }
+
+    public static Opinion OpinionFromJsonString(String json) throws IOException {
+        return getOpinionObjectReader().readValue(json);
+    }
+
+    public static String OpinionToJsonString(Opinion obj) throws JsonProcessingException {
+        return getOpinionObjectWriter().writeValueAsString(obj);
     }
 
     public static OptionsFact OptionsFactFromJsonString(String json) throws IOException {
@@ -680,6 +864,14 @@ public class Converter {
         return getPhaseObjectWriter().writeValueAsString(obj);
     }
 
+    public static PictureFile PictureFileFromJsonString(String json) throws IOException {
+        return getPictureFileObjectReader().readValue(json);
+    }
+
+    public static String PictureFileToJsonString(PictureFile obj) throws JsonProcessingException {
+        return getPictureFileObjectWriter().writeValueAsString(obj);
+    }
+
     public static PixelBudget PixelBudgetFromJsonString(String json) throws IOException {
         return getPixelBudgetObjectReader().readValue(json);
     }
@@ -734,6 +926,14 @@ public class Converter {
 
     public static String PlanToJsonString(Plan obj) throws JsonProcessingException {
         return getPlanObjectWriter().writeValueAsString(obj);
+    }
+
+    public static PlannedProbe PlannedProbeFromJsonString(String json) throws IOException {
+        return getPlannedProbeObjectReader().readValue(json);
+    }
+
+    public static String PlannedProbeToJsonString(PlannedProbe obj) throws JsonProcessingException {
+        return getPlannedProbeObjectWriter().writeValueAsString(obj);
     }
 
     public static Policy PolicyFromJsonString(String json) throws IOException {
@@ -792,6 +992,30 @@ public class Converter {
         return getPriceMegapixelObjectWriter().writeValueAsString(obj);
     }
 
+    public static ProbeOutput ProbeOutputFromJsonString(String json) throws IOException {
+        return getProbeOutputObjectReader().readValue(json);
+    }
+
+    public static String ProbeOutputToJsonString(ProbeOutput obj) throws JsonProcessingException {
+        return getProbeOutputObjectWriter().writeValueAsString(obj);
+    }
+
+    public static ProbePlanOutput ProbePlanOutputFromJsonString(String json) throws IOException {
+        return getProbePlanOutputObjectReader().readValue(json);
+    }
+
+    public static String ProbePlanOutputToJsonString(ProbePlanOutput obj) throws JsonProcessingException {
+        return getProbePlanOutputObjectWriter().writeValueAsString(obj);
+    }
+
+    public static ProviderConfig ProviderConfigFromJsonString(String json) throws IOException {
+        return getProviderConfigObjectReader().readValue(json);
+    }
+
+    public static String ProviderConfigToJsonString(ProviderConfig obj) throws JsonProcessingException {
+        return getProviderConfigObjectWriter().writeValueAsString(obj);
+    }
+
     public static Providers ProvidersFromJsonString(String json) throws IOException {
         return getProvidersObjectReader().readValue(json);
     }
@@ -830,6 +1054,14 @@ public class Converter {
 
     public static String RatiosListedToJsonString(RatiosListed obj) throws JsonProcessingException {
         return getRatiosListedObjectWriter().writeValueAsString(obj);
+    }
+
+    public static ReachedProvider ReachedProviderFromJsonString(String json) throws IOException {
+        return getReachedProviderObjectReader().readValue(json);
+    }
+
+    public static String ReachedProviderToJsonString(ReachedProvider obj) throws JsonProcessingException {
+        return getReachedProviderObjectWriter().writeValueAsString(obj);
     }
 
     public static Receipt ReceiptFromJsonString(String json) throws IOException {
@@ -894,6 +1126,30 @@ public class Converter {
 
     public static String SeedRangeToJsonString(SeedRange obj) throws JsonProcessingException {
         return getSeedRangeObjectWriter().writeValueAsString(obj);
+    }
+
+    public static Setting SettingFromJsonString(String json) throws IOException {
+        return getSettingObjectReader().readValue(json);
+    }
+
+    public static String SettingToJsonString(Setting obj) throws JsonProcessingException {
+        return getSettingObjectWriter().writeValueAsString(obj);
+    }
+
+    public static ShowWay ShowWayFromJsonString(String json) throws IOException {
+        return getShowWayObjectReader().readValue(json);
+    }
+
+    public static String ShowWayToJsonString(ShowWay obj) throws JsonProcessingException {
+        return getShowWayObjectWriter().writeValueAsString(obj);
+    }
+
+    public static ShownCall ShownCallFromJsonString(String json) throws IOException {
+        return getShownCallObjectReader().readValue(json);
+    }
+
+    public static String ShownCallToJsonString(ShownCall obj) throws JsonProcessingException {
+        return getShownCallObjectWriter().writeValueAsString(obj);
     }
 
     public static SideRange SideRangeFromJsonString(String json) throws IOException {
@@ -1080,6 +1336,22 @@ public class Converter {
         return getTransportsFactObjectWriter().writeValueAsString(obj);
     }
 
+    public static ValidateOutput ValidateOutputFromJsonString(String json) throws IOException {
+        return getValidateOutputObjectReader().readValue(json);
+    }
+
+    public static String ValidateOutputToJsonString(ValidateOutput obj) throws JsonProcessingException {
+        return getValidateOutputObjectWriter().writeValueAsString(obj);
+    }
+
+    public static Validated ValidatedFromJsonString(String json) throws IOException {
+        return getValidatedObjectReader().readValue(json);
+    }
+
+    public static String ValidatedToJsonString(Validated obj) throws JsonProcessingException {
+        return getValidatedObjectWriter().writeValueAsString(obj);
+    }
+
     public static Violation ViolationFromJsonString(String json) throws IOException {
         return getViolationObjectReader().readValue(json);
     }
@@ -1143,6 +1415,37 @@ public class Converter {
         return AdaptWriter;
     }
 
+    private static ObjectReader AdaptConvertReader;
+    private static ObjectWriter AdaptConvertWriter;
+
+    private static void instantiateAdaptConvertMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        AdaptConvertReader = mapper.readerFor(AdaptConvert.class);
+        AdaptConvertWriter = mapper.writerFor(AdaptConvert.class);
+    }
+
+    private static ObjectReader getAdaptConvertObjectReader() {
+        if (AdaptConvertReader == null) instantiateAdaptConvertMapper();
+        return AdaptConvertReader;
+    }
+
+    private static ObjectWriter getAdaptConvertObjectWriter() {
+        if (AdaptConvertWriter == null) instantiateAdaptConvertMapper();
+        return AdaptConvertWriter;
+    }
+
     private static ObjectReader AdaptDropReader;
     private static ObjectWriter AdaptDropWriter;
 
@@ -1172,6 +1475,68 @@ public class Converter {
     private static ObjectWriter getAdaptDropObjectWriter() {
         if (AdaptDropWriter == null) instantiateAdaptDropMapper();
         return AdaptDropWriter;
+    }
+
+    private static ObjectReader AdaptFitReader;
+    private static ObjectWriter AdaptFitWriter;
+
+    private static void instantiateAdaptFitMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        AdaptFitReader = mapper.readerFor(AdaptFit.class);
+        AdaptFitWriter = mapper.writerFor(AdaptFit.class);
+    }
+
+    private static ObjectReader getAdaptFitObjectReader() {
+        if (AdaptFitReader == null) instantiateAdaptFitMapper();
+        return AdaptFitReader;
+    }
+
+    private static ObjectWriter getAdaptFitObjectWriter() {
+        if (AdaptFitWriter == null) instantiateAdaptFitMapper();
+        return AdaptFitWriter;
+    }
+
+    private static ObjectReader AdaptFormatReader;
+    private static ObjectWriter AdaptFormatWriter;
+
+    private static void instantiateAdaptFormatMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        AdaptFormatReader = mapper.readerFor(AdaptFormat.class);
+        AdaptFormatWriter = mapper.writerFor(AdaptFormat.class);
+    }
+
+    private static ObjectReader getAdaptFormatObjectReader() {
+        if (AdaptFormatReader == null) instantiateAdaptFormatMapper();
+        return AdaptFormatReader;
+    }
+
+    private static ObjectWriter getAdaptFormatObjectWriter() {
+        if (AdaptFormatWriter == null) instantiateAdaptFormatMapper();
+        return AdaptFormatWriter;
     }
 
     private static ObjectReader AdaptNumberReader;
@@ -1918,6 +2283,37 @@ public class Converter {
         return CatalogueWriter;
     }
 
+    private static ObjectReader ChosenReader;
+    private static ObjectWriter ChosenWriter;
+
+    private static void instantiateChosenMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        ChosenReader = mapper.readerFor(Chosen.class);
+        ChosenWriter = mapper.writerFor(Chosen.class);
+    }
+
+    private static ObjectReader getChosenObjectReader() {
+        if (ChosenReader == null) instantiateChosenMapper();
+        return ChosenReader;
+    }
+
+    private static ObjectWriter getChosenObjectWriter() {
+        if (ChosenWriter == null) instantiateChosenMapper();
+        return ChosenWriter;
+    }
+
     private static ObjectReader CodeReader;
     private static ObjectWriter CodeWriter;
 
@@ -1980,6 +2376,99 @@ public class Converter {
         return CodesWriter;
     }
 
+    private static ObjectReader ConfigReader;
+    private static ObjectWriter ConfigWriter;
+
+    private static void instantiateConfigMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        ConfigReader = mapper.readerFor(Config.class);
+        ConfigWriter = mapper.writerFor(Config.class);
+    }
+
+    private static ObjectReader getConfigObjectReader() {
+        if (ConfigReader == null) instantiateConfigMapper();
+        return ConfigReader;
+    }
+
+    private static ObjectWriter getConfigObjectWriter() {
+        if (ConfigWriter == null) instantiateConfigMapper();
+        return ConfigWriter;
+    }
+
+    private static ObjectReader ConfigOutputReader;
+    private static ObjectWriter ConfigOutputWriter;
+
+    private static void instantiateConfigOutputMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        ConfigOutputReader = mapper.readerFor(ConfigOutput.class);
+        ConfigOutputWriter = mapper.writerFor(ConfigOutput.class);
+    }
+
+    private static ObjectReader getConfigOutputObjectReader() {
+        if (ConfigOutputReader == null) instantiateConfigOutputMapper();
+        return ConfigOutputReader;
+    }
+
+    private static ObjectWriter getConfigOutputObjectWriter() {
+        if (ConfigOutputWriter == null) instantiateConfigOutputMapper();
+        return ConfigOutputWriter;
+    }
+
+    private static ObjectReader ConfigSourceReader;
+    private static ObjectWriter ConfigSourceWriter;
+
+    private static void instantiateConfigSourceMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        ConfigSourceReader = mapper.readerFor(ConfigSource.class);
+        ConfigSourceWriter = mapper.writerFor(ConfigSource.class);
+    }
+
+    private static ObjectReader getConfigSourceObjectReader() {
+        if (ConfigSourceReader == null) instantiateConfigSourceMapper();
+        return ConfigSourceReader;
+    }
+
+    private static ObjectWriter getConfigSourceObjectWriter() {
+        if (ConfigSourceWriter == null) instantiateConfigSourceMapper();
+        return ConfigSourceWriter;
+    }
+
     private static ObjectReader CountFactReader;
     private static ObjectWriter CountFactWriter;
 
@@ -2040,6 +2529,130 @@ public class Converter {
     private static ObjectWriter getCountRangeObjectWriter() {
         if (CountRangeWriter == null) instantiateCountRangeMapper();
         return CountRangeWriter;
+    }
+
+    private static ObjectReader DoctorOutputReader;
+    private static ObjectWriter DoctorOutputWriter;
+
+    private static void instantiateDoctorOutputMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        DoctorOutputReader = mapper.readerFor(DoctorOutput.class);
+        DoctorOutputWriter = mapper.writerFor(DoctorOutput.class);
+    }
+
+    private static ObjectReader getDoctorOutputObjectReader() {
+        if (DoctorOutputReader == null) instantiateDoctorOutputMapper();
+        return DoctorOutputReader;
+    }
+
+    private static ObjectWriter getDoctorOutputObjectWriter() {
+        if (DoctorOutputWriter == null) instantiateDoctorOutputMapper();
+        return DoctorOutputWriter;
+    }
+
+    private static ObjectReader EditEachOutputReader;
+    private static ObjectWriter EditEachOutputWriter;
+
+    private static void instantiateEditEachOutputMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        EditEachOutputReader = mapper.readerFor(EditEachOutput.class);
+        EditEachOutputWriter = mapper.writerFor(EditEachOutput.class);
+    }
+
+    private static ObjectReader getEditEachOutputObjectReader() {
+        if (EditEachOutputReader == null) instantiateEditEachOutputMapper();
+        return EditEachOutputReader;
+    }
+
+    private static ObjectWriter getEditEachOutputObjectWriter() {
+        if (EditEachOutputWriter == null) instantiateEditEachOutputMapper();
+        return EditEachOutputWriter;
+    }
+
+    private static ObjectReader EditJobReader;
+    private static ObjectWriter EditJobWriter;
+
+    private static void instantiateEditJobMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        EditJobReader = mapper.readerFor(EditJob.class);
+        EditJobWriter = mapper.writerFor(EditJob.class);
+    }
+
+    private static ObjectReader getEditJobObjectReader() {
+        if (EditJobReader == null) instantiateEditJobMapper();
+        return EditJobReader;
+    }
+
+    private static ObjectWriter getEditJobObjectWriter() {
+        if (EditJobWriter == null) instantiateEditJobMapper();
+        return EditJobWriter;
+    }
+
+    private static ObjectReader EditOutputReader;
+    private static ObjectWriter EditOutputWriter;
+
+    private static void instantiateEditOutputMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        EditOutputReader = mapper.readerFor(EditOutput.class);
+        EditOutputWriter = mapper.writerFor(EditOutput.class);
+    }
+
+    private static ObjectReader getEditOutputObjectReader() {
+        if (EditOutputReader == null) instantiateEditOutputMapper();
+        return EditOutputReader;
+    }
+
+    private static ObjectWriter getEditOutputObjectWriter() {
+        if (EditOutputWriter == null) instantiateEditOutputMapper();
+        return EditOutputWriter;
     }
 
     private static ObjectReader EntryReader;
@@ -2166,6 +2779,130 @@ public class Converter {
         return EstimateWriter;
     }
 
+    private static ObjectReader ExplainEachOutputReader;
+    private static ObjectWriter ExplainEachOutputWriter;
+
+    private static void instantiateExplainEachOutputMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        ExplainEachOutputReader = mapper.readerFor(ExplainEachOutput.class);
+        ExplainEachOutputWriter = mapper.writerFor(ExplainEachOutput.class);
+    }
+
+    private static ObjectReader getExplainEachOutputObjectReader() {
+        if (ExplainEachOutputReader == null) instantiateExplainEachOutputMapper();
+        return ExplainEachOutputReader;
+    }
+
+    private static ObjectWriter getExplainEachOutputObjectWriter() {
+        if (ExplainEachOutputWriter == null) instantiateExplainEachOutputMapper();
+        return ExplainEachOutputWriter;
+    }
+
+    private static ObjectReader ExplainJobReader;
+    private static ObjectWriter ExplainJobWriter;
+
+    private static void instantiateExplainJobMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        ExplainJobReader = mapper.readerFor(ExplainJob.class);
+        ExplainJobWriter = mapper.writerFor(ExplainJob.class);
+    }
+
+    private static ObjectReader getExplainJobObjectReader() {
+        if (ExplainJobReader == null) instantiateExplainJobMapper();
+        return ExplainJobReader;
+    }
+
+    private static ObjectWriter getExplainJobObjectWriter() {
+        if (ExplainJobWriter == null) instantiateExplainJobMapper();
+        return ExplainJobWriter;
+    }
+
+    private static ObjectReader ExplainOutputReader;
+    private static ObjectWriter ExplainOutputWriter;
+
+    private static void instantiateExplainOutputMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        ExplainOutputReader = mapper.readerFor(ExplainOutput.class);
+        ExplainOutputWriter = mapper.writerFor(ExplainOutput.class);
+    }
+
+    private static ObjectReader getExplainOutputObjectReader() {
+        if (ExplainOutputReader == null) instantiateExplainOutputMapper();
+        return ExplainOutputReader;
+    }
+
+    private static ObjectWriter getExplainOutputObjectWriter() {
+        if (ExplainOutputWriter == null) instantiateExplainOutputMapper();
+        return ExplainOutputWriter;
+    }
+
+    private static ObjectReader FailureOutputReader;
+    private static ObjectWriter FailureOutputWriter;
+
+    private static void instantiateFailureOutputMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        FailureOutputReader = mapper.readerFor(FailureOutput.class);
+        FailureOutputWriter = mapper.writerFor(FailureOutput.class);
+    }
+
+    private static ObjectReader getFailureOutputObjectReader() {
+        if (FailureOutputReader == null) instantiateFailureOutputMapper();
+        return FailureOutputReader;
+    }
+
+    private static ObjectWriter getFailureOutputObjectWriter() {
+        if (FailureOutputWriter == null) instantiateFailureOutputMapper();
+        return FailureOutputWriter;
+    }
+
     private static ObjectReader Flux2LoraReader;
     private static ObjectWriter Flux2LoraWriter;
 
@@ -2288,6 +3025,37 @@ public class Converter {
     private static ObjectWriter getHandleObjectWriter() {
         if (HandleWriter == null) instantiateHandleMapper();
         return HandleWriter;
+    }
+
+    private static ObjectReader HeardProbeReader;
+    private static ObjectWriter HeardProbeWriter;
+
+    private static void instantiateHeardProbeMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        HeardProbeReader = mapper.readerFor(HeardProbe.class);
+        HeardProbeWriter = mapper.writerFor(HeardProbe.class);
+    }
+
+    private static ObjectReader getHeardProbeObjectReader() {
+        if (HeardProbeReader == null) instantiateHeardProbeMapper();
+        return HeardProbeReader;
+    }
+
+    private static ObjectWriter getHeardProbeObjectWriter() {
+        if (HeardProbeWriter == null) instantiateHeardProbeMapper();
+        return HeardProbeWriter;
     }
 
     private static ObjectReader HopReader;
@@ -2724,6 +3492,68 @@ public class Converter {
         return IndexRoleWriter;
     }
 
+    private static ObjectReader InspectOutputReader;
+    private static ObjectWriter InspectOutputWriter;
+
+    private static void instantiateInspectOutputMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        InspectOutputReader = mapper.readerFor(InspectOutput.class);
+        InspectOutputWriter = mapper.writerFor(InspectOutput.class);
+    }
+
+    private static ObjectReader getInspectOutputObjectReader() {
+        if (InspectOutputReader == null) instantiateInspectOutputMapper();
+        return InspectOutputReader;
+    }
+
+    private static ObjectWriter getInspectOutputObjectWriter() {
+        if (InspectOutputWriter == null) instantiateInspectOutputMapper();
+        return InspectOutputWriter;
+    }
+
+    private static ObjectReader InspectedImageReader;
+    private static ObjectWriter InspectedImageWriter;
+
+    private static void instantiateInspectedImageMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        InspectedImageReader = mapper.readerFor(InspectedImage.class);
+        InspectedImageWriter = mapper.writerFor(InspectedImage.class);
+    }
+
+    private static ObjectReader getInspectedImageObjectReader() {
+        if (InspectedImageReader == null) instantiateInspectedImageMapper();
+        return InspectedImageReader;
+    }
+
+    private static ObjectWriter getInspectedImageObjectWriter() {
+        if (InspectedImageWriter == null) instantiateInspectedImageMapper();
+        return InspectedImageWriter;
+    }
+
     private static ObjectReader InstructionsReader;
     private static ObjectWriter InstructionsWriter;
 
@@ -2848,6 +3678,99 @@ public class Converter {
         return JobWriter;
     }
 
+    private static ObjectReader LessonReader;
+    private static ObjectWriter LessonWriter;
+
+    private static void instantiateLessonMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        LessonReader = mapper.readerFor(Lesson.class);
+        LessonWriter = mapper.writerFor(Lesson.class);
+    }
+
+    private static ObjectReader getLessonObjectReader() {
+        if (LessonReader == null) instantiateLessonMapper();
+        return LessonReader;
+    }
+
+    private static ObjectWriter getLessonObjectWriter() {
+        if (LessonWriter == null) instantiateLessonMapper();
+        return LessonWriter;
+    }
+
+    private static ObjectReader LessonVerdictReader;
+    private static ObjectWriter LessonVerdictWriter;
+
+    private static void instantiateLessonVerdictMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        LessonVerdictReader = mapper.readerFor(LessonVerdict.class);
+        LessonVerdictWriter = mapper.writerFor(LessonVerdict.class);
+    }
+
+    private static ObjectReader getLessonVerdictObjectReader() {
+        if (LessonVerdictReader == null) instantiateLessonVerdictMapper();
+        return LessonVerdictReader;
+    }
+
+    private static ObjectWriter getLessonVerdictObjectWriter() {
+        if (LessonVerdictWriter == null) instantiateLessonVerdictMapper();
+        return LessonVerdictWriter;
+    }
+
+    private static ObjectReader ListedModelReader;
+    private static ObjectWriter ListedModelWriter;
+
+    private static void instantiateListedModelMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        ListedModelReader = mapper.readerFor(ListedModel.class);
+        ListedModelWriter = mapper.writerFor(ListedModel.class);
+    }
+
+    private static ObjectReader getListedModelObjectReader() {
+        if (ListedModelReader == null) instantiateListedModelMapper();
+        return ListedModelReader;
+    }
+
+    private static ObjectWriter getListedModelObjectWriter() {
+        if (ListedModelWriter == null) instantiateListedModelMapper();
+        return ListedModelWriter;
+    }
+
     private static ObjectReader MaskFactReader;
     private static ObjectWriter MaskFactWriter;
 
@@ -2941,6 +3864,37 @@ public class Converter {
         return MediaTypesFactWriter;
     }
 
+    private static ObjectReader ModelsOutputReader;
+    private static ObjectWriter ModelsOutputWriter;
+
+    private static void instantiateModelsOutputMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        ModelsOutputReader = mapper.readerFor(ModelsOutput.class);
+        ModelsOutputWriter = mapper.writerFor(ModelsOutput.class);
+    }
+
+    private static ObjectReader getModelsOutputObjectReader() {
+        if (ModelsOutputReader == null) instantiateModelsOutputMapper();
+        return ModelsOutputReader;
+    }
+
+    private static ObjectWriter getModelsOutputObjectWriter() {
+        if (ModelsOutputWriter == null) instantiateModelsOutputMapper();
+        return ModelsOutputWriter;
+    }
+
     private static ObjectReader NegativePromptFactReader;
     private static ObjectWriter NegativePromptFactWriter;
 
@@ -3001,6 +3955,37 @@ public class Converter {
     private static ObjectWriter getOfferRefusalsObjectWriter() {
         if (OfferRefusalsWriter == null) instantiateOfferRefusalsMapper();
         return OfferRefusalsWriter;
+    }
+
+    private static ObjectReader OpinionReader;
+    private static ObjectWriter OpinionWriter;
+
+    private static void instantiateOpinionMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        OpinionReader = mapper.readerFor(Opinion.class);
+        OpinionWriter = mapper.writerFor(Opinion.class);
+    }
+
+    private static ObjectReader getOpinionObjectReader() {
+        if (OpinionReader == null) instantiateOpinionMapper();
+        return OpinionReader;
+    }
+
+    private static ObjectWriter getOpinionObjectWriter() {
+        if (OpinionWriter == null) instantiateOpinionMapper();
+        return OpinionWriter;
     }
 
     private static ObjectReader OptionsFactReader;
@@ -3561,6 +4546,37 @@ public class Converter {
         return PhaseWriter;
     }
 
+    private static ObjectReader PictureFileReader;
+    private static ObjectWriter PictureFileWriter;
+
+    private static void instantiatePictureFileMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        PictureFileReader = mapper.readerFor(PictureFile.class);
+        PictureFileWriter = mapper.writerFor(PictureFile.class);
+    }
+
+    private static ObjectReader getPictureFileObjectReader() {
+        if (PictureFileReader == null) instantiatePictureFileMapper();
+        return PictureFileReader;
+    }
+
+    private static ObjectWriter getPictureFileObjectWriter() {
+        if (PictureFileWriter == null) instantiatePictureFileMapper();
+        return PictureFileWriter;
+    }
+
     private static ObjectReader PixelBudgetReader;
     private static ObjectWriter PixelBudgetWriter;
 
@@ -3776,6 +4792,37 @@ public class Converter {
     private static ObjectWriter getPlanObjectWriter() {
         if (PlanWriter == null) instantiatePlanMapper();
         return PlanWriter;
+    }
+
+    private static ObjectReader PlannedProbeReader;
+    private static ObjectWriter PlannedProbeWriter;
+
+    private static void instantiatePlannedProbeMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        PlannedProbeReader = mapper.readerFor(PlannedProbe.class);
+        PlannedProbeWriter = mapper.writerFor(PlannedProbe.class);
+    }
+
+    private static ObjectReader getPlannedProbeObjectReader() {
+        if (PlannedProbeReader == null) instantiatePlannedProbeMapper();
+        return PlannedProbeReader;
+    }
+
+    private static ObjectWriter getPlannedProbeObjectWriter() {
+        if (PlannedProbeWriter == null) instantiatePlannedProbeMapper();
+        return PlannedProbeWriter;
     }
 
     private static ObjectReader PolicyReader;
@@ -3995,6 +5042,99 @@ public class Converter {
         return PriceMegapixelWriter;
     }
 
+    private static ObjectReader ProbeOutputReader;
+    private static ObjectWriter ProbeOutputWriter;
+
+    private static void instantiateProbeOutputMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        ProbeOutputReader = mapper.readerFor(ProbeOutput.class);
+        ProbeOutputWriter = mapper.writerFor(ProbeOutput.class);
+    }
+
+    private static ObjectReader getProbeOutputObjectReader() {
+        if (ProbeOutputReader == null) instantiateProbeOutputMapper();
+        return ProbeOutputReader;
+    }
+
+    private static ObjectWriter getProbeOutputObjectWriter() {
+        if (ProbeOutputWriter == null) instantiateProbeOutputMapper();
+        return ProbeOutputWriter;
+    }
+
+    private static ObjectReader ProbePlanOutputReader;
+    private static ObjectWriter ProbePlanOutputWriter;
+
+    private static void instantiateProbePlanOutputMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        ProbePlanOutputReader = mapper.readerFor(ProbePlanOutput.class);
+        ProbePlanOutputWriter = mapper.writerFor(ProbePlanOutput.class);
+    }
+
+    private static ObjectReader getProbePlanOutputObjectReader() {
+        if (ProbePlanOutputReader == null) instantiateProbePlanOutputMapper();
+        return ProbePlanOutputReader;
+    }
+
+    private static ObjectWriter getProbePlanOutputObjectWriter() {
+        if (ProbePlanOutputWriter == null) instantiateProbePlanOutputMapper();
+        return ProbePlanOutputWriter;
+    }
+
+    private static ObjectReader ProviderConfigReader;
+    private static ObjectWriter ProviderConfigWriter;
+
+    private static void instantiateProviderConfigMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        ProviderConfigReader = mapper.readerFor(ProviderConfig.class);
+        ProviderConfigWriter = mapper.writerFor(ProviderConfig.class);
+    }
+
+    private static ObjectReader getProviderConfigObjectReader() {
+        if (ProviderConfigReader == null) instantiateProviderConfigMapper();
+        return ProviderConfigReader;
+    }
+
+    private static ObjectWriter getProviderConfigObjectWriter() {
+        if (ProviderConfigWriter == null) instantiateProviderConfigMapper();
+        return ProviderConfigWriter;
+    }
+
     private static ObjectReader ProvidersReader;
     private static ObjectWriter ProvidersWriter;
 
@@ -4148,6 +5288,37 @@ public class Converter {
     private static ObjectWriter getRatiosListedObjectWriter() {
         if (RatiosListedWriter == null) instantiateRatiosListedMapper();
         return RatiosListedWriter;
+    }
+
+    private static ObjectReader ReachedProviderReader;
+    private static ObjectWriter ReachedProviderWriter;
+
+    private static void instantiateReachedProviderMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        ReachedProviderReader = mapper.readerFor(ReachedProvider.class);
+        ReachedProviderWriter = mapper.writerFor(ReachedProvider.class);
+    }
+
+    private static ObjectReader getReachedProviderObjectReader() {
+        if (ReachedProviderReader == null) instantiateReachedProviderMapper();
+        return ReachedProviderReader;
+    }
+
+    private static ObjectWriter getReachedProviderObjectWriter() {
+        if (ReachedProviderWriter == null) instantiateReachedProviderMapper();
+        return ReachedProviderWriter;
     }
 
     private static ObjectReader ReceiptReader;
@@ -4396,6 +5567,99 @@ public class Converter {
     private static ObjectWriter getSeedRangeObjectWriter() {
         if (SeedRangeWriter == null) instantiateSeedRangeMapper();
         return SeedRangeWriter;
+    }
+
+    private static ObjectReader SettingReader;
+    private static ObjectWriter SettingWriter;
+
+    private static void instantiateSettingMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        SettingReader = mapper.readerFor(Setting.class);
+        SettingWriter = mapper.writerFor(Setting.class);
+    }
+
+    private static ObjectReader getSettingObjectReader() {
+        if (SettingReader == null) instantiateSettingMapper();
+        return SettingReader;
+    }
+
+    private static ObjectWriter getSettingObjectWriter() {
+        if (SettingWriter == null) instantiateSettingMapper();
+        return SettingWriter;
+    }
+
+    private static ObjectReader ShowWayReader;
+    private static ObjectWriter ShowWayWriter;
+
+    private static void instantiateShowWayMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        ShowWayReader = mapper.readerFor(ShowWay.class);
+        ShowWayWriter = mapper.writerFor(ShowWay.class);
+    }
+
+    private static ObjectReader getShowWayObjectReader() {
+        if (ShowWayReader == null) instantiateShowWayMapper();
+        return ShowWayReader;
+    }
+
+    private static ObjectWriter getShowWayObjectWriter() {
+        if (ShowWayWriter == null) instantiateShowWayMapper();
+        return ShowWayWriter;
+    }
+
+    private static ObjectReader ShownCallReader;
+    private static ObjectWriter ShownCallWriter;
+
+    private static void instantiateShownCallMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        ShownCallReader = mapper.readerFor(ShownCall.class);
+        ShownCallWriter = mapper.writerFor(ShownCall.class);
+    }
+
+    private static ObjectReader getShownCallObjectReader() {
+        if (ShownCallReader == null) instantiateShownCallMapper();
+        return ShownCallReader;
+    }
+
+    private static ObjectWriter getShownCallObjectWriter() {
+        if (ShownCallWriter == null) instantiateShownCallMapper();
+        return ShownCallWriter;
     }
 
     private static ObjectReader SideRangeReader;
@@ -5109,6 +6373,68 @@ public class Converter {
     private static ObjectWriter getTransportsFactObjectWriter() {
         if (TransportsFactWriter == null) instantiateTransportsFactMapper();
         return TransportsFactWriter;
+    }
+
+    private static ObjectReader ValidateOutputReader;
+    private static ObjectWriter ValidateOutputWriter;
+
+    private static void instantiateValidateOutputMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        ValidateOutputReader = mapper.readerFor(ValidateOutput.class);
+        ValidateOutputWriter = mapper.writerFor(ValidateOutput.class);
+    }
+
+    private static ObjectReader getValidateOutputObjectReader() {
+        if (ValidateOutputReader == null) instantiateValidateOutputMapper();
+        return ValidateOutputReader;
+    }
+
+    private static ObjectWriter getValidateOutputObjectWriter() {
+        if (ValidateOutputWriter == null) instantiateValidateOutputMapper();
+        return ValidateOutputWriter;
+    }
+
+    private static ObjectReader ValidatedReader;
+    private static ObjectWriter ValidatedWriter;
+
+    private static void instantiateValidatedMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        ValidatedReader = mapper.readerFor(Validated.class);
+        ValidatedWriter = mapper.writerFor(Validated.class);
+    }
+
+    private static ObjectReader getValidatedObjectReader() {
+        if (ValidatedReader == null) instantiateValidatedMapper();
+        return ValidatedReader;
+    }
+
+    private static ObjectWriter getValidatedObjectWriter() {
+        if (ValidatedWriter == null) instantiateValidatedMapper();
+        return ValidatedWriter;
     }
 
     private static ObjectReader ViolationReader;

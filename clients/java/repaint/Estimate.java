@@ -13,10 +13,16 @@ import com.fasterxml.jackson.annotation.*;
  *
  * What it may cost, all calls together.
  *
+ * What it may cost.
+ *
  * What it has cost there: what was charged, and where that is not known, what it may be.
+ *
+ * What all together were to cost.
  *
  * What the whole job has cost, with calls that failed: what was charged, and where that is
  * not known, what it may be.
+ *
+ * What all together may cost.
  */
 public class Estimate {
     private long high;

@@ -9,7 +9,9 @@ import java.util.List;
  * What one picture is, and what each offer would say of it; or an `error`.
  */
 public class InspectedImage {
+    private Boolean animated;
     private Long bytes;
+    private Long depth;
     private Error error;
     private Long height;
     private String image;
@@ -18,12 +20,28 @@ public class InspectedImage {
     private Long width;
 
     /**
+     * Whether it has more than one frame, as far as its head shows.
+     */
+    @JsonProperty("animated")
+    public Boolean getAnimated() { return animated; }
+    @JsonProperty("animated")
+    public void setAnimated(Boolean value) { this.animated = value; }
+
+    /**
      * How many bytes it has.
      */
     @JsonProperty("bytes")
     public Long getBytes() { return bytes; }
     @JsonProperty("bytes")
     public void setBytes(Long value) { this.bytes = value; }
+
+    /**
+     * Bits a channel, as far as its head shows.
+     */
+    @JsonProperty("depth")
+    public Long getDepth() { return depth; }
+    @JsonProperty("depth")
+    public void setDepth(Long value) { this.depth = value; }
 
     /**
      * Why it is no picture.

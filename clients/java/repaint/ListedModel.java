@@ -17,6 +17,7 @@ public class ListedModel {
     private boolean hasKey;
     private String id;
     private List<ImageField> imageFields;
+    private InFlightFact inFlight;
     private String key;
     private String model;
     private String name;
@@ -90,6 +91,16 @@ public class ListedModel {
     public List<ImageField> getImageFields() { return imageFields; }
     @JsonProperty("image_fields")
     public void setImageFields(List<ImageField> value) { this.imageFields = value; }
+
+    /**
+     * How many orders may be on their way at a time before the provider refuses another; the
+     * most of any of its offers holds for all its offers together. Absent where that is not
+     * known.
+     */
+    @JsonProperty("in_flight")
+    public InFlightFact getInFlight() { return inFlight; }
+    @JsonProperty("in_flight")
+    public void setInFlight(InFlightFact value) { this.inFlight = value; }
 
     /**
      * The environment variable that has the key; absent where none is needed.

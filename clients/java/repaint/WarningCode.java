@@ -24,18 +24,25 @@ import com.fasterxml.jackson.annotation.*;
  *
  * The provider answered something odd that did not stop the request.
  *
+ * An input image holds more than a model may see: frames, or bits.
+ *
+ * A picture is another file than the provider's, or could not be made the file that was
+ * asked for.
+ *
  * What became of an order could not be written down.
  *
  * The offer failed lately or is busy, so others are tried before.
  */
 public enum WarningCode {
-    NOT_GENERATIVE, NO_KEY, OVERLAY, PICTURE, PROVIDER, RESTING, RETIRING, STORE, UNCHECKED;
+    INPUT, NOT_GENERATIVE, NO_KEY, OUTPUT, OVERLAY, PICTURE, PROVIDER, RESTING, RETIRING, STORE, UNCHECKED;
 
     @JsonValue
     public String toValue() {
         switch (this) {
+            case INPUT: return "input";
             case NOT_GENERATIVE: return "not_generative";
             case NO_KEY: return "no_key";
+            case OUTPUT: return "output";
             case OVERLAY: return "overlay";
             case PICTURE: return "picture";
             case PROVIDER: return "provider";
@@ -49,8 +56,10 @@ public enum WarningCode {
 
     @JsonCreator
     public static WarningCode forValue(String value) throws IOException {
+        if (value.equals("input")) return INPUT;
         if (value.equals("not_generative")) return NOT_GENERATIVE;
         if (value.equals("no_key")) return NO_KEY;
+        if (value.equals("output")) return OUTPUT;
         if (value.equals("overlay")) return OVERLAY;
         if (value.equals("picture")) return PICTURE;
         if (value.equals("provider")) return PROVIDER;

@@ -105,7 +105,7 @@ pub struct Spend {
     pub offer: String,
     /// How many orders may have cost something.
     pub orders: u64,
-    /// How many of them have an outcome that nobody knows.
+    /// How many of them have an outcome that nobody knows, or none yet.
     pub unknown: u64,
     /// What providers said that they charged, and for the others the low estimate.
     pub low: Usd,
@@ -134,17 +134,26 @@ pub struct Filter {
 ///
 /// What a method wrote is durable when it returns, and seen by every process that uses the same store.
 /// [`open`](Self::open) weighs all budgets and writes in one step, so that two processes cannot both
-/// spend the last cent. An error of a store is of kind `Unavailable`, and then nothing was written.
+/// spend the last cent. An error of a store is of kind `Unavailable`, and nothing is sent after it; one of
+/// kind `InvalidRequest` says that a value is not one that can be kept. Nothing was written then, unless a
+/// connection broke at the very end: such an order stands there as sent, and later as unknown.
+///
+/// A store has no clock: moments are those that callers give.
 #[async_trait]
 pub trait Store: Debug + Send + Sync {
-    /// Writes an order down before it is sent, if every budget has room for its high estimate.
+    /// Writes an order down before it is sent, if every budget has room for its high estimate: those of
+    /// its account and those of all together, each for the period in which the order is written. What
+    /// costs nothing always has room.
     ///
     /// # Errors
     ///
-    /// `Refused` with [`OverBudget`](crate::RefusalCode::OverBudget), naming the budget that has no room.
+    /// `Refused` with [`OverBudget`](crate::RefusalCode::OverBudget), naming the budget that has no room;
+    /// `InvalidRequest` if there is an order of this id.
     async fn open(&self, submit: &Submit) -> Result<()>;
 
-    /// Writes what has become of an order. One that is [`Safe`](SubmitState::Safe) stays as it is.
+    /// Writes what has become of an order: state, cost, handle, paths, error, and when. What was ordered
+    /// stays as it was opened, and one that is [`Safe`](SubmitState::Safe) stays as it is. One that the
+    /// store does not have is added, whatever budgets say, since it was sent.
     async fn write(&self, submit: &Submit) -> Result<()>;
 
     /// The order of this id.
@@ -154,9 +163,10 @@ pub trait Store: Debug + Send + Sync {
     async fn list(&self, filter: &Filter) -> Result<Vec<Submit>>;
 
     /// What was spent since a moment in milliseconds since 1970, by offer, on one account or on all.
+    /// Orders that were pruned count if any of their day, in UTC, is since then.
     async fn spend(&self, since_ms: u64, account: Option<&str>) -> Result<Vec<Spend>>;
 
-    /// All budgets.
+    /// All budgets: those of all together first, then by account; the shorter period first.
     async fn budgets(&self) -> Result<Vec<Budget>>;
 
     /// Sets a budget; one of the same account and period is replaced.
@@ -174,6 +184,11 @@ pub trait Store: Debug + Send + Sync {
         job: &str,
         fingerprint: &str,
     ) -> Result<Option<(String, String)>>;
+
+    /// Forgets orders that [have ended](SubmitState::has_ended) and were written last before a moment in
+    /// milliseconds since 1970, with the keys of jobs that have no other order; says how many. What they
+    /// cost still counts, in [`spend`](Self::spend) and against budgets.
+    async fn prune(&self, before_ms: u64) -> Result<u64>;
 
     /// The secret of this store that fingerprints are made with; the same for all who share it.
     async fn secret(&self) -> Result<[u8; 16]>;

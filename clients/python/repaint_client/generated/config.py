@@ -39,10 +39,16 @@ class Adapt(BaseModel):
         Literal["drop", "nearest"] | MISSING, Field(title="AdaptNumber")
     ] = MISSING
     """`drop`: go without where the model takes none; `nearest`: into its range."""
-    output_format: Annotated[Literal["drop"] | MISSING, Field(title="AdaptDrop")] = (
-        MISSING
-    )
-    """`drop`: take the file format that the model likes."""
+    output_format: Annotated[
+        Literal["drop", "convert"] | MISSING, Field(title="AdaptFormat")
+    ] = MISSING
+    """`drop`: take the file format that the model likes; `convert`: take it, and convert the picture afterwards, which loses the provider's marks in it."""
+    input_size: Annotated[Literal["fit"] | MISSING, Field(title="AdaptFit")] = MISSING
+    """`fit`: scale input images down, or pack them tighter, where they are larger than the model takes."""
+    input_format: Annotated[
+        Literal["convert"] | MISSING, Field(title="AdaptConvert")
+    ] = MISSING
+    """`convert`: make input images JPEG or PNG where the model does not take their kind of file."""
 
 
 class Config(BaseModel):

@@ -55,7 +55,7 @@ class Warning(BaseModel):
     """Something that the caller should know and that stops nothing."""
 
     code: Annotated[
-        Literal["unchecked", "retiring", "overlay", "no_key", "not_generative", "picture", "provider", "store", "resting"],
+        Literal["unchecked", "retiring", "overlay", "no_key", "not_generative", "picture", "provider", "input", "output", "store", "resting"],
         Field(title="WarningCode"),
     ]
     """What kind of warning."""

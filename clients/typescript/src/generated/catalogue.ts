@@ -3157,7 +3157,7 @@ export const CATALOGUE: Catalogue = {
             "bytes": true
           },
           "sure": "assumed",
-          "source": "published clients send data URIs in reference_images",
+          "source": "npm @ai-sdk/togetherai 3.0.54 and clients on GitHub send data URIs; Together's pages say only \"URL\"",
           "date": "2026-11-22"
         },
         "media_types": {
@@ -3167,7 +3167,7 @@ export const CATALOGUE: Catalogue = {
             "image/webp"
           ],
           "sure": "assumed",
-          "source": "published clients send data URIs in reference_images",
+          "source": "npm @ai-sdk/togetherai 3.0.54 and clients on GitHub send data URIs; Together's pages say only \"URL\"",
           "date": "2026-11-22"
         },
         "image_bytes": {
@@ -3253,7 +3253,7 @@ export const CATALOGUE: Catalogue = {
             "max": 2147483647
           },
           "sure": "assumed",
-          "source": "a live refusal quoted by a third party",
+          "source": "test files of a third party that quote refusals of Together, 2026-08-19 and 2026-09-06",
           "date": "2026-09-06"
         },
         "negative_prompt": {
@@ -3424,7 +3424,7 @@ export const CATALOGUE: Catalogue = {
             "bytes": true
           },
           "sure": "assumed",
-          "source": "published clients send data URIs in reference_images",
+          "source": "npm @ai-sdk/togetherai 3.0.54 and clients on GitHub send data URIs; Together's pages say only \"URL\"",
           "date": "2026-11-22"
         },
         "media_types": {
@@ -3434,7 +3434,7 @@ export const CATALOGUE: Catalogue = {
             "image/webp"
           ],
           "sure": "assumed",
-          "source": "published clients send data URIs in reference_images",
+          "source": "npm @ai-sdk/togetherai 3.0.54 and clients on GitHub send data URIs; Together's pages say only \"URL\"",
           "date": "2026-11-22"
         },
         "image_bytes": {
@@ -3520,7 +3520,7 @@ export const CATALOGUE: Catalogue = {
             "max": 2147483647
           },
           "sure": "assumed",
-          "source": "a live refusal quoted by a third party",
+          "source": "test files of a third party that quote refusals of Together, 2026-08-19 and 2026-09-06",
           "date": "2026-09-06"
         },
         "negative_prompt": {
@@ -3686,7 +3686,7 @@ export const CATALOGUE: Catalogue = {
             "bytes": true
           },
           "sure": "assumed",
-          "source": "published clients send data URIs in reference_images",
+          "source": "npm @ai-sdk/togetherai 3.0.54 and clients on GitHub send data URIs; Together's pages say only \"URL\"",
           "date": "2026-11-22"
         },
         "media_types": {
@@ -3696,7 +3696,7 @@ export const CATALOGUE: Catalogue = {
             "image/webp"
           ],
           "sure": "assumed",
-          "source": "published clients send data URIs in reference_images",
+          "source": "npm @ai-sdk/togetherai 3.0.54 and clients on GitHub send data URIs; Together's pages say only \"URL\"",
           "date": "2026-11-22"
         },
         "image_bytes": {
@@ -3782,7 +3782,7 @@ export const CATALOGUE: Catalogue = {
             "max": 2147483647
           },
           "sure": "assumed",
-          "source": "a live refusal quoted by a third party",
+          "source": "test files of a third party that quote refusals of Together, 2026-08-19 and 2026-09-06",
           "date": "2026-09-06"
         },
         "negative_prompt": {
@@ -3827,7 +3827,7 @@ export const CATALOGUE: Catalogue = {
             "each": 30000
           }
         },
-        "sure": "assumed",
+        "sure": "documented",
         "source": "docs.together.ai/docs/serverless/models",
         "date": "2026-11-22"
       }
@@ -3930,7 +3930,7 @@ export const CATALOGUE: Catalogue = {
             "bytes": true
           },
           "sure": "assumed",
-          "source": "published clients send data URIs in reference_images",
+          "source": "npm @ai-sdk/togetherai 3.0.54 and clients on GitHub send data URIs; Together's pages say only \"URL\"",
           "date": "2026-11-22"
         },
         "media_types": {
@@ -3940,7 +3940,7 @@ export const CATALOGUE: Catalogue = {
             "image/webp"
           ],
           "sure": "assumed",
-          "source": "published clients send data URIs in reference_images",
+          "source": "npm @ai-sdk/togetherai 3.0.54 and clients on GitHub send data URIs; Together's pages say only \"URL\"",
           "date": "2026-11-22"
         },
         "image_bytes": {
@@ -4181,7 +4181,7 @@ export const CATALOGUE: Catalogue = {
             "bytes": true
           },
           "sure": "assumed",
-          "source": "published clients send data URIs in reference_images",
+          "source": "npm @ai-sdk/togetherai 3.0.54 and clients on GitHub send data URIs; Together's pages say only \"URL\"",
           "date": "2026-11-22"
         },
         "media_types": {
@@ -4191,7 +4191,7 @@ export const CATALOGUE: Catalogue = {
             "image/webp"
           ],
           "sure": "assumed",
-          "source": "published clients send data URIs in reference_images",
+          "source": "npm @ai-sdk/togetherai 3.0.54 and clients on GitHub send data URIs; Together's pages say only \"URL\"",
           "date": "2026-11-22"
         },
         "image_bytes": {
@@ -4455,8 +4455,8 @@ export const CATALOGUE: Catalogue = {
             "url": true,
             "bytes": true
           },
-          "sure": "assumed",
-          "source": "npm @ai-sdk/togetherai 3.0.54 sends data URIs",
+          "sure": "observed",
+          "source": "npm @ai-sdk/togetherai 3.0.54 documents data URIs in image_url, and sends them",
           "date": "2026-11-22"
         },
         "media_types": {
@@ -4466,7 +4466,7 @@ export const CATALOGUE: Catalogue = {
             "image/webp"
           ],
           "sure": "assumed",
-          "source": "npm @ai-sdk/togetherai 3.0.54 sends data URIs",
+          "source": "npm @ai-sdk/togetherai 3.0.54 documents data URIs in image_url, and sends them",
           "date": "2026-11-22"
         },
         "image_bytes": {
@@ -4560,7 +4560,7 @@ export const CATALOGUE: Catalogue = {
             "max": 2147483647
           },
           "sure": "assumed",
-          "source": "a live refusal quoted by a third party",
+          "source": "test files of a third party that quote refusals of Together, 2026-08-19 and 2026-09-06",
           "date": "2026-09-06"
         },
         "negative_prompt": {
@@ -4589,8 +4589,8 @@ export const CATALOGUE: Catalogue = {
             "png"
           ],
           "sure": "documented",
-          "source": "github.com/togethercomputer/skills 665299de, images/api-reference.md",
-          "date": "2026-10-07"
+          "source": "docs.together.ai/docs/inference/images/parameters",
+          "date": "2026-11-22"
         },
         "options": {
           "value": [
@@ -4726,8 +4726,8 @@ export const CATALOGUE: Catalogue = {
             "url": true,
             "bytes": true
           },
-          "sure": "assumed",
-          "source": "npm @ai-sdk/togetherai 3.0.54 sends data URIs",
+          "sure": "observed",
+          "source": "npm @ai-sdk/togetherai 3.0.54 documents data URIs in image_url, and sends them",
           "date": "2026-11-22"
         },
         "media_types": {
@@ -4737,7 +4737,7 @@ export const CATALOGUE: Catalogue = {
             "image/webp"
           ],
           "sure": "assumed",
-          "source": "npm @ai-sdk/togetherai 3.0.54 sends data URIs",
+          "source": "npm @ai-sdk/togetherai 3.0.54 documents data URIs in image_url, and sends them",
           "date": "2026-11-22"
         },
         "image_bytes": {
@@ -4831,7 +4831,7 @@ export const CATALOGUE: Catalogue = {
             "max": 2147483647
           },
           "sure": "assumed",
-          "source": "a live refusal quoted by a third party",
+          "source": "test files of a third party that quote refusals of Together, 2026-08-19 and 2026-09-06",
           "date": "2026-09-06"
         },
         "negative_prompt": {
@@ -4860,8 +4860,8 @@ export const CATALOGUE: Catalogue = {
             "png"
           ],
           "sure": "documented",
-          "source": "github.com/togethercomputer/skills 665299de, images/api-reference.md",
-          "date": "2026-10-07"
+          "source": "docs.together.ai/docs/inference/images/parameters",
+          "date": "2026-11-22"
         },
         "options": {
           "value": [
@@ -5040,7 +5040,7 @@ export const CATALOGUE: Catalogue = {
         },
         "steps": {
           "sure": "observed",
-          "source": "a live refusal of `steps` quoted by a third party",
+          "source": "a third party's client, which quotes a live refusal of `steps` by Qwen-Image-2.0",
           "date": "2026-11-24"
         },
         "guidance": {
@@ -5201,9 +5201,9 @@ export const CATALOGUE: Catalogue = {
               "1024x1024"
             ]
           },
-          "sure": "observed",
-          "source": "a third party's catalogue: \"verified at 1024x1024\"",
-          "date": "2026-09-01"
+          "sure": "assumed",
+          "source": "github.com/togethercomputer/skills 665299de, images/api-reference.md",
+          "date": "2026-10-07"
         },
         "count": {
           "value": {
@@ -5226,8 +5226,8 @@ export const CATALOGUE: Catalogue = {
           "date": "2026-10-07"
         },
         "steps": {
-          "sure": "observed",
-          "source": "a live refusal of `steps` quoted by a third party",
+          "sure": "assumed",
+          "source": "a third party's client, which quotes a live refusal of `steps` by Qwen-Image-2.0",
           "date": "2026-11-24"
         },
         "guidance": {

@@ -29,9 +29,17 @@ export type AdaptNumber = "drop" | "nearest";
  */
 export type AdaptNumber1 = "drop" | "nearest";
 /**
- * `drop`: take the file format that the model likes.
+ * `drop`: take the file format that the model likes; `convert`: take it, and convert the picture afterwards, which loses the provider's marks in it.
  */
-export type AdaptDrop2 = "drop";
+export type AdaptFormat = "drop" | "convert";
+/**
+ * `fit`: scale input images down, or pack them tighter, where they are larger than the model takes.
+ */
+export type AdaptFit = "fit";
+/**
+ * `convert`: make input images JPEG or PNG where the model does not take their kind of file.
+ */
+export type AdaptConvert = "convert";
 
 /**
  * A request with the models that may take it and the rules that hold.
@@ -134,5 +142,7 @@ export interface Adapt {
   negative_prompt?: AdaptDrop1;
   steps?: AdaptNumber;
   guidance?: AdaptNumber1;
-  output_format?: AdaptDrop2;
+  output_format?: AdaptFormat;
+  input_size?: AdaptFit;
+  input_format?: AdaptConvert;
 }

@@ -11,6 +11,8 @@ export type WarningCode =
   | "not_generative"
   | "picture"
   | "provider"
+  | "input"
+  | "output"
   | "store"
   | "resting";
 /**

@@ -29,6 +29,24 @@ class Handle(BaseModel):
     """Where its finished pictures are, usually for minutes only."""
 
 
+class Hop(BaseModel):
+    """An offer that was tried and left."""
+
+    offer: str
+    """The offer."""
+    code: Annotated[
+        Literal["refused", "invalid_request", "denied", "moderated", "exhausted", "unavailable", "outcome_unknown", "expired", "unexpected"],
+        Field(title="ErrorKind"),
+    ]
+    """What went wrong there."""
+    message: str
+    """In words."""
+    spent: Estimate
+    """What it has cost there: what was charged, and where that is not known, what it may be."""
+    orders: list[str] | MISSING = MISSING
+    """The ids of its orders, where they are written down."""
+
+
 class ReachedProvider(BaseModel):
     """A provider, and the way to it."""
 
@@ -65,7 +83,7 @@ class Refusal(BaseModel):
     """One reason why an offer cannot take a request."""
 
     code: Annotated[
-        Literal["empty", "too_few", "too_many", "unsupported", "out_of_range", "not_listed", "not_understood", "unreadable", "too_large", "owned", "unknown", "invalid", "retired", "over_budget", "no_key", "not_asked"],
+        Literal["empty", "too_few", "too_many", "unsupported", "out_of_range", "not_listed", "not_understood", "unreadable", "too_large", "owned", "unknown", "invalid", "retired", "over_budget", "no_key", "not_allowed", "not_asked"],
         Field(title="RefusalCode"),
     ]
     """What kind of reason."""
@@ -115,6 +133,8 @@ class Error(BaseModel):
     """How to pick up a job that was started."""
     cost: Annotated[int | MISSING, Field(ge=0, le=9007199254740991)] = MISSING
     """What the provider said that it charged, in millionths of a US dollar."""
+    hops: list[Hop] | MISSING = MISSING
+    """Every offer that was tried, and why each was left."""
 
 
 class ConfigSource(BaseModel):

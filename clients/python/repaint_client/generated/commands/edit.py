@@ -42,6 +42,24 @@ class Handle(BaseModel):
     """Where its finished pictures are, usually for minutes only."""
 
 
+class Hop(BaseModel):
+    """An offer that was tried and left."""
+
+    offer: str
+    """The offer."""
+    code: Annotated[
+        Literal["refused", "invalid_request", "denied", "moderated", "exhausted", "unavailable", "outcome_unknown", "expired", "unexpected"],
+        Field(title="ErrorKind"),
+    ]
+    """What went wrong there."""
+    message: str
+    """In words."""
+    spent: Estimate
+    """What it has cost there: what was charged, and where that is not known, what it may be."""
+    orders: list[str] | MISSING = MISSING
+    """The ids of its orders, where they are written down."""
+
+
 class PictureFile(BaseModel):
     """A picture, and where it is."""
 
@@ -75,11 +93,35 @@ class Attempt(BaseModel):
     """What went wrong, in words."""
 
 
+class Called(BaseModel):
+    """One of several calls for one job."""
+
+    count: Annotated[int, Field(ge=0, le=4294967295)]
+    """How many pictures were asked for."""
+    seed: Annotated[int | MISSING, Field(ge=0, le=9007199254740991)] = MISSING
+    """Its seed."""
+    pictures: Annotated[int, Field(ge=0, le=4294967295)]
+    """How many pictures came back."""
+    estimate: Estimate
+    """What it was to cost."""
+    spent: Estimate
+    """What it has cost: what was charged, and where that is not known, what it may be."""
+    request_id: str | MISSING = MISSING
+    """The provider's id of the request."""
+    handle: Handle | MISSING = MISSING
+    """How it could be picked up, where the provider gave a handle."""
+    error: Annotated[
+        Literal["refused", "invalid_request", "denied", "moderated", "exhausted", "unavailable", "outcome_unknown", "expired", "unexpected"] | MISSING,
+        Field(title="ErrorKind"),
+    ] = MISSING
+    """Why it brought nothing."""
+
+
 class Refusal(BaseModel):
     """One reason why an offer cannot take a request."""
 
     code: Annotated[
-        Literal["empty", "too_few", "too_many", "unsupported", "out_of_range", "not_listed", "not_understood", "unreadable", "too_large", "owned", "unknown", "invalid", "retired", "over_budget", "no_key", "not_asked"],
+        Literal["empty", "too_few", "too_many", "unsupported", "out_of_range", "not_listed", "not_understood", "unreadable", "too_large", "owned", "unknown", "invalid", "retired", "over_budget", "no_key", "not_allowed", "not_asked"],
         Field(title="RefusalCode"),
     ]
     """What kind of reason."""
@@ -101,7 +143,7 @@ class Warning(BaseModel):
     """Something that the caller should know and that stops nothing."""
 
     code: Annotated[
-        Literal["unchecked", "retiring", "overlay", "no_key", "not_generative", "picture", "provider"],
+        Literal["unchecked", "retiring", "overlay", "no_key", "not_generative", "picture", "provider", "input", "output", "store", "resting"],
         Field(title="WarningCode"),
     ]
     """What kind of warning."""
@@ -143,6 +185,8 @@ class Error(BaseModel):
     """How to pick up a job that was started."""
     cost: Annotated[int | MISSING, Field(ge=0, le=9007199254740991)] = MISSING
     """What the provider said that it charged, in millionths of a US dollar."""
+    hops: list[Hop] | MISSING = MISSING
+    """Every offer that was tried, and why each was left."""
 
 
 class Receipt(BaseModel):
@@ -163,15 +207,27 @@ class Receipt(BaseModel):
     estimate: Estimate
     """What it was to cost."""
     cost: Annotated[int | MISSING, Field(ge=0, le=9007199254740991)] = MISSING
-    """What the provider says that it charged, in millionths of a US dollar."""
+    """What the provider says that it charged for the pictures, in millionths of a US dollar; absent if it did not say it of each call."""
+    spent: Estimate
+    """What the whole job has cost, with calls that failed: what was charged, and where that is not known, what it may be."""
+    difference: str | MISSING = MISSING
+    """Why the cost is another than the estimate, in words, as far as the provider shows it."""
     evidence: dict[str, Any]
     """What the provider shows for its use of the inputs, under its own names; empty if it offers none."""
     request_id: str | MISSING = MISSING
     """The provider's id of the request."""
     handle: Handle | MISSING = MISSING
     """How the job could be picked up, where the provider gave a handle."""
+    calls: list[Called] | MISSING = MISSING
+    """Each call, where there were several."""
     failures: list[Error] | MISSING = MISSING
-    """Pictures that were made and could not be brought back."""
+    """Pictures that were made and could not be brought back, and calls that brought none."""
+    hops: list[Hop] | MISSING = MISSING
+    """Offers that were tried before, and why each was left."""
+    job: str | MISSING = MISSING
+    """The id of the job, where orders are written down."""
+    orders: list[str] | MISSING = MISSING
+    """The ids of its orders, where they are written down."""
 
 
 class EditOutput(BaseModel):

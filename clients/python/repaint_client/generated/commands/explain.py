@@ -48,7 +48,7 @@ class Refusal(BaseModel):
     """One reason why an offer cannot take a request."""
 
     code: Annotated[
-        Literal["empty", "too_few", "too_many", "unsupported", "out_of_range", "not_listed", "not_understood", "unreadable", "too_large", "owned", "unknown", "invalid", "retired", "over_budget", "no_key", "not_asked"],
+        Literal["empty", "too_few", "too_many", "unsupported", "out_of_range", "not_listed", "not_understood", "unreadable", "too_large", "owned", "unknown", "invalid", "retired", "over_budget", "no_key", "not_allowed", "not_asked"],
         Field(title="RefusalCode"),
     ]
     """What kind of reason."""
@@ -70,7 +70,7 @@ class Warning(BaseModel):
     """Something that the caller should know and that stops nothing."""
 
     code: Annotated[
-        Literal["unchecked", "retiring", "overlay", "no_key", "not_generative", "picture", "provider"],
+        Literal["unchecked", "retiring", "overlay", "no_key", "not_generative", "picture", "provider", "input", "output", "store", "resting"],
         Field(title="WarningCode"),
     ]
     """What kind of warning."""
@@ -87,8 +87,10 @@ class Candidate(BaseModel):
     """The offer."""
     adaptations: list[Adaptation]
     """What would be changed of the request."""
+    calls: Annotated[int, Field(ge=0, le=4294967295)]
+    """How many calls it takes: more than one where it makes fewer pictures a call than are wanted."""
     estimate: Estimate
-    """What it may cost."""
+    """What it may cost, all calls together."""
     warnings: list[Warning]
     """What the caller should know."""
 

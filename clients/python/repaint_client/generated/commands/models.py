@@ -392,6 +392,17 @@ class ImagesFact(BaseModel):
     date: Annotated[str, Field(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
 
 
+class InFlightFact(BaseModel):
+    """A value with its provenance."""
+
+    value: Annotated[int, Field(ge=0, le=4294967295)]
+    sure: Annotated[Literal["documented", "observed", "assumed"], Field(title="Sure")]
+    """How sure a [`Fact`] is. An assumed limit is enforced like any other, and says that it is assumed."""
+    source: str
+    """Where it is written, or who saw it: an address, or a few words."""
+    date: Annotated[str, Field(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
+
+
 class InstructionsClosed(BaseModel):
     """These words only, in this order; each must be understood."""
 
@@ -651,6 +662,8 @@ class ListedModel(BaseModel):
     """What it costs, in millionths of a US dollar."""
     retires: RetiresFact | MISSING = MISSING
     """When it ends, if that is announced."""
+    in_flight: InFlightFact | MISSING = MISSING
+    """How many orders may be on their way at a time before the provider refuses another; the most of any of its offers holds for all its offers together. Absent where that is not known."""
     has_key: bool
     """Whether its key is there, or none is needed."""
 

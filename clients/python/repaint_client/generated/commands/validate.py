@@ -11,7 +11,7 @@ class Violation(BaseModel):
     """One thing that is wrong with a body or a job."""
 
     code: Annotated[
-        Literal["empty", "too_few", "too_many", "unsupported", "out_of_range", "not_listed", "not_understood", "unreadable", "too_large", "owned", "unknown", "invalid", "retired", "over_budget", "no_key", "not_asked"],
+        Literal["empty", "too_few", "too_many", "unsupported", "out_of_range", "not_listed", "not_understood", "unreadable", "too_large", "owned", "unknown", "invalid", "retired", "over_budget", "no_key", "not_allowed", "not_asked"],
         Field(title="RefusalCode"),
     ]
     """What kind of fault; the codes of refusals."""

@@ -17,15 +17,38 @@ export type MediaType =
  * What kind of warning.
  */
 export type WarningCode =
-  "unchecked" | "retiring" | "overlay" | "no_key" | "not_generative" | "picture" | "provider";
+  | "unchecked"
+  | "retiring"
+  | "overlay"
+  | "no_key"
+  | "not_generative"
+  | "picture"
+  | "provider"
+  | "input"
+  | "output"
+  | "store"
+  | "resting";
 /**
  * What for.
  */
 export type Phase = "connect" | "submit" | "poll" | "download";
 /**
- * What the caller can do.
+ * Why it brought nothing.
  */
 export type ErrorKind =
+  | "refused"
+  | "invalid_request"
+  | "denied"
+  | "moderated"
+  | "exhausted"
+  | "unavailable"
+  | "outcome_unknown"
+  | "expired"
+  | "unexpected";
+/**
+ * What the caller can do.
+ */
+export type ErrorKind1 =
   | "refused"
   | "invalid_request"
   | "denied"
@@ -54,6 +77,7 @@ export type RefusalCode =
   | "retired"
   | "over_budget"
   | "no_key"
+  | "not_allowed"
   | "not_asked";
 /**
  * How sure the limit is.
@@ -63,6 +87,19 @@ export type Sure = "documented" | "observed" | "assumed";
  * What was moderated, when the code is `moderated`.
  */
 export type Stage = "input" | "output" | "unstated";
+/**
+ * What went wrong there.
+ */
+export type ErrorKind2 =
+  | "refused"
+  | "invalid_request"
+  | "denied"
+  | "moderated"
+  | "exhausted"
+  | "unavailable"
+  | "outcome_unknown"
+  | "expired"
+  | "unexpected";
 
 /**
  * Of `repaint edit`: the pictures, and how they were made.
@@ -130,9 +167,14 @@ export interface Receipt {
   attempts: Attempt[];
   estimate: Estimate;
   /**
-   * What the provider says that it charged, in millionths of a US dollar.
+   * What the provider says that it charged for the pictures, in millionths of a US dollar; absent if it did not say it of each call.
    */
   cost?: number;
+  spent: Estimate1;
+  /**
+   * Why the cost is another than the estimate, in words, as far as the provider shows it.
+   */
+  difference?: string;
   /**
    * What the provider shows for its use of the inputs, under its own names; empty if it offers none.
    */
@@ -145,9 +187,25 @@ export interface Receipt {
   request_id?: string;
   handle?: Handle;
   /**
-   * Pictures that were made and could not be brought back.
+   * Each call, where there were several.
+   */
+  calls?: Called[];
+  /**
+   * Pictures that were made and could not be brought back, and calls that brought none.
    */
   failures?: Error[];
+  /**
+   * Offers that were tried before, and why each was left.
+   */
+  hops?: Hop[];
+  /**
+   * The id of the job, where orders are written down.
+   */
+  job?: string;
+  /**
+   * The ids of its orders, where they are written down.
+   */
+  orders?: string[];
 }
 /**
  * One change that was made so that a request fits.
@@ -216,6 +274,19 @@ export interface Estimate {
   high: number;
 }
 /**
+ * What the whole job has cost, with calls that failed: what was charged, and where that is not known, what it may be.
+ */
+export interface Estimate1 {
+  /**
+   * At least this, in millionths of a US dollar.
+   */
+  low: number;
+  /**
+   * At most this, in millionths of a US dollar.
+   */
+  high: number;
+}
+/**
  * How the job could be picked up, where the provider gave a handle.
  */
 export interface Handle {
@@ -237,10 +308,82 @@ export interface Handle {
   pictures?: string[];
 }
 /**
+ * One of several calls for one job.
+ */
+export interface Called {
+  /**
+   * How many pictures were asked for.
+   */
+  count: number;
+  /**
+   * Its seed.
+   */
+  seed?: number;
+  /**
+   * How many pictures came back.
+   */
+  pictures: number;
+  estimate: Estimate2;
+  spent: Estimate3;
+  /**
+   * The provider's id of the request.
+   */
+  request_id?: string;
+  handle?: Handle1;
+  error?: ErrorKind;
+}
+/**
+ * What it was to cost.
+ */
+export interface Estimate2 {
+  /**
+   * At least this, in millionths of a US dollar.
+   */
+  low: number;
+  /**
+   * At most this, in millionths of a US dollar.
+   */
+  high: number;
+}
+/**
+ * What it has cost: what was charged, and where that is not known, what it may be.
+ */
+export interface Estimate3 {
+  /**
+   * At least this, in millionths of a US dollar.
+   */
+  low: number;
+  /**
+   * At most this, in millionths of a US dollar.
+   */
+  high: number;
+}
+/**
+ * How it could be picked up, where the provider gave a handle.
+ */
+export interface Handle1 {
+  /**
+   * Who has the job.
+   */
+  provider: string;
+  /**
+   * The provider's id of the job.
+   */
+  id: string;
+  /**
+   * Where to ask for it.
+   */
+  poll?: string;
+  /**
+   * Where its finished pictures are, usually for minutes only.
+   */
+  pictures?: string[];
+}
+/**
  * The content of an [`Error`]; what its JSON is.
  */
 export interface Error {
-  code: ErrorKind;
+  code: ErrorKind1;
   /**
    * In words, without a full stop.
    */
@@ -270,11 +413,15 @@ export interface Error {
    * The provider's id of the request, for its support.
    */
   request_id?: string;
-  resume?: Handle1;
+  resume?: Handle2;
   /**
    * What the provider said that it charged, in millionths of a US dollar.
    */
   cost?: number;
+  /**
+   * Every offer that was tried, and why each was left.
+   */
+  hops?: Hop[];
 }
 /**
  * One reason why an offer cannot take a request.
@@ -306,7 +453,7 @@ export interface Refusal {
 /**
  * How to pick up a job that was started.
  */
-export interface Handle1 {
+export interface Handle2 {
   /**
    * Who has the job.
    */
@@ -323,4 +470,36 @@ export interface Handle1 {
    * Where its finished pictures are, usually for minutes only.
    */
   pictures?: string[];
+}
+/**
+ * An offer that was tried and left.
+ */
+export interface Hop {
+  /**
+   * The offer.
+   */
+  offer: string;
+  code: ErrorKind2;
+  /**
+   * In words.
+   */
+  message: string;
+  spent: Estimate4;
+  /**
+   * The ids of its orders, where they are written down.
+   */
+  orders?: string[];
+}
+/**
+ * What it has cost there: what was charged, and where that is not known, what it may be.
+ */
+export interface Estimate4 {
+  /**
+   * At least this, in millionths of a US dollar.
+   */
+  low: number;
+  /**
+   * At most this, in millionths of a US dollar.
+   */
+  high: number;
 }

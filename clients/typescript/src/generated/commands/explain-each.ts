@@ -4,7 +4,17 @@
  * What kind of warning.
  */
 export type WarningCode =
-  "unchecked" | "retiring" | "overlay" | "no_key" | "not_generative" | "picture" | "provider";
+  | "unchecked"
+  | "retiring"
+  | "overlay"
+  | "no_key"
+  | "not_generative"
+  | "picture"
+  | "provider"
+  | "input"
+  | "output"
+  | "store"
+  | "resting";
 /**
  * What the caller can do.
  */
@@ -37,6 +47,7 @@ export type RefusalCode =
   | "retired"
   | "over_budget"
   | "no_key"
+  | "not_allowed"
   | "not_asked";
 /**
  * How sure the limit is.
@@ -46,6 +57,19 @@ export type Sure = "documented" | "observed" | "assumed";
  * What was moderated, when the code is `moderated`.
  */
 export type Stage = "input" | "output" | "unstated";
+/**
+ * What went wrong there.
+ */
+export type ErrorKind1 =
+  | "refused"
+  | "invalid_request"
+  | "denied"
+  | "moderated"
+  | "exhausted"
+  | "unavailable"
+  | "outcome_unknown"
+  | "expired"
+  | "unexpected";
 
 /**
  * Of `repaint explain --each`, and of `repaint edit --each --dry-run`: who would take which image.
@@ -55,7 +79,7 @@ export interface ExplainEachOutput {
    * One for each image, in their order.
    */
   jobs: ExplainJob[];
-  estimate: Estimate1;
+  estimate: Estimate2;
 }
 /**
  * Who would take one image: an `offer`, or an `error`.
@@ -171,6 +195,10 @@ export interface Error {
    * What the provider said that it charged, in millionths of a US dollar.
    */
   cost?: number;
+  /**
+   * Every offer that was tried, and why each was left.
+   */
+  hops?: Hop[];
 }
 /**
  * One reason why an offer cannot take a request.
@@ -221,9 +249,41 @@ export interface Handle {
   pictures?: string[];
 }
 /**
- * What all together may cost.
+ * An offer that was tried and left.
+ */
+export interface Hop {
+  /**
+   * The offer.
+   */
+  offer: string;
+  code: ErrorKind1;
+  /**
+   * In words.
+   */
+  message: string;
+  spent: Estimate1;
+  /**
+   * The ids of its orders, where they are written down.
+   */
+  orders?: string[];
+}
+/**
+ * What it has cost there: what was charged, and where that is not known, what it may be.
  */
 export interface Estimate1 {
+  /**
+   * At least this, in millionths of a US dollar.
+   */
+  low: number;
+  /**
+   * At most this, in millionths of a US dollar.
+   */
+  high: number;
+}
+/**
+ * What all together may cost.
+ */
+export interface Estimate2 {
   /**
    * At least this, in millionths of a US dollar.
    */

@@ -4,7 +4,17 @@
  * What kind of warning.
  */
 export type WarningCode =
-  "unchecked" | "retiring" | "overlay" | "no_key" | "not_generative" | "picture" | "provider";
+  | "unchecked"
+  | "retiring"
+  | "overlay"
+  | "no_key"
+  | "not_generative"
+  | "picture"
+  | "provider"
+  | "input"
+  | "output"
+  | "store"
+  | "resting";
 /**
  * What kind of reason.
  */
@@ -24,6 +34,7 @@ export type RefusalCode =
   | "retired"
   | "over_budget"
   | "no_key"
+  | "not_allowed"
   | "not_asked";
 /**
  * How sure the limit is.
@@ -148,6 +159,10 @@ export interface Candidate {
    * What would be changed of the request.
    */
   adaptations: Adaptation[];
+  /**
+   * How many calls it takes: more than one where it makes fewer pictures a call than are wanted.
+   */
+  calls: number;
   estimate: Estimate1;
   /**
    * What the caller should know.
@@ -155,7 +170,7 @@ export interface Candidate {
   warnings: Warning[];
 }
 /**
- * What it may cost.
+ * What it may cost, all calls together.
  */
 export interface Estimate1 {
   /**

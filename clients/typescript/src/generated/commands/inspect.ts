@@ -32,6 +32,7 @@ export type RefusalCode =
   | "retired"
   | "over_budget"
   | "no_key"
+  | "not_allowed"
   | "not_asked";
 /**
  * How sure the limit is.
@@ -54,6 +55,19 @@ export type ErrorKind =
  * What was moderated, when the code is `moderated`.
  */
 export type Stage = "input" | "output" | "unstated";
+/**
+ * What went wrong there.
+ */
+export type ErrorKind1 =
+  | "refused"
+  | "invalid_request"
+  | "denied"
+  | "moderated"
+  | "exhausted"
+  | "unavailable"
+  | "outcome_unknown"
+  | "expired"
+  | "unexpected";
 
 /**
  * Of `repaint inspect`: what pictures are.
@@ -85,6 +99,14 @@ export interface InspectedImage {
    * How many bytes it has.
    */
   bytes?: number;
+  /**
+   * Whether it has more than one frame, as far as its head shows.
+   */
+  animated?: boolean;
+  /**
+   * Bits a channel, as far as its head shows.
+   */
+  depth?: number;
   /**
    * What each offer that was asked for would say of it.
    */
@@ -174,6 +196,10 @@ export interface Error {
    * What the provider said that it charged, in millionths of a US dollar.
    */
   cost?: number;
+  /**
+   * Every offer that was tried, and why each was left.
+   */
+  hops?: Hop[];
 }
 /**
  * How to pick up a job that was started.
@@ -195,4 +221,36 @@ export interface Handle {
    * Where its finished pictures are, usually for minutes only.
    */
   pictures?: string[];
+}
+/**
+ * An offer that was tried and left.
+ */
+export interface Hop {
+  /**
+   * The offer.
+   */
+  offer: string;
+  code: ErrorKind1;
+  /**
+   * In words.
+   */
+  message: string;
+  spent: Estimate;
+  /**
+   * The ids of its orders, where they are written down.
+   */
+  orders?: string[];
+}
+/**
+ * What it has cost there: what was charged, and where that is not known, what it may be.
+ */
+export interface Estimate {
+  /**
+   * At least this, in millionths of a US dollar.
+   */
+  low: number;
+  /**
+   * At most this, in millionths of a US dollar.
+   */
+  high: number;
 }

@@ -134,6 +134,7 @@ export interface ListedModel {
   accepts: Capabilities;
   price: PriceFact;
   retires?: RetiresFact;
+  in_flight?: InFlightFact;
   /**
    * Whether its key is there, or none is needed.
    */
@@ -822,4 +823,16 @@ export interface Retirement {
    * What to use instead.
    */
   successor?: string;
+}
+/**
+ * How many orders may be on their way at a time before the provider refuses another; the most of any of its offers holds for all its offers together. Absent where that is not known.
+ */
+export interface InFlightFact {
+  value: number;
+  sure: Sure;
+  /**
+   * Where it is written, or who saw it: an address, or a few words.
+   */
+  source: string;
+  date: string;
 }

@@ -23,6 +23,7 @@ export type RefusalCode =
   | "retired"
   | "over_budget"
   | "no_key"
+  | "not_allowed"
   | "not_asked";
 
 /**
