@@ -29,6 +29,15 @@ pub(crate) enum Command {
     /// Bring the picture of a job that was started before, by its handle; buys nothing
     #[command(after_help = RESUME)]
     Resume(Resume),
+    /// List the orders that are written down, with what can be done about each
+    #[command(after_help = JOBS)]
+    Jobs(Jobs),
+    /// Add up what was spent, by offer
+    #[command(after_help = SPEND)]
+    Spend(Spend),
+    /// Show or set how much may be spent a day, a month or ever
+    #[command(after_help = BUDGET)]
+    Budget(BudgetArgs),
     /// List what can be asked, and what it takes
     #[command(after_help = MODELS)]
     Models(Models),
@@ -80,6 +89,9 @@ impl Command {
             Self::Models(args) => args.json,
             Self::Probe(args) => args.json,
             Self::Resume(args) => args.json,
+            Self::Jobs(args) => args.json,
+            Self::Spend(args) => args.json,
+            Self::Budget(args) => args.json,
             Self::Inspect(args) => args.json,
             Self::Doctor(args) => args.json,
             Self::Config(args) => args.json,
@@ -193,10 +205,77 @@ pub(crate) struct Ask {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct Jobs {
+    /// Only those that have not ended
+    #[arg(long)]
+    pub(crate) open: bool,
+    /// Of so many days
+    #[arg(long, value_name = "N", default_value_t = 30)]
+    pub(crate) days: u32,
+    /// At most so many; 0 is no limit
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub(crate) limit: u32,
+    /// First forget orders that ended more than so many days ago; what they cost still counts
+    #[arg(long, value_name = "DAYS")]
+    pub(crate) forget: Option<u32>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Spend {
+    /// Of so many days
+    #[arg(long, value_name = "N", default_value_t = 30)]
+    pub(crate) days: u32,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct BudgetArgs {
+    /// How much may be spent, in US dollars; nothing shows what is set
+    #[arg(value_name = "USD")]
+    pub(crate) amount: Option<Usd>,
+    /// In which time; days and months begin at midnight UTC
+    #[arg(long, value_name = "TIME")]
+    pub(crate) per: Option<Per>,
+    /// Take the budget of that time away
+    #[arg(long)]
+    pub(crate) remove: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// The time that a budget is for.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Per {
+    Day,
+    Month,
+    Ever,
+}
+
+impl From<Per> for repaint::Period {
+    fn from(per: Per) -> Self {
+        match per {
+            Per::Day => Self::Day,
+            Per::Month => Self::Month,
+            Per::Ever => Self::Ever,
+        }
+    }
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct Resume {
-    /// The handle in JSON, as `--json` prints it in an error or a receipt; `-` for standard input
-    #[arg(value_name = "HANDLE")]
-    pub(crate) handle: String,
+    /// An order, as `repaint jobs` lists it; or a handle in JSON, as `--json` prints it in an error or a
+    /// receipt; `-` for standard input
+    #[arg(value_name = "ORDER", required_unless_present = "all", conflicts_with = "all")]
+    pub(crate) order: Option<String>,
+    /// Fetch the pictures of every order that can be picked up
+    #[arg(long, conflicts_with = "output")]
+    pub(crate) all: bool,
     /// Where to save the picture, or `-`; its extension follows the bytes [default: repaint]
     #[arg(short, long, value_name = "PATH", value_hint = ValueHint::FilePath)]
     pub(crate) output: Option<PathBuf>,
@@ -444,8 +523,35 @@ Examples:
   repaint resume '{\"provider\":\"bfl\",\"id\":\"…\",\"poll\":\"https://api.bfl.ai/v1/get_result?id=…\"}'
   repaint edit car.jpg -p \"make it night\" -m bfl/flux2-pro --json > done.json
   repaint resume - -o car-night.png < done.json
+  repaint resume --all
 
-It needs the key of the provider that has the job. How long a job is kept is the provider's to say.";
+Orders are those that `repaint jobs` lists. It buys nothing. It needs the key of the provider that has the job. How long a job is kept is the provider's to say.";
+
+const JOBS: &str = "\
+Examples:
+  repaint jobs
+  repaint jobs --open --json
+  repaint jobs --forget 90
+
+An order is written down before it is sent, and ends when its picture is saved: offer, cost, handle
+and file, but no prompt, no image and no key. REPAINT_STORE names another file, a postgres:// address,
+or none.";
+
+const SPEND: &str = "\
+Examples:
+  repaint spend
+  repaint spend --days 1 --json
+
+What a provider said that it charged; where it said nothing, the estimate.";
+
+const BUDGET: &str = "\
+Examples:
+  repaint budget 5.00 --per day
+  repaint budget
+  repaint budget --remove --per day
+
+An order that would go beyond is refused before it is sent, whoever of those who share the store sends
+it. What may have been charged counts, too.";
 
 const MODELS: &str = "\
 Examples:

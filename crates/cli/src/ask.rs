@@ -6,11 +6,12 @@ use std::io::{self, IsTerminal, Read};
 use std::path::Path;
 
 use repaint::{
-    Adapt, Error, ErrorKind, ImageInput, ImageRequest, Job, OrderBy, Overlay, Policy, Providers,
-    Registry, Result, Router, Size,
+    Adapt, Candidate, Error, ErrorKind, ImageInput, ImageRequest, Job, OrderBy, Overlay, Policy,
+    Providers, Registry, Result, Router, Size,
 };
 
 use crate::args::Ask;
+use crate::orders;
 use crate::settings::Settings;
 
 /// More than this is read from standard input by mistake only.
@@ -61,6 +62,24 @@ pub(crate) fn router(overlay: Option<&Path>, settings: &Settings) -> Result<Rout
     let registry = registry(overlay)?;
     let client = settings.client(&registry)?;
     Ok(Router::new(registry, client))
+}
+
+/// The same, with the store, if a job may be sent to somebody who charges for it.
+pub(crate) async fn written_down<'a>(
+    router: Router,
+    candidates: impl IntoIterator<Item = &'a Candidate>,
+) -> Result<Router> {
+    let hosted = |it: &Candidate| {
+        let model = router.registry().get(&it.offer);
+        model.is_some_and(|it| it.provider().endpoint.is_some())
+    };
+    if !candidates.into_iter().any(hosted) {
+        return Ok(router);
+    }
+    Ok(match orders::store().await? {
+        Some(store) => router.with_store(store),
+        None => router,
+    })
 }
 
 /// The models of this program, with the facts of an overlay.

@@ -14,7 +14,7 @@ use crate::compare::Strip;
 use crate::edit::{self, Ended, Failed, Place, Teller};
 use crate::explain::named;
 use crate::output::{Output, invalid, named_after};
-use crate::show;
+use crate::{ask, show};
 
 /// One image with its job, who would take it, and where its pictures go.
 struct Part {
@@ -50,6 +50,8 @@ pub(crate) async fn run(ask: &Ask, router: &Router, job: Job) -> Result<Ended, F
     let parts = parts(ask, router, job).await?;
     let total = total(&parts);
     affordable(total, ask.max_cost)?;
+    let planned = parts.iter().filter_map(|it| it.planned.as_ref().ok());
+    let router = &ask::written_down(router.clone(), planned).await?;
     for part in parts.iter().filter(|it| it.planned.is_ok()) {
         // What can fail fails before the first picture is bought.
         part.place(ask, 0)?;

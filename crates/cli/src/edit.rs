@@ -78,6 +78,7 @@ pub(crate) async fn run(ask: &Ask, settings: &Settings) -> Result<Ended, Failed>
     let plan = router.plan(&mut job).await?;
     let chosen = plan.first().map_err(|err| each::suggested(err, &plan, ask.images.len()))?;
     let warnings = chosen.warnings.clone();
+    let router = ask::written_down(router, &plan.candidates).await?;
     let place = Place::reserve(ask, &job)?;
     let paths = place.paths(ask.count);
     let task = |teller: Teller| router.watched(job, teller).for_paths(paths);

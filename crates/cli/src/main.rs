@@ -11,6 +11,7 @@ mod explain;
 mod inspect;
 mod manual;
 mod models;
+mod orders;
 mod output;
 #[cfg(feature = "pictures")]
 mod picture;
@@ -116,6 +117,9 @@ fn run(command: &Command, settings: &Settings) -> Result<Ended, Failed> {
         Command::Models(args) => models::run(args, settings).map(done).map_err(Failed::from),
         Command::Probe(args) => with_runtime(probe::run(args, settings)),
         Command::Resume(args) => with_runtime(resume::run(args, settings)),
+        Command::Jobs(args) => with_runtime(async { Ok(orders::jobs(args).await.map(done)?) }),
+        Command::Spend(args) => with_runtime(async { Ok(orders::spend(args).await.map(done)?) }),
+        Command::Budget(args) => with_runtime(async { Ok(orders::budget(args).await.map(done)?) }),
         Command::Schema { name, json: _ } => schema(name).map(done).map_err(Failed::from),
         Command::Validate(args) => validate::run(args).map(valid).map_err(Failed::from),
     }

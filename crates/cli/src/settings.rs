@@ -150,6 +150,9 @@ impl Settings {
             Command::Validate(args) => &mut args.capabilities,
             Command::Config(_)
             | Command::Resume(_)
+            | Command::Jobs(_)
+            | Command::Spend(_)
+            | Command::Budget(_)
             | Command::Schema { .. }
             | Command::Completions { .. }
             | Command::Man { .. } => return filled,

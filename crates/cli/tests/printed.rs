@@ -10,7 +10,12 @@ const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 fn run(folder: &Path, args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_repaint"));
-    command.current_dir(folder).stdin(Stdio::null()).args(args).env("REPAINT_CONFIG", "none");
+    command
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .args(args)
+        .env("REPAINT_CONFIG", "none")
+        .env("REPAINT_STORE", "none");
     for name in ["TOGETHER_API_KEY", "TOGETHER_BASE_URL", "BFL_API_KEY", "BFL_BASE_URL"] {
         command.env_remove(name);
     }

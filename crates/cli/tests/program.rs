@@ -20,7 +20,7 @@ fn repaint(folder: &Path) -> Command {
     for name in ["TOGETHER_API_KEY", "TOGETHER_BASE_URL", "BFL_API_KEY", "BFL_BASE_URL"] {
         command.env_remove(name);
     }
-    command.env("REPAINT_CONFIG", "none");
+    command.env("REPAINT_CONFIG", "none").env("REPAINT_STORE", "none");
     command
 }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use repaint_core::{
-    Adaptation, Candidate, Error, ErrorData, Estimate, MediaType, OfferRefusals, Overlay, Receipt,
-    Refusal, Usd, Violation, Warning,
+    Adaptation, Budget, Candidate, Error, ErrorData, Estimate, MediaType, OfferRefusals, Overlay,
+    Receipt, Refusal, Spend, Submit, SubmitState, Usd, Violation, Warning,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -51,6 +51,72 @@ pub struct PictureFile {
     /// Pixels from top to bottom, if its bytes say so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub height: Option<u32>,
+}
+
+/// Of `repaint jobs`: orders, the newest first.
+#[derive(Clone, Debug, JsonSchema, Serialize)]
+pub struct Jobs {
+    /// One for each order that is written down.
+    pub jobs: Vec<ListedOrder>,
+}
+
+/// An order, and what can be done about it.
+#[derive(Clone, Debug, JsonSchema, Serialize)]
+pub struct ListedOrder {
+    /// What has become of it by now: what nobody holds any more and was never answered is `unknown`.
+    pub state: SubmitState,
+    /// Whether `repaint resume` can fetch its pictures.
+    pub resumable: bool,
+    /// As it is written down.
+    pub order: Submit,
+}
+
+/// Of `repaint spend`: what was spent.
+#[derive(Clone, Debug, JsonSchema, Serialize)]
+pub struct Spent {
+    /// By offer.
+    pub offers: Vec<Spend>,
+    /// All together.
+    pub total: Estimate,
+    /// How many orders have an outcome that nobody knows.
+    pub unknown: u64,
+}
+
+/// Of `repaint budget`: every budget.
+#[derive(Clone, Debug, JsonSchema, Serialize)]
+pub struct Budgets {
+    /// One for each.
+    pub budgets: Vec<ShownBudget>,
+}
+
+/// A budget, and what is left of it.
+#[derive(Clone, Debug, JsonSchema, Serialize)]
+pub struct ShownBudget {
+    /// How much, and in which time.
+    pub budget: Budget,
+    /// What is spent in that time, or may be, in millionths of a US dollar.
+    pub spent: Usd,
+}
+
+/// Of `repaint resume --all`: what came of each order.
+#[derive(Clone, Debug, JsonSchema, Serialize)]
+pub struct ResumeAll {
+    /// One for each order that could be picked up.
+    pub jobs: Vec<Resumed>,
+}
+
+/// What came of one order: pictures, or an `error`.
+#[derive(Clone, Debug, JsonSchema, Serialize)]
+pub struct Resumed {
+    /// The order.
+    pub order: String,
+    /// The pictures, and the receipt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub brought: Option<Edit>,
+    /// Why there are none.
+    #[schemars(with = "Option<ErrorData>")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<Error>,
 }
 
 /// Of `repaint edit --each`: what came of each image.

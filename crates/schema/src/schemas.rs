@@ -129,6 +129,20 @@ fn printed() -> Vec<(&'static str, &'static str, Sided, &'static str)> {
             "printed by `repaint inspect`",
         ),
         (
+            "commands/budget",
+            "BudgetOutput",
+            sent::<printed::Budgets>(),
+            "printed by `repaint budget`",
+        ),
+        ("commands/jobs", "JobsOutput", sent::<printed::Jobs>(), "printed by `repaint jobs`"),
+        (
+            "commands/resume-all",
+            "ResumeAllOutput",
+            sent::<printed::ResumeAll>(),
+            "printed by `repaint resume --all`",
+        ),
+        ("commands/spend", "SpendOutput", sent::<printed::Spent>(), "printed by `repaint spend`"),
+        (
             "commands/models",
             "ModelsOutput",
             sent::<printed::Models>(),
