@@ -256,6 +256,27 @@ fn a_picture_keeps_its_bytes_unless_another_format_is_asked_for_and_leave_is_giv
     assert!(warned, "{:?}", outcome.receipt.warnings);
 }
 
+/// The fake makes PNG, whatever it is asked for.
+#[test]
+fn a_picture_of_another_format_than_was_asked_for_is_told_or_converted() {
+    let formats = made_up(List(&[OutputFormat::Jpeg]));
+    let model = fake("acme/a").takes(Capabilities { output_formats: formats, ..SMALL });
+    let jpeg = || ImageRequest {
+        output_format: Some(OutputFormat::Jpeg),
+        ..edits(vec![file(RgbImage::new(10, 10), ImageFormat::Png)])
+    };
+    let told = run(&model, jpeg(), &[]).expect("a picture");
+    assert_eq!(told.images[0].media_type, Some(MediaType::Png));
+    let warned = told.receipt.warnings.iter().find(|it| it.code == WarningCode::Output);
+    assert!(warned.is_some_and(|it| it.message.contains("is image/png, not jpeg")), "{told:?}");
+
+    let outcome = run(&model, jpeg(), &["output_format=convert"]).expect("a picture");
+    assert_eq!(outcome.images[0].media_type, Some(MediaType::Jpeg));
+    let [adaptation] = outcome.receipt.adaptations.as_slice() else { panic!("{outcome:?}") };
+    assert_eq!((&adaptation.from, &adaptation.to), (&"image/png".into(), &"jpeg".into()));
+    assert_eq!(model.asked()[1].output_format, Some(OutputFormat::Jpeg), "it is asked for first");
+}
+
 #[test]
 fn a_colour_profile_goes_along() {
     let model = fake("acme/a").takes(SMALL);

@@ -107,7 +107,7 @@ fn weight(base64: &str) -> Option<u128> {
     let digits = base64.trim_end_matches('=');
     let padding = base64.len() - digits.len();
     let known = |it: u8| it.is_ascii_alphanumeric() || it == b'+' || it == b'/';
-    let whole = !base64.is_empty() && base64.len() % 4 == 0 && padding <= 2;
+    let whole = !base64.is_empty() && base64.len().is_multiple_of(4) && padding <= 2;
     (whole && digits.bytes().all(known)).then(|| digits.len() as u128 * 6 / 8)
 }
 

@@ -3,9 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use repaint::{
-    Candidate, Date, Error, ErrorKind, Job, OfferRefusals, Preview, Result, Router, Terms,
-};
+use repaint::{Candidate, Error, ErrorKind, Job, OfferRefusals, Preview, Result, Router};
 use repaint_schema::printed::{Explain, ShownCall};
 use serde_json::Value;
 
@@ -29,21 +27,7 @@ pub(crate) async fn run(ask: &Ask, settings: &Settings) -> Result<Ended, Failed>
 pub(crate) async fn one(ask: &Ask, router: &Router, mut job: Job) -> Result<bool> {
     let plan = router.plan(&mut job).await?;
     let chosen = plan.candidates.first();
-    let call = match chosen.and_then(|it| router.registry().get(&it.offer)) {
-        None => None,
-        Some(model) => {
-            let terms = Terms { adapt: &job.policy.adapt, today: Date::today() };
-            let admitted = model
-                .admit(&job.request, terms)
-                .map_err(|refusals| Error::refused(model.id(), refusals))?;
-            Some(match admitted.encode()? {
-                Preview::Http(call) => {
-                    Preview::Http(router.client().addressed(model.provider(), call)?)
-                }
-                local @ Preview::Local(_) => local,
-            })
-        }
-    };
+    let call = chosen.map(|it| router.preview(&job, &it.offer)).transpose()?;
     let files = match ask.dry_run {
         true => Some(Place::reserve(ask, &job)?.names(ask, &mut BTreeSet::new())),
         false => None,

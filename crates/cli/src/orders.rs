@@ -43,6 +43,20 @@ pub(crate) async fn store() -> Result<Option<Arc<dyn Store>>> {
     })
 }
 
+/// Whether anything is to be written down.
+pub(crate) fn is_wanted() -> bool {
+    std::env::var_os("REPAINT_STORE").is_none_or(|it| it != NONE)
+}
+
+/// The store for those who only read: nothing is made where nothing was ever written down.
+pub(crate) async fn there() -> Result<Arc<dyn Store>> {
+    let named = std::env::var_os("REPAINT_STORE").is_some_and(|it| !it.is_empty());
+    if !named && repaint_store::default_place().is_some_and(|it| !it.exists()) {
+        return repaint_store::connect("memory:").await;
+    }
+    needed().await
+}
+
 /// The store, for those who can do nothing without.
 pub(crate) async fn needed() -> Result<Arc<dyn Store>> {
     store().await?.ok_or_else(|| invalid("REPAINT_STORE=none: nothing is written down"))
@@ -55,7 +69,7 @@ pub(crate) fn now_ms() -> u64 {
 
 /// Every order, with what can be done about it.
 pub(crate) async fn jobs(args: &args::Jobs) -> Result<()> {
-    let (store, now) = (needed().await?, now_ms());
+    let (store, now) = (there().await?, now_ms());
     if let Some(days) = args.forget {
         let before = now.saturating_sub(u64::from(days).saturating_mul(DAY_MS));
         let count = store.prune(before).await?;
@@ -129,7 +143,7 @@ fn ago(milliseconds: u64) -> String {
 
 /// What was spent, by offer.
 pub(crate) async fn spend(args: &args::Spend) -> Result<()> {
-    let store = needed().await?;
+    let store = there().await?;
     let since = now_ms().saturating_sub(u64::from(args.days).saturating_mul(DAY_MS));
     let offers = store.spend(since, None).await?;
     let sum = |of: fn(&Spend) -> Usd| Usd(offers.iter().map(|it| of(it).0).sum());
@@ -158,7 +172,9 @@ pub(crate) async fn spend(args: &args::Spend) -> Result<()> {
 
 /// Shows, sets or removes budgets.
 pub(crate) async fn budget(args: &args::BudgetArgs) -> Result<()> {
-    let (store, now) = (needed().await?, now_ms());
+    let sets = args.amount.is_some() && args.per.is_some();
+    let store = if sets { needed().await? } else { there().await? };
+    let now = now_ms();
     let period = args.per.map(Period::from);
     match (args.amount, args.remove, period) {
         (Some(limit), false, Some(period)) => {

@@ -15,10 +15,10 @@ use crate::{ask, orders, show};
 pub(crate) async fn run(args: &Resume, settings: &Settings) -> Result<Ended, Failed> {
     let mut router = ask::router(None, settings)?;
     let handle = args.order.as_deref().map(named).transpose()?;
-    if !matches!(handle, Some(Named::Handle(_))) {
-        router = router.with_store(orders::needed().await?);
-    } else if let Some(store) = orders::store().await? {
-        router = router.with_store(store);
+    // Whoever has a handle needs no store.
+    let needs = !matches!(handle, Some(Named::Handle(_)));
+    if needs || orders::is_wanted() {
+        router = router.with_store(orders::there().await?);
     }
     let brought = match handle {
         None => return all(args, &router).await,
@@ -27,7 +27,7 @@ pub(crate) async fn run(args: &Resume, settings: &Settings) -> Result<Ended, Fai
             edit::carry_out(|teller: Teller| router.pick_up(handle, teller), place).await?
         }
         Some(Named::Order(id)) => {
-            let order = orders::needed().await?.get(&id).await?;
+            let order = orders::there().await?.get(&id).await?;
             let place = place(args, order.as_ref())?;
             edit::carry_out(|teller: Teller| router.pick_up_order(id, teller), place).await?
         }

@@ -195,6 +195,22 @@ fn a_dry_run_names_the_files_and_sends_and_writes_nothing() {
 }
 
 #[test]
+fn more_pictures_than_a_call_makes_are_explained_as_they_are_ordered() {
+    let folder = folder(&["a.png"]);
+    let mut command =
+        repaint(folder.path(), &["explain", "a.png", "-p", "night", "-m", "together/flux2-dev"]);
+    let output = command.args(["-n", "6", "--json"]).env("TOGETHER_API_KEY", KEY).output();
+    let output = output.expect("the program runs");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let shown = shown(&output);
+    assert_eq!(
+        (&shown["offer"], &shown["call"]["body"]["n"]),
+        (&json!("together/flux2-dev"), &json!(3))
+    );
+    assert_eq!(shown["adaptations"][0]["to"], json!([3, 3]));
+}
+
+#[test]
 fn a_strip_has_both_pictures_and_what_cannot_be_compared_is_said_before() {
     let folder = folder(&["a.png"]);
     let edit = |image: &str, strip: &str| {

@@ -480,10 +480,10 @@ fn a_job_is_picked_up_by_its_handle_and_not_ordered_again() {
         assert_eq!(files(folder.path()), ["a.png", "b.png"]);
         let asked = server.received_requests().await.expect("recorded");
         assert!(asked.iter().all(|it| it.method.as_str() == "GET"), "nothing is ordered");
-        for odd in ["", "{}", "job-1", "{\"provider\":\"bfl\"}"] {
+        for odd in ["", "{}", "{\"provider\":\"bfl\"}"] {
             let output = run(folder.path(), &["resume", odd]);
             assert_eq!(output.status.code(), Some(4), "{odd}");
-            assert!(text(&output.stderr).contains("this is no handle"), "{odd}");
+            assert!(text(&output.stderr).contains("this is no order and no handle"), "{odd}");
         }
     });
 }

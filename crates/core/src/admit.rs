@@ -167,6 +167,10 @@ fn decide<'a, 'm>(
             it.guidance = to
         });
     }
+    if terms.adapt.output_format == Some(AdaptFormat::Convert) {
+        // A provider may send another kind of file than it was asked for.
+        desk.verdict.convert = *output_format;
+    }
     if let Some(format) = output_format
         && !output_formats.value.contains(format)
     {
@@ -176,7 +180,6 @@ fn decide<'a, 'm>(
         } else if terms.adapt.output_format == Some(AdaptFormat::Convert) {
             let to = Value::from("converted afterwards");
             desk.change("output_format", "convert", from, to, |it| it.output_format = None);
-            desk.verdict.convert = Some(*format);
         } else if output_formats.value.is_empty() {
             let got = Value::from(format.name());
             desk.unsupported(

@@ -10,8 +10,8 @@ use crate::inputs::megabytes;
 use crate::narrow::Narrowed;
 use crate::{
     Adapt, Adaptation, Call, Capabilities, Date, Error, Estimate, Image, ImageFacts, ImageInput,
-    ImageRequest, Made, Offer, Outcome, OutputFormat, Provider, Receipt, Refusal, Result, Size,
-    Terms, Warning, WarningCode, admit,
+    ImageRequest, Made, MediaType, Offer, Outcome, OutputFormat, Provider, Receipt, Refusal,
+    Result, Size, Terms, Warning, WarningCode, admit,
 };
 
 /// A model that can be called at one place: the contract between models and all the rest.
@@ -208,6 +208,18 @@ impl<'a> Admitted<'a> {
         let mut all = self.warnings.clone();
         all.extend(warnings);
         let mut adaptations = self.adaptations.clone();
+        if let (Some(format), None) = (self.request.output_format, self.convert) {
+            let other = |it: &&Image| it.media_type.is_some_and(|it| it != format.media_type());
+            if let Some(image) = images.iter().find(other) {
+                let kind = image.media_type.map_or("another kind", MediaType::name);
+                let message = format!(
+                    "a picture is {kind}, not {} as it was asked for; the adaptation \
+                     output_format=convert makes it so",
+                    format.name()
+                );
+                all.push(Warning::new(WarningCode::Output, Some("output_format"), message));
+            }
+        }
         if let Some(format) = self.convert {
             all.extend(converted(via, &mut images, format, &mut adaptations).await);
         }
@@ -308,6 +320,7 @@ async fn converted(
     adaptations: &mut Vec<Adaptation>,
 ) -> Vec<Warning> {
     let (mut warnings, mut changed) = (Vec::new(), false);
+    let came = images.iter().find_map(|it| it.media_type);
     for (index, image) in images.iter_mut().enumerate() {
         let kind = image.media_type;
         if kind.is_some_and(|it| it == format.media_type()) {
@@ -331,6 +344,13 @@ async fn converted(
     let at = adaptations.iter().position(|it| it.field == "output_format");
     match at {
         Some(at) if changed => adaptations[at].to = format.name().into(),
+        // It was asked for in vain.
+        None if changed => adaptations.push(Adaptation {
+            field: "output_format".to_owned(),
+            method: "convert".to_owned(),
+            from: came.map_or(serde_json::Value::Null, |it| it.name().into()),
+            to: format.name().into(),
+        }),
         // The provider sent what was wanted, or nothing could be changed.
         Some(at) => drop(adaptations.remove(at)),
         None => {}

@@ -102,10 +102,15 @@ impl Going {
         let mut queue: VecDeque<(Standing, bool)> =
             candidates.into_iter().map(|it| (it, only)).collect();
         let (mut hops, mut spent, mut last) = (Vec::new(), Estimate::default(), None);
+        let mut shut: Vec<&str> = Vec::new();
         while let Some((standing, waits)) = queue.pop_front() {
             let model = models[standing.place];
             // A filter of ours never stands in for a model that did not make it.
             if !hops.is_empty() && !model.offer().generative && standing.named.is_none() {
+                continue;
+            }
+            // Another model of the same place has the same key, and the same credit.
+            if shut.contains(&model.provider().id) {
                 continue;
             }
             let others = !queue.is_empty();
@@ -124,6 +129,9 @@ impl Going {
                         "left an offer without a picture"
                     );
                     spent = spent.and(hop.spent);
+                    if is_of_the_account(&error) {
+                        shut.push(model.provider().id);
+                    }
                     hops.push(hop);
                     last = Some(error);
                     if !next {
@@ -437,6 +445,12 @@ impl Going {
         };
         requests.iter().map(own).collect()
     }
+}
+
+/// Whether it lies with our key or our credit at a provider, whichever of its models is asked.
+fn is_of_the_account(err: &Error) -> bool {
+    err.kind() == ErrorKind::Denied
+        || (err.kind() == ErrorKind::Exhausted && err.data().status == Some(402))
 }
 
 /// What every other call of the job would meet as well.

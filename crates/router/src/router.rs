@@ -5,12 +5,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use repaint_client::{Client, Progress};
 use repaint_core::{
-    Date, Filter, Handle, ImageRequest, Job, Outcome, Plan, Registry, Result, Store, Submit,
+    Date, Error, ErrorKind, Filter, Handle, ImageRequest, Job, Outcome, Plan, Preview, Registry,
+    Result, Store, Submit, Terms,
 };
 
 use crate::health::{Health, Snapshot};
 use crate::hooks::{Hooks, Nobody};
 use crate::plan::{Conditions, Decided, decide};
+use crate::split::Split;
 use crate::task::{Task, What};
 
 /// One plan in so many tries what nothing is known of, where the fastest comes first.
@@ -99,6 +101,26 @@ impl Router {
         self.inspect(job).await?;
         self.conditions(false, |conditions| {
             Ok(decide(&self.registry, job, conditions)?.told(&self.registry, job, conditions))
+        })
+    }
+
+    /// What the first call to an offer of the plan would be, with the address that is set for its provider.
+    /// Does no I/O: the job is that which was planned.
+    ///
+    /// # Errors
+    ///
+    /// `Refused` if the offer does not take the job.
+    pub fn preview(&self, job: &Job, offer: &str) -> Result<Preview> {
+        let model = self.registry.get(offer).ok_or_else(|| {
+            Error::new(ErrorKind::InvalidRequest, format!("no offer is called `{offer}`"))
+        })?;
+        let split = Split::of(job.request.count, model.offer());
+        let first = split.requests(&job.request, model.offer()).swap_remove(0);
+        let terms = Terms { adapt: &job.policy.adapt, today: Date::at(self.client.now()) };
+        let admitted = model.admit(&first, terms).map_err(|it| Error::refused(offer, it))?;
+        Ok(match admitted.encode()? {
+            Preview::Http(call) => Preview::Http(self.client.addressed(model.provider(), call)?),
+            local @ Preview::Local(_) => local,
         })
     }
 
