@@ -659,6 +659,62 @@ namespace Repaint
     }
 
     /// <summary>
+    /// Of `repaint budget`: every budget.
+    /// </summary>
+    public partial class BudgetOutput
+    {
+        /// <summary>
+        /// One for each.
+        /// </summary>
+        [JsonProperty("budgets")]
+        public ShownBudget[] Budgets { get; set; }
+    }
+
+    /// <summary>
+    /// A budget, and what is left of it.
+    /// </summary>
+    public partial class ShownBudget
+    {
+        /// <summary>
+        /// How much, and in which time.
+        /// </summary>
+        [JsonProperty("budget")]
+        public Budget Budget { get; set; }
+
+        /// <summary>
+        /// What is spent in that time, or may be, in millionths of a US dollar.
+        /// </summary>
+        [JsonProperty("spent")]
+        public long Spent { get; set; }
+    }
+
+    /// <summary>
+    /// A limit on what may be spent in a period, for one account or for all.
+    ///
+    /// How much, and in which time.
+    /// </summary>
+    public partial class Budget
+    {
+        /// <summary>
+        /// Whose; absent for all together.
+        /// </summary>
+        [JsonProperty("account", NullValueHandling = NullValueHandling.Ignore)]
+        public string Account { get; set; }
+
+        /// <summary>
+        /// How much, in millionths of a US dollar.
+        /// </summary>
+        [JsonProperty("limit")]
+        public long Limit { get; set; }
+
+        /// <summary>
+        /// In which time.
+        /// </summary>
+        [JsonProperty("period")]
+        public PeriodEnum Period { get; set; }
+    }
+
+    /// <summary>
     /// Every offer that this release knows.
     /// </summary>
     public partial class Catalogue
@@ -2226,6 +2282,8 @@ namespace Repaint
     /// Why it is no picture.
     ///
     /// What ended it early.
+    ///
+    /// Why there are none.
     /// </summary>
     public partial class Error
     {
@@ -2351,12 +2409,14 @@ namespace Repaint
     ///
     /// What it has cost there: what was charged, and where that is not known, what it may be.
     ///
-    /// What all together were to cost.
-    ///
     /// What the whole job has cost, with calls that failed: what was charged, and where that is
     /// not known, what it may be.
     ///
+    /// What all together were to cost.
+    ///
     /// What all together may cost.
+    ///
+    /// All together.
     /// </summary>
     public partial class Estimate
     {
@@ -2429,6 +2489,8 @@ namespace Repaint
     /// How to pick up a job that was started.
     ///
     /// How the job could be picked up, where the provider gave a handle.
+    ///
+    /// How to fetch what was ordered.
     /// </summary>
     public partial class Handle
     {
@@ -3557,6 +3619,144 @@ namespace Repaint
     }
 
     /// <summary>
+    /// Of `repaint jobs`: orders, the newest first.
+    /// </summary>
+    public partial class JobsOutput
+    {
+        /// <summary>
+        /// One for each order that is written down.
+        /// </summary>
+        [JsonProperty("jobs")]
+        public ListedOrder[] Jobs { get; set; }
+    }
+
+    /// <summary>
+    /// An order, and what can be done about it.
+    /// </summary>
+    public partial class ListedOrder
+    {
+        /// <summary>
+        /// As it is written down.
+        /// </summary>
+        [JsonProperty("order")]
+        public Submit Order { get; set; }
+
+        /// <summary>
+        /// Whether `repaint resume` can fetch its pictures.
+        /// </summary>
+        [JsonProperty("resumable")]
+        public bool Resumable { get; set; }
+
+        /// <summary>
+        /// What has become of it by now: what nobody holds any more and was never answered is
+        /// `unknown`.
+        /// </summary>
+        [JsonProperty("state")]
+        public SubmitStateEnum State { get; set; }
+    }
+
+    /// <summary>
+    /// As it is written down.
+    ///
+    /// An order to a provider, as it is written down: no prompt, no image and no key.
+    /// </summary>
+    public partial class Submit
+    {
+        /// <summary>
+        /// On whose account it is, where a host has several.
+        /// </summary>
+        [JsonProperty("account", NullValueHandling = NullValueHandling.Ignore)]
+        public string Account { get; set; }
+
+        /// <summary>
+        /// What the provider says that it charged, in millionths of a US dollar.
+        /// </summary>
+        [JsonProperty("cost", NullValueHandling = NullValueHandling.Ignore)]
+        public long? Cost { get; set; }
+
+        /// <summary>
+        /// When it was written first, in milliseconds since 1970.
+        /// </summary>
+        [JsonProperty("created_ms")]
+        public long CreatedMs { get; set; }
+
+        /// <summary>
+        /// Why it ended without pictures, or was given up.
+        /// </summary>
+        [JsonProperty("error", NullValueHandling = NullValueHandling.Ignore)]
+        public ErrorKindEnum? Error { get; set; }
+
+        /// <summary>
+        /// What it was to cost.
+        /// </summary>
+        [JsonProperty("estimate")]
+        public Estimate Estimate { get; set; }
+
+        /// <summary>
+        /// A keyed hash of the body, 32 hex digits: equal orders can be told, and nothing can be
+        /// read from it.
+        /// </summary>
+        [JsonProperty("fingerprint")]
+        public string Fingerprint { get; set; }
+
+        /// <summary>
+        /// How to fetch what was ordered.
+        /// </summary>
+        [JsonProperty("handle", NullValueHandling = NullValueHandling.Ignore)]
+        public Handle Handle { get; set; }
+
+        /// <summary>
+        /// Until then a living process may be at it, in milliseconds since 1970; it moves on while
+        /// one is.
+        /// </summary>
+        [JsonProperty("held_until_ms")]
+        public long HeldUntilMs { get; set; }
+
+        /// <summary>
+        /// Its own id; begins with the time, so that ids sort by age.
+        /// </summary>
+        [JsonProperty("id")]
+        public string Id { get; set; }
+
+        /// <summary>
+        /// The job that it is of: a job may need several orders.
+        /// </summary>
+        [JsonProperty("job")]
+        public string Job { get; set; }
+
+        /// <summary>
+        /// Who was to make the pictures.
+        /// </summary>
+        [JsonProperty("offer")]
+        public string Offer { get; set; }
+
+        /// <summary>
+        /// Where its pictures are to be, and once they are safe, where they are; `-` is standard
+        /// output.
+        /// </summary>
+        [JsonProperty("paths", NullValueHandling = NullValueHandling.Ignore)]
+        public string[] Paths { get; set; }
+
+        /// <summary>
+        /// How many pictures were ordered.
+        /// </summary>
+        [JsonProperty("pictures")]
+        public long Pictures { get; set; }
+
+        /// <summary>
+        /// What has become of it.
+        /// </summary>
+        [JsonProperty("state")]
+        public SubmitStateEnum State { get; set; }
+
+        /// <summary>
+        /// When it was written last, in milliseconds since 1970.
+        /// </summary>
+        [JsonProperty("updated_ms")]
+        public long UpdatedMs { get; set; }
+    }
+
+    /// <summary>
     /// Of `repaint models`: what can be asked.
     /// </summary>
     public partial class ModelsOutput
@@ -4174,6 +4374,128 @@ namespace Repaint
     {
         [JsonProperty("listed")]
         public string[] Listed { get; set; }
+    }
+
+    /// <summary>
+    /// Of `repaint resume --all`: what came of each order.
+    /// </summary>
+    public partial class ResumeAllOutput
+    {
+        /// <summary>
+        /// One for each order that could be picked up.
+        /// </summary>
+        [JsonProperty("jobs")]
+        public Resumed[] Jobs { get; set; }
+    }
+
+    /// <summary>
+    /// What came of one order: pictures, or an `error`.
+    /// </summary>
+    public partial class Resumed
+    {
+        /// <summary>
+        /// The pictures, and the receipt.
+        /// </summary>
+        [JsonProperty("brought", NullValueHandling = NullValueHandling.Ignore)]
+        public Edit Brought { get; set; }
+
+        /// <summary>
+        /// Why there are none.
+        /// </summary>
+        [JsonProperty("error", NullValueHandling = NullValueHandling.Ignore)]
+        public Error Error { get; set; }
+
+        /// <summary>
+        /// The order.
+        /// </summary>
+        [JsonProperty("order")]
+        public string Order { get; set; }
+    }
+
+    /// <summary>
+    /// Of `repaint edit`: the pictures, and how they were made.
+    ///
+    /// The pictures, and the receipt.
+    /// </summary>
+    public partial class Edit
+    {
+        /// <summary>
+        /// The file that has the pictures side by side; absent if none was asked for or written.
+        /// </summary>
+        [JsonProperty("comparison", NullValueHandling = NullValueHandling.Ignore)]
+        public string Comparison { get; set; }
+
+        /// <summary>
+        /// The pictures, in the provider's order.
+        /// </summary>
+        [JsonProperty("files")]
+        public PictureFile[] Files { get; set; }
+
+        /// <summary>
+        /// What was done.
+        /// </summary>
+        [JsonProperty("receipt")]
+        public Receipt Receipt { get; set; }
+    }
+
+    /// <summary>
+    /// Of `repaint spend`: what was spent.
+    /// </summary>
+    public partial class SpendOutput
+    {
+        /// <summary>
+        /// By offer.
+        /// </summary>
+        [JsonProperty("offers")]
+        public Spend[] Offers { get; set; }
+
+        /// <summary>
+        /// All together.
+        /// </summary>
+        [JsonProperty("total")]
+        public Estimate Total { get; set; }
+
+        /// <summary>
+        /// How many orders have an outcome that nobody knows.
+        /// </summary>
+        [JsonProperty("unknown")]
+        public long Unknown { get; set; }
+    }
+
+    /// <summary>
+    /// What was spent at one offer.
+    /// </summary>
+    public partial class Spend
+    {
+        /// <summary>
+        /// What providers said that they charged, and for the others the high estimate.
+        /// </summary>
+        [JsonProperty("high")]
+        public long High { get; set; }
+
+        /// <summary>
+        /// What providers said that they charged, and for the others the low estimate.
+        /// </summary>
+        [JsonProperty("low")]
+        public long Low { get; set; }
+
+        /// <summary>
+        /// The offer.
+        /// </summary>
+        [JsonProperty("offer")]
+        public string Offer { get; set; }
+
+        /// <summary>
+        /// How many orders may have cost something.
+        /// </summary>
+        [JsonProperty("orders")]
+        public long Orders { get; set; }
+
+        /// <summary>
+        /// How many of them have an outcome that nobody knows, or none yet.
+        /// </summary>
+        [JsonProperty("unknown")]
+        public long Unknown { get; set; }
     }
 
     /// <summary>
@@ -5203,6 +5525,13 @@ namespace Repaint
     public enum BodyRuleTextsRule { Texts };
 
     /// <summary>
+    /// In which time.
+    ///
+    /// A time over which spending is summed; days and months begin at midnight UTC.
+    /// </summary>
+    public enum PeriodEnum { Day, Ever, Month };
+
+    /// <summary>
     /// How sure a [`Fact`] is. An assumed limit is enforced like any other, and says that it is
     /// assumed.
     ///
@@ -5349,6 +5678,8 @@ namespace Repaint
     /// What the caller can do.
     ///
     /// What went wrong there.
+    ///
+    /// Why it ended without pictures, or was given up.
     ///
     /// Ask for what the model takes, or ask another one; nothing was sent.
     ///
@@ -5497,6 +5828,32 @@ namespace Repaint
     /// The order of `select`.
     /// </summary>
     public enum OrderByEnum { Latency, Preference, Price };
+
+    /// <summary>
+    /// What has become of it.
+    ///
+    /// What has become of an order; a closed list, version 1.
+    ///
+    /// What has become of it by now: what nobody holds any more and was never answered is
+    /// `unknown`.
+    ///
+    /// Written down, and perhaps on its way. If nobody holds it any more, its outcome is
+    /// unknown.
+    ///
+    /// Taken, and paid: its handle says where to ask for the pictures.
+    ///
+    /// The pictures are made, and not all of them are safe yet; its handle may say where they
+    /// are.
+    ///
+    /// It may have been taken and paid, and there is no way to ask.
+    ///
+    /// Surely not taken; it cost nothing.
+    ///
+    /// It ended without a picture. What it cost is unknown unless the provider said it.
+    ///
+    /// All pictures are where the caller wants them.
+    /// </summary>
+    public enum SubmitStateEnum { Accepted, Failed, Made, NotTaken, Safe, Sent, Unknown };
 
     /// <summary>
     /// Whether the fact is as it was taken to be.
@@ -5737,6 +6094,16 @@ namespace Repaint
         public static BodyRuleTexts FromJson(string json) => JsonConvert.DeserializeObject<BodyRuleTexts>(json, Repaint.Converter.Settings);
     }
 
+    public partial class Budget
+    {
+        public static Budget FromJson(string json) => JsonConvert.DeserializeObject<Budget>(json, Repaint.Converter.Settings);
+    }
+
+    public partial class BudgetOutput
+    {
+        public static BudgetOutput FromJson(string json) => JsonConvert.DeserializeObject<BudgetOutput>(json, Repaint.Converter.Settings);
+    }
+
     public partial class Called
     {
         public static Called FromJson(string json) => JsonConvert.DeserializeObject<Called>(json, Repaint.Converter.Settings);
@@ -5800,6 +6167,11 @@ namespace Repaint
     public partial class DoctorOutput
     {
         public static DoctorOutput FromJson(string json) => JsonConvert.DeserializeObject<DoctorOutput>(json, Repaint.Converter.Settings);
+    }
+
+    public partial class Edit
+    {
+        public static Edit FromJson(string json) => JsonConvert.DeserializeObject<Edit>(json, Repaint.Converter.Settings);
     }
 
     public partial class EditEachOutput
@@ -5982,6 +6354,11 @@ namespace Repaint
         public static Job FromJson(string json) => JsonConvert.DeserializeObject<Job>(json, Repaint.Converter.Settings);
     }
 
+    public partial class JobsOutput
+    {
+        public static JobsOutput FromJson(string json) => JsonConvert.DeserializeObject<JobsOutput>(json, Repaint.Converter.Settings);
+    }
+
     public partial class Lesson
     {
         public static Lesson FromJson(string json) => JsonConvert.DeserializeObject<Lesson>(json, Repaint.Converter.Settings);
@@ -5995,6 +6372,11 @@ namespace Repaint
     public partial class ListedModel
     {
         public static ListedModel FromJson(string json) => JsonConvert.DeserializeObject<ListedModel>(json, Repaint.Converter.Settings);
+    }
+
+    public partial class ListedOrder
+    {
+        public static ListedOrder FromJson(string json) => JsonConvert.DeserializeObject<ListedOrder>(json, Repaint.Converter.Settings);
     }
 
     public partial class MaskFact
@@ -6115,6 +6497,11 @@ namespace Repaint
     public class OverlaySure
     {
         public static OverlaySureEnum FromJson(string json) => JsonConvert.DeserializeObject<OverlaySureEnum>(json, Repaint.Converter.Settings);
+    }
+
+    public class Period
+    {
+        public static PeriodEnum FromJson(string json) => JsonConvert.DeserializeObject<PeriodEnum>(json, Repaint.Converter.Settings);
     }
 
     public class Phase
@@ -6267,6 +6654,16 @@ namespace Repaint
         public static ResponseFormatEnum FromJson(string json) => JsonConvert.DeserializeObject<ResponseFormatEnum>(json, Repaint.Converter.Settings);
     }
 
+    public partial class ResumeAllOutput
+    {
+        public static ResumeAllOutput FromJson(string json) => JsonConvert.DeserializeObject<ResumeAllOutput>(json, Repaint.Converter.Settings);
+    }
+
+    public partial class Resumed
+    {
+        public static Resumed FromJson(string json) => JsonConvert.DeserializeObject<Resumed>(json, Repaint.Converter.Settings);
+    }
+
     public partial class Retirement
     {
         public static Retirement FromJson(string json) => JsonConvert.DeserializeObject<Retirement>(json, Repaint.Converter.Settings);
@@ -6297,6 +6694,11 @@ namespace Repaint
         public static ShowWayEnum FromJson(string json) => JsonConvert.DeserializeObject<ShowWayEnum>(json, Repaint.Converter.Settings);
     }
 
+    public partial class ShownBudget
+    {
+        public static ShownBudget FromJson(string json) => JsonConvert.DeserializeObject<ShownBudget>(json, Repaint.Converter.Settings);
+    }
+
     public partial class ShownCall
     {
         public static ShownCall FromJson(string json) => JsonConvert.DeserializeObject<ShownCall>(json, Repaint.Converter.Settings);
@@ -6317,6 +6719,16 @@ namespace Repaint
         public static Slot FromJson(string json) => JsonConvert.DeserializeObject<Slot>(json, Repaint.Converter.Settings);
     }
 
+    public partial class Spend
+    {
+        public static Spend FromJson(string json) => JsonConvert.DeserializeObject<Spend>(json, Repaint.Converter.Settings);
+    }
+
+    public partial class SpendOutput
+    {
+        public static SpendOutput FromJson(string json) => JsonConvert.DeserializeObject<SpendOutput>(json, Repaint.Converter.Settings);
+    }
+
     public class Stage
     {
         public static StageEnum FromJson(string json) => JsonConvert.DeserializeObject<StageEnum>(json, Repaint.Converter.Settings);
@@ -6330,6 +6742,16 @@ namespace Repaint
     public partial class StepsRange
     {
         public static StepsRange FromJson(string json) => JsonConvert.DeserializeObject<StepsRange>(json, Repaint.Converter.Settings);
+    }
+
+    public partial class Submit
+    {
+        public static Submit FromJson(string json) => JsonConvert.DeserializeObject<Submit>(json, Repaint.Converter.Settings);
+    }
+
+    public class SubmitState
+    {
+        public static SubmitStateEnum FromJson(string json) => JsonConvert.DeserializeObject<SubmitStateEnum>(json, Repaint.Converter.Settings);
     }
 
     public class Sure
@@ -6474,6 +6896,8 @@ namespace Repaint
         public static string ToJson(this BodyRulePixels self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this BodyRuleRatio self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this BodyRuleTexts self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this Budget self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this BudgetOutput self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this Called self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this Candidate self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this Capabilities self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
@@ -6487,6 +6911,7 @@ namespace Repaint
         public static string ToJson(this CountFact self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this CountRange self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this DoctorOutput self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this Edit self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this EditEachOutput self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this EditJob self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this EditOutput self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
@@ -6522,9 +6947,11 @@ namespace Repaint
         public static string ToJson(this InstructionsClosed self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this InstructionsFact self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this Job self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this JobsOutput self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this Lesson self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this LessonVerdictEnum self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this ListedModel self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this ListedOrder self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this MaskFact self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this MediaTypeElement self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this MediaTypesFact self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
@@ -6548,6 +6975,7 @@ namespace Repaint
         public static string ToJson(this OverlayRetiresFact self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this OverlaySizePrice self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this OverlaySureEnum self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this PeriodEnum self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this PhaseEnum self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this PictureFile self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this PixelBudget self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
@@ -6575,19 +7003,26 @@ namespace Repaint
         public static string ToJson(this Refusal self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this RefusalCodeEnum self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this ResponseFormatEnum self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this ResumeAllOutput self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this Resumed self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this Retirement self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this RetiresFact self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this SeedFact self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this SeedRange self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this Setting self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this ShowWayEnum self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this ShownBudget self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this ShownCall self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this SideRange self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this SizePrice self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this Slot self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this Spend self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this SpendOutput self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this StageEnum self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this StepsFact self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this StepsRange self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this Submit self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this SubmitStateEnum self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this TogetherFlux2DevRequest self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this TogetherFlux2FlexRequest self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this TogetherFlux2ProRequest self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
@@ -6638,6 +7073,7 @@ namespace Repaint
                 BodyRulePixelsRuleConverter.Singleton,
                 BodyRuleRatioRuleConverter.Singleton,
                 BodyRuleTextsRuleConverter.Singleton,
+                PeriodEnumConverter.Singleton,
                 ErrorKindEnumConverter.Singleton,
                 WarningCodeEnumConverter.Singleton,
                 InstructionsUnionConverter.Singleton,
@@ -6654,6 +7090,7 @@ namespace Repaint
                 LessonVerdictEnumConverter.Singleton,
                 IndexRoleEnumConverter.Singleton,
                 OrderByEnumConverter.Singleton,
+                SubmitStateEnumConverter.Singleton,
                 OverlayPriceUnionConverter.Singleton,
                 ResponseFormatEnumConverter.Singleton,
                 TogetherFlux2DevRequestModelConverter.Singleton,
@@ -7540,6 +7977,52 @@ namespace Repaint
         public static readonly BodyRuleTextsRuleConverter Singleton = new BodyRuleTextsRuleConverter();
     }
 
+    internal class PeriodEnumConverter : JsonConverter
+    {
+        public override bool CanConvert(Type t) => t == typeof(PeriodEnum) || t == typeof(PeriodEnum?);
+
+        public override object ReadJson(JsonReader reader, Type t, object existingValue, JsonSerializer serializer)
+        {
+            if (reader.TokenType == JsonToken.Null) return null;
+            var value = serializer.Deserialize<string>(reader);
+            switch (value)
+            {
+                case "day":
+                    return PeriodEnum.Day;
+                case "ever":
+                    return PeriodEnum.Ever;
+                case "month":
+                    return PeriodEnum.Month;
+            }
+            throw new Exception("Cannot unmarshal type PeriodEnum");
+        }
+
+        public override void WriteJson(JsonWriter writer, object untypedValue, JsonSerializer serializer)
+        {
+            if (untypedValue == null)
+            {
+                serializer.Serialize(writer, null);
+                return;
+            }
+            var value = (PeriodEnum)untypedValue;
+            switch (value)
+            {
+                case PeriodEnum.Day:
+                    serializer.Serialize(writer, "day");
+                    return;
+                case PeriodEnum.Ever:
+                    serializer.Serialize(writer, "ever");
+                    return;
+                case PeriodEnum.Month:
+                    serializer.Serialize(writer, "month");
+                    return;
+            }
+            throw new Exception("Cannot marshal type PeriodEnum");
+        }
+
+        public static readonly PeriodEnumConverter Singleton = new PeriodEnumConverter();
+    }
+
     internal class ErrorKindEnumConverter : JsonConverter
     {
         public override bool CanConvert(Type t) => t == typeof(ErrorKindEnum) || t == typeof(ErrorKindEnum?);
@@ -8418,6 +8901,72 @@ namespace Repaint
         }
 
         public static readonly OrderByEnumConverter Singleton = new OrderByEnumConverter();
+    }
+
+    internal class SubmitStateEnumConverter : JsonConverter
+    {
+        public override bool CanConvert(Type t) => t == typeof(SubmitStateEnum) || t == typeof(SubmitStateEnum?);
+
+        public override object ReadJson(JsonReader reader, Type t, object existingValue, JsonSerializer serializer)
+        {
+            if (reader.TokenType == JsonToken.Null) return null;
+            var value = serializer.Deserialize<string>(reader);
+            switch (value)
+            {
+                case "accepted":
+                    return SubmitStateEnum.Accepted;
+                case "failed":
+                    return SubmitStateEnum.Failed;
+                case "made":
+                    return SubmitStateEnum.Made;
+                case "not_taken":
+                    return SubmitStateEnum.NotTaken;
+                case "safe":
+                    return SubmitStateEnum.Safe;
+                case "sent":
+                    return SubmitStateEnum.Sent;
+                case "unknown":
+                    return SubmitStateEnum.Unknown;
+            }
+            throw new Exception("Cannot unmarshal type SubmitStateEnum");
+        }
+
+        public override void WriteJson(JsonWriter writer, object untypedValue, JsonSerializer serializer)
+        {
+            if (untypedValue == null)
+            {
+                serializer.Serialize(writer, null);
+                return;
+            }
+            var value = (SubmitStateEnum)untypedValue;
+            switch (value)
+            {
+                case SubmitStateEnum.Accepted:
+                    serializer.Serialize(writer, "accepted");
+                    return;
+                case SubmitStateEnum.Failed:
+                    serializer.Serialize(writer, "failed");
+                    return;
+                case SubmitStateEnum.Made:
+                    serializer.Serialize(writer, "made");
+                    return;
+                case SubmitStateEnum.NotTaken:
+                    serializer.Serialize(writer, "not_taken");
+                    return;
+                case SubmitStateEnum.Safe:
+                    serializer.Serialize(writer, "safe");
+                    return;
+                case SubmitStateEnum.Sent:
+                    serializer.Serialize(writer, "sent");
+                    return;
+                case SubmitStateEnum.Unknown:
+                    serializer.Serialize(writer, "unknown");
+                    return;
+            }
+            throw new Exception("Cannot marshal type SubmitStateEnum");
+        }
+
+        public static readonly SubmitStateEnumConverter Singleton = new SubmitStateEnumConverter();
     }
 
     internal class OverlayPriceUnionConverter : JsonConverter

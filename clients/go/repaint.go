@@ -234,6 +234,32 @@ type BodyRuleTexts struct {
 	Rule     BodyRuleTextsRule `json:"rule"`
 }
 
+// Of `repaint budget`: every budget.
+type BudgetOutput struct {
+	// One for each.
+	Budgets []ShownBudget `json:"budgets"`
+}
+
+// A budget, and what is left of it.
+type ShownBudget struct {
+	// How much, and in which time.
+	Budget Budget `json:"budget"`
+	// What is spent in that time, or may be, in millionths of a US dollar.
+	Spent int64 `json:"spent"`
+}
+
+// A limit on what may be spent in a period, for one account or for all.
+//
+// How much, and in which time.
+type Budget struct {
+	// Whose; absent for all together.
+	Account *string `json:"account,omitempty"`
+	// How much, in millionths of a US dollar.
+	Limit int64 `json:"limit"`
+	// In which time.
+	Period Period `json:"period"`
+}
+
 // Every offer that this release knows.
 type Catalogue struct {
 	// The schema of this file.
@@ -948,6 +974,8 @@ type ConfigSource struct {
 // Why it is no picture.
 //
 // What ended it early.
+//
+// Why there are none.
 type Error struct {
 	// What the caller can do.
 	Code ErrorKind `json:"code"`
@@ -1001,12 +1029,14 @@ type Hop struct {
 //
 // What it has cost there: what was charged, and where that is not known, what it may be.
 //
-// What all together were to cost.
-//
 // What the whole job has cost, with calls that failed: what was charged, and where that is
 // not known, what it may be.
 //
+// What all together were to cost.
+//
 // What all together may cost.
+//
+// All together.
 type Estimate struct {
 	// At most this, in millionths of a US dollar.
 	High int64 `json:"high"`
@@ -1039,6 +1069,8 @@ type Refusal struct {
 // How to pick up a job that was started.
 //
 // How the job could be picked up, where the provider gave a handle.
+//
+// How to fetch what was ordered.
 type Handle struct {
 	// The provider's id of the job.
 	ID string `json:"id"`
@@ -1489,6 +1521,62 @@ type ImageRequest struct {
 	Steps *int64 `json:"steps,omitempty"`
 }
 
+// Of `repaint jobs`: orders, the newest first.
+type JobsOutput struct {
+	// One for each order that is written down.
+	Jobs []ListedOrder `json:"jobs"`
+}
+
+// An order, and what can be done about it.
+type ListedOrder struct {
+	// As it is written down.
+	Order Submit `json:"order"`
+	// Whether `repaint resume` can fetch its pictures.
+	Resumable bool `json:"resumable"`
+	// What has become of it by now: what nobody holds any more and was never answered is
+	// `unknown`.
+	State SubmitState `json:"state"`
+}
+
+// As it is written down.
+//
+// An order to a provider, as it is written down: no prompt, no image and no key.
+type Submit struct {
+	// On whose account it is, where a host has several.
+	Account *string `json:"account,omitempty"`
+	// What the provider says that it charged, in millionths of a US dollar.
+	Cost *int64 `json:"cost,omitempty"`
+	// When it was written first, in milliseconds since 1970.
+	CreatedMS int64 `json:"created_ms"`
+	// Why it ended without pictures, or was given up.
+	Error *ErrorKind `json:"error,omitempty"`
+	// What it was to cost.
+	Estimate Estimate `json:"estimate"`
+	// A keyed hash of the body, 32 hex digits: equal orders can be told, and nothing can be
+	// read from it.
+	Fingerprint string `json:"fingerprint"`
+	// How to fetch what was ordered.
+	Handle *Handle `json:"handle,omitempty"`
+	// Until then a living process may be at it, in milliseconds since 1970; it moves on while
+	// one is.
+	HeldUntilMS int64 `json:"held_until_ms"`
+	// Its own id; begins with the time, so that ids sort by age.
+	ID string `json:"id"`
+	// The job that it is of: a job may need several orders.
+	Job string `json:"job"`
+	// Who was to make the pictures.
+	Offer string `json:"offer"`
+	// Where its pictures are to be, and once they are safe, where they are; `-` is standard
+	// output.
+	Paths []string `json:"paths,omitempty"`
+	// How many pictures were ordered.
+	Pictures int64 `json:"pictures"`
+	// What has become of it.
+	State SubmitState `json:"state"`
+	// When it was written last, in milliseconds since 1970.
+	UpdatedMS int64 `json:"updated_ms"`
+}
+
 // Of `repaint models`: what can be asked.
 type ModelsOutput struct {
 	// Offers by provider, then model.
@@ -1767,6 +1855,58 @@ type RatiosBetween struct {
 // These.
 type RatiosListed struct {
 	Listed []string `json:"listed"`
+}
+
+// Of `repaint resume --all`: what came of each order.
+type ResumeAllOutput struct {
+	// One for each order that could be picked up.
+	Jobs []Resumed `json:"jobs"`
+}
+
+// What came of one order: pictures, or an `error`.
+type Resumed struct {
+	// The pictures, and the receipt.
+	Brought *Edit `json:"brought,omitempty"`
+	// Why there are none.
+	Error *Error `json:"error,omitempty"`
+	// The order.
+	Order string `json:"order"`
+}
+
+// Of `repaint edit`: the pictures, and how they were made.
+//
+// The pictures, and the receipt.
+type Edit struct {
+	// The file that has the pictures side by side; absent if none was asked for or written.
+	Comparison *string `json:"comparison,omitempty"`
+	// The pictures, in the provider's order.
+	Files []PictureFile `json:"files"`
+	// What was done.
+	Receipt Receipt `json:"receipt"`
+}
+
+// Of `repaint spend`: what was spent.
+type SpendOutput struct {
+	// By offer.
+	Offers []Spend `json:"offers"`
+	// All together.
+	Total Estimate `json:"total"`
+	// How many orders have an outcome that nobody knows.
+	Unknown int64 `json:"unknown"`
+}
+
+// What was spent at one offer.
+type Spend struct {
+	// What providers said that they charged, and for the others the high estimate.
+	High int64 `json:"high"`
+	// What providers said that they charged, and for the others the low estimate.
+	Low int64 `json:"low"`
+	// The offer.
+	Offer string `json:"offer"`
+	// How many orders may have cost something.
+	Orders int64 `json:"orders"`
+	// How many of them have an outcome that nobody knows, or none yet.
+	Unknown int64 `json:"unknown"`
 }
 
 // What Together takes for FLUX.2 at `POST /v1/images/generations`.
@@ -2205,6 +2345,17 @@ const (
 	FluffyTexts BodyRuleTextsRule = "texts"
 )
 
+// In which time.
+//
+// A time over which spending is summed; days and months begin at midnight UTC.
+type Period string
+
+const (
+	Day   Period = "day"
+	Ever  Period = "ever"
+	Month Period = "month"
+)
+
 // How sure a [`Fact`] is. An assumed limit is enforced like any other, and says that it is
 // assumed.
 //
@@ -2411,6 +2562,8 @@ const (
 //
 // What went wrong there.
 //
+// Why it ended without pictures, or was given up.
+//
 // Ask for what the model takes, or ask another one; nothing was sent.
 //
 // Mend the request: something in it is wrong whoever takes it, or the provider says so.
@@ -2484,23 +2637,23 @@ const (
 type RefusalCode string
 
 const (
-	Empty            RefusalCode = "empty"
-	Invalid          RefusalCode = "invalid"
-	NotAllowed       RefusalCode = "not_allowed"
-	NotAsked         RefusalCode = "not_asked"
-	NotListed        RefusalCode = "not_listed"
-	NotUnderstood    RefusalCode = "not_understood"
-	OutOfRange       RefusalCode = "out_of_range"
-	OverBudget       RefusalCode = "over_budget"
-	Owned            RefusalCode = "owned"
-	RefusalCodeNoKey RefusalCode = "no_key"
-	Retired          RefusalCode = "retired"
-	TooFew           RefusalCode = "too_few"
-	TooLarge         RefusalCode = "too_large"
-	TooMany          RefusalCode = "too_many"
-	Unknown          RefusalCode = "unknown"
-	Unreadable       RefusalCode = "unreadable"
-	Unsupported      RefusalCode = "unsupported"
+	Empty              RefusalCode = "empty"
+	Invalid            RefusalCode = "invalid"
+	NotAllowed         RefusalCode = "not_allowed"
+	NotAsked           RefusalCode = "not_asked"
+	NotListed          RefusalCode = "not_listed"
+	NotUnderstood      RefusalCode = "not_understood"
+	OutOfRange         RefusalCode = "out_of_range"
+	OverBudget         RefusalCode = "over_budget"
+	Owned              RefusalCode = "owned"
+	RefusalCodeNoKey   RefusalCode = "no_key"
+	RefusalCodeUnknown RefusalCode = "unknown"
+	Retired            RefusalCode = "retired"
+	TooFew             RefusalCode = "too_few"
+	TooLarge           RefusalCode = "too_large"
+	TooMany            RefusalCode = "too_many"
+	Unreadable         RefusalCode = "unreadable"
+	Unsupported        RefusalCode = "unsupported"
 )
 
 // What was moderated, when the code is `moderated`.
@@ -2534,10 +2687,10 @@ const (
 type Phase string
 
 const (
-	Connect  Phase = "connect"
-	Download Phase = "download"
-	Poll     Phase = "poll"
-	Submit   Phase = "submit"
+	Connect     Phase = "connect"
+	Download    Phase = "download"
+	PhaseSubmit Phase = "submit"
+	Poll        Phase = "poll"
 )
 
 // What kind of warning.
@@ -2594,8 +2747,8 @@ const (
 type IndexRole string
 
 const (
-	Received IndexRole = "received"
-	Sent     IndexRole = "sent"
+	IndexRoleSent IndexRole = "sent"
+	Received      IndexRole = "received"
 )
 
 // Who is tried first.
@@ -2614,6 +2767,40 @@ const (
 	Latency      OrderBy = "latency"
 	OrderByPrice OrderBy = "price"
 	Preference   OrderBy = "preference"
+)
+
+// What has become of it.
+//
+// What has become of an order; a closed list, version 1.
+//
+// What has become of it by now: what nobody holds any more and was never answered is
+// `unknown`.
+//
+// Written down, and perhaps on its way. If nobody holds it any more, its outcome is
+// unknown.
+//
+// Taken, and paid: its handle says where to ask for the pictures.
+//
+// The pictures are made, and not all of them are safe yet; its handle may say where they
+// are.
+//
+// It may have been taken and paid, and there is no way to ask.
+//
+// Surely not taken; it cost nothing.
+//
+// It ended without a picture. What it cost is unknown unless the provider said it.
+//
+// All pictures are where the caller wants them.
+type SubmitState string
+
+const (
+	Accepted           SubmitState = "accepted"
+	Failed             SubmitState = "failed"
+	Made               SubmitState = "made"
+	NotTaken           SubmitState = "not_taken"
+	Safe               SubmitState = "safe"
+	SubmitStateSent    SubmitState = "sent"
+	SubmitStateUnknown SubmitState = "unknown"
 )
 
 // Whether the fact is as it was taken to be.

@@ -431,6 +431,59 @@ enum BodyRuleTextsRule: String, Codable {
     case texts = "texts"
 }
 
+/// Of `repaint budget`: every budget.
+// MARK: - BudgetOutput
+struct BudgetOutput: Codable {
+    /// One for each.
+    let budgets: [ShownBudget]
+
+    enum CodingKeys: String, CodingKey {
+        case budgets = "budgets"
+    }
+}
+
+/// A budget, and what is left of it.
+// MARK: - ShownBudget
+struct ShownBudget: Codable {
+    /// How much, and in which time.
+    let budget: Budget
+    /// What is spent in that time, or may be, in millionths of a US dollar.
+    let spent: Int
+
+    enum CodingKeys: String, CodingKey {
+        case budget = "budget"
+        case spent = "spent"
+    }
+}
+
+/// A limit on what may be spent in a period, for one account or for all.
+///
+/// How much, and in which time.
+// MARK: - Budget
+struct Budget: Codable {
+    /// Whose; absent for all together.
+    let account: String?
+    /// How much, in millionths of a US dollar.
+    let limit: Int
+    /// In which time.
+    let period: Period
+
+    enum CodingKeys: String, CodingKey {
+        case account = "account"
+        case limit = "limit"
+        case period = "period"
+    }
+}
+
+/// In which time.
+///
+/// A time over which spending is summed; days and months begin at midnight UTC.
+enum Period: String, Codable {
+    case day = "day"
+    case ever = "ever"
+    case month = "month"
+}
+
 /// Every offer that this release knows.
 // MARK: - Catalogue
 struct Catalogue: Codable {
@@ -1883,6 +1936,8 @@ struct ConfigSource: Codable {
 /// Why it is no picture.
 ///
 /// What ended it early.
+///
+/// Why there are none.
 // MARK: - Error
 struct Error: Codable {
     /// What the caller can do.
@@ -1933,6 +1988,8 @@ struct Error: Codable {
 /// What the caller can do.
 ///
 /// What went wrong there.
+///
+/// Why it ended without pictures, or was given up.
 ///
 /// Ask for what the model takes, or ask another one; nothing was sent.
 ///
@@ -1998,12 +2055,14 @@ struct Hop: Codable {
 ///
 /// What it has cost there: what was charged, and where that is not known, what it may be.
 ///
-/// What all together were to cost.
-///
 /// What the whole job has cost, with calls that failed: what was charged, and where that is
 /// not known, what it may be.
 ///
+/// What all together were to cost.
+///
 /// What all together may cost.
+///
+/// All together.
 // MARK: - Estimate
 struct Estimate: Codable {
     /// At most this, in millionths of a US dollar.
@@ -2112,6 +2171,8 @@ enum RefusalCode: String, Codable {
 /// How to pick up a job that was started.
 ///
 /// How the job could be picked up, where the provider gave a handle.
+///
+/// How to fetch what was ordered.
 // MARK: - Handle
 struct Handle: Codable {
     /// The provider's id of the job.
@@ -2939,6 +3000,125 @@ struct ImageRequest: Codable {
     }
 }
 
+/// Of `repaint jobs`: orders, the newest first.
+// MARK: - JobsOutput
+struct JobsOutput: Codable {
+    /// One for each order that is written down.
+    let jobs: [ListedOrder]
+
+    enum CodingKeys: String, CodingKey {
+        case jobs = "jobs"
+    }
+}
+
+/// An order, and what can be done about it.
+// MARK: - ListedOrder
+struct ListedOrder: Codable {
+    /// As it is written down.
+    let order: Submit
+    /// Whether `repaint resume` can fetch its pictures.
+    let resumable: Bool
+    /// What has become of it by now: what nobody holds any more and was never answered is
+    /// `unknown`.
+    let state: SubmitState
+
+    enum CodingKeys: String, CodingKey {
+        case order = "order"
+        case resumable = "resumable"
+        case state = "state"
+    }
+}
+
+/// As it is written down.
+///
+/// An order to a provider, as it is written down: no prompt, no image and no key.
+// MARK: - Submit
+struct Submit: Codable {
+    /// On whose account it is, where a host has several.
+    let account: String?
+    /// What the provider says that it charged, in millionths of a US dollar.
+    let cost: Int?
+    /// When it was written first, in milliseconds since 1970.
+    let createdMS: Int
+    /// Why it ended without pictures, or was given up.
+    let error: ErrorKind?
+    /// What it was to cost.
+    let estimate: Estimate
+    /// A keyed hash of the body, 32 hex digits: equal orders can be told, and nothing can be
+    /// read from it.
+    let fingerprint: String
+    /// How to fetch what was ordered.
+    let handle: Handle?
+    /// Until then a living process may be at it, in milliseconds since 1970; it moves on while
+    /// one is.
+    let heldUntilMS: Int
+    /// Its own id; begins with the time, so that ids sort by age.
+    let id: String
+    /// The job that it is of: a job may need several orders.
+    let job: String
+    /// Who was to make the pictures.
+    let offer: String
+    /// Where its pictures are to be, and once they are safe, where they are; `-` is standard
+    /// output.
+    let paths: [String]?
+    /// How many pictures were ordered.
+    let pictures: Int
+    /// What has become of it.
+    let state: SubmitState
+    /// When it was written last, in milliseconds since 1970.
+    let updatedMS: Int
+
+    enum CodingKeys: String, CodingKey {
+        case account = "account"
+        case cost = "cost"
+        case createdMS = "created_ms"
+        case error = "error"
+        case estimate = "estimate"
+        case fingerprint = "fingerprint"
+        case handle = "handle"
+        case heldUntilMS = "held_until_ms"
+        case id = "id"
+        case job = "job"
+        case offer = "offer"
+        case paths = "paths"
+        case pictures = "pictures"
+        case state = "state"
+        case updatedMS = "updated_ms"
+    }
+}
+
+/// What has become of it.
+///
+/// What has become of an order; a closed list, version 1.
+///
+/// What has become of it by now: what nobody holds any more and was never answered is
+/// `unknown`.
+///
+/// Written down, and perhaps on its way. If nobody holds it any more, its outcome is
+/// unknown.
+///
+/// Taken, and paid: its handle says where to ask for the pictures.
+///
+/// The pictures are made, and not all of them are safe yet; its handle may say where they
+/// are.
+///
+/// It may have been taken and paid, and there is no way to ask.
+///
+/// Surely not taken; it cost nothing.
+///
+/// It ended without a picture. What it cost is unknown unless the provider said it.
+///
+/// All pictures are where the caller wants them.
+enum SubmitState: String, Codable {
+    case accepted = "accepted"
+    case failed = "failed"
+    case made = "made"
+    case notTaken = "not_taken"
+    case safe = "safe"
+    case sent = "sent"
+    case unknown = "unknown"
+}
+
 /// Of `repaint models`: what can be asked.
 // MARK: - ModelsOutput
 struct ModelsOutput: Codable {
@@ -3462,6 +3642,93 @@ struct RatiosListed: Codable {
 
     enum CodingKeys: String, CodingKey {
         case listed = "listed"
+    }
+}
+
+/// Of `repaint resume --all`: what came of each order.
+// MARK: - ResumeAllOutput
+struct ResumeAllOutput: Codable {
+    /// One for each order that could be picked up.
+    let jobs: [Resumed]
+
+    enum CodingKeys: String, CodingKey {
+        case jobs = "jobs"
+    }
+}
+
+/// What came of one order: pictures, or an `error`.
+// MARK: - Resumed
+struct Resumed: Codable {
+    /// The pictures, and the receipt.
+    let brought: Edit?
+    /// Why there are none.
+    let error: Error?
+    /// The order.
+    let order: String
+
+    enum CodingKeys: String, CodingKey {
+        case brought = "brought"
+        case error = "error"
+        case order = "order"
+    }
+}
+
+/// Of `repaint edit`: the pictures, and how they were made.
+///
+/// The pictures, and the receipt.
+// MARK: - Edit
+struct Edit: Codable {
+    /// The file that has the pictures side by side; absent if none was asked for or written.
+    let comparison: String?
+    /// The pictures, in the provider's order.
+    let files: [PictureFile]
+    /// What was done.
+    let receipt: Receipt
+
+    enum CodingKeys: String, CodingKey {
+        case comparison = "comparison"
+        case files = "files"
+        case receipt = "receipt"
+    }
+}
+
+/// Of `repaint spend`: what was spent.
+// MARK: - SpendOutput
+struct SpendOutput: Codable {
+    /// By offer.
+    let offers: [Spend]
+    /// All together.
+    let total: Estimate
+    /// How many orders have an outcome that nobody knows.
+    let unknown: Int
+
+    enum CodingKeys: String, CodingKey {
+        case offers = "offers"
+        case total = "total"
+        case unknown = "unknown"
+    }
+}
+
+/// What was spent at one offer.
+// MARK: - Spend
+struct Spend: Codable {
+    /// What providers said that they charged, and for the others the high estimate.
+    let high: Int
+    /// What providers said that they charged, and for the others the low estimate.
+    let low: Int
+    /// The offer.
+    let offer: String
+    /// How many orders may have cost something.
+    let orders: Int
+    /// How many of them have an outcome that nobody knows, or none yet.
+    let unknown: Int
+
+    enum CodingKeys: String, CodingKey {
+        case high = "high"
+        case low = "low"
+        case offer = "offer"
+        case orders = "orders"
+        case unknown = "unknown"
     }
 }
 

@@ -248,6 +248,22 @@ public class Converter {
         return getBodyRuleTextsObjectWriter().writeValueAsString(obj);
     }
 
+    public static Budget BudgetFromJsonString(String json) throws IOException {
+        return getBudgetObjectReader().readValue(json);
+    }
+
+    public static String BudgetToJsonString(Budget obj) throws JsonProcessingException {
+        return getBudgetObjectWriter().writeValueAsString(obj);
+    }
+
+    public static BudgetOutput BudgetOutputFromJsonString(String json) throws IOException {
+        return getBudgetOutputObjectReader().readValue(json);
+    }
+
+    public static String BudgetOutputToJsonString(BudgetOutput obj) throws JsonProcessingException {
+        return getBudgetOutputObjectWriter().writeValueAsString(obj);
+    }
+
     public static Called CalledFromJsonString(String json) throws IOException {
         return getCalledObjectReader().readValue(json);
     }
@@ -350,6 +366,14 @@ public class Converter {
 
     public static String DoctorOutputToJsonString(DoctorOutput obj) throws JsonProcessingException {
         return getDoctorOutputObjectWriter().writeValueAsString(obj);
+    }
+
+    public static Edit EditFromJsonString(String json) throws IOException {
+        return getEditObjectReader().readValue(json);
+    }
+
+    public static String EditToJsonString(Edit obj) throws JsonProcessingException {
+        return getEditObjectWriter().writeValueAsString(obj);
     }
 
     public static EditEachOutput EditEachOutputFromJsonString(String json) throws IOException {
@@ -640,6 +664,14 @@ public class Converter {
         return getJobObjectWriter().writeValueAsString(obj);
     }
 
+    public static JobsOutput JobsOutputFromJsonString(String json) throws IOException {
+        return getJobsOutputObjectReader().readValue(json);
+    }
+
+    public static String JobsOutputToJsonString(JobsOutput obj) throws JsonProcessingException {
+        return getJobsOutputObjectWriter().writeValueAsString(obj);
+    }
+
     public static Lesson LessonFromJsonString(String json) throws IOException {
         return getLessonObjectReader().readValue(json);
     }
@@ -662,6 +694,14 @@ public class Converter {
 
     public static String ListedModelToJsonString(ListedModel obj) throws JsonProcessingException {
         return getListedModelObjectWriter().writeValueAsString(obj);
+    }
+
+    public static ListedOrder ListedOrderFromJsonString(String json) throws IOException {
+        return getListedOrderObjectReader().readValue(json);
+    }
+
+    public static String ListedOrderToJsonString(ListedOrder obj) throws JsonProcessingException {
+        return getListedOrderObjectWriter().writeValueAsString(obj);
     }
 
     public static MaskFact MaskFactFromJsonString(String json) throws IOException {
@@ -854,6 +894,14 @@ public class Converter {
 
     public static String OverlaySureToJsonString(Sure obj) throws JsonProcessingException {
         return getOverlaySureObjectWriter().writeValueAsString(obj);
+    }
+
+    public static Period PeriodFromJsonString(String json) throws IOException {
+        return getPeriodObjectReader().readValue(json);
+    }
+
+    public static String PeriodToJsonString(Period obj) throws JsonProcessingException {
+        return getPeriodObjectWriter().writeValueAsString(obj);
     }
 
     public static Phase PhaseFromJsonString(String json) throws IOException {
@@ -1096,6 +1144,22 @@ public class Converter {
         return getResponseFormatObjectWriter().writeValueAsString(obj);
     }
 
+    public static ResumeAllOutput ResumeAllOutputFromJsonString(String json) throws IOException {
+        return getResumeAllOutputObjectReader().readValue(json);
+    }
+
+    public static String ResumeAllOutputToJsonString(ResumeAllOutput obj) throws JsonProcessingException {
+        return getResumeAllOutputObjectWriter().writeValueAsString(obj);
+    }
+
+    public static Resumed ResumedFromJsonString(String json) throws IOException {
+        return getResumedObjectReader().readValue(json);
+    }
+
+    public static String ResumedToJsonString(Resumed obj) throws JsonProcessingException {
+        return getResumedObjectWriter().writeValueAsString(obj);
+    }
+
     public static Retirement RetirementFromJsonString(String json) throws IOException {
         return getRetirementObjectReader().readValue(json);
     }
@@ -1144,6 +1208,14 @@ public class Converter {
         return getShowWayObjectWriter().writeValueAsString(obj);
     }
 
+    public static ShownBudget ShownBudgetFromJsonString(String json) throws IOException {
+        return getShownBudgetObjectReader().readValue(json);
+    }
+
+    public static String ShownBudgetToJsonString(ShownBudget obj) throws JsonProcessingException {
+        return getShownBudgetObjectWriter().writeValueAsString(obj);
+    }
+
     public static ShownCall ShownCallFromJsonString(String json) throws IOException {
         return getShownCallObjectReader().readValue(json);
     }
@@ -1176,6 +1248,22 @@ public class Converter {
         return getSlotObjectWriter().writeValueAsString(obj);
     }
 
+    public static Spend SpendFromJsonString(String json) throws IOException {
+        return getSpendObjectReader().readValue(json);
+    }
+
+    public static String SpendToJsonString(Spend obj) throws JsonProcessingException {
+        return getSpendObjectWriter().writeValueAsString(obj);
+    }
+
+    public static SpendOutput SpendOutputFromJsonString(String json) throws IOException {
+        return getSpendOutputObjectReader().readValue(json);
+    }
+
+    public static String SpendOutputToJsonString(SpendOutput obj) throws JsonProcessingException {
+        return getSpendOutputObjectWriter().writeValueAsString(obj);
+    }
+
     public static Stage StageFromJsonString(String json) throws IOException {
         return getStageObjectReader().readValue(json);
     }
@@ -1198,6 +1286,22 @@ public class Converter {
 
     public static String StepsRangeToJsonString(StepsRange obj) throws JsonProcessingException {
         return getStepsRangeObjectWriter().writeValueAsString(obj);
+    }
+
+    public static Submit SubmitFromJsonString(String json) throws IOException {
+        return getSubmitObjectReader().readValue(json);
+    }
+
+    public static String SubmitToJsonString(Submit obj) throws JsonProcessingException {
+        return getSubmitObjectWriter().writeValueAsString(obj);
+    }
+
+    public static SubmitState SubmitStateFromJsonString(String json) throws IOException {
+        return getSubmitStateObjectReader().readValue(json);
+    }
+
+    public static String SubmitStateToJsonString(SubmitState obj) throws JsonProcessingException {
+        return getSubmitStateObjectWriter().writeValueAsString(obj);
     }
 
     public static Sure SureFromJsonString(String json) throws IOException {
@@ -2159,6 +2263,68 @@ public class Converter {
         return BodyRuleTextsWriter;
     }
 
+    private static ObjectReader BudgetReader;
+    private static ObjectWriter BudgetWriter;
+
+    private static void instantiateBudgetMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        BudgetReader = mapper.readerFor(Budget.class);
+        BudgetWriter = mapper.writerFor(Budget.class);
+    }
+
+    private static ObjectReader getBudgetObjectReader() {
+        if (BudgetReader == null) instantiateBudgetMapper();
+        return BudgetReader;
+    }
+
+    private static ObjectWriter getBudgetObjectWriter() {
+        if (BudgetWriter == null) instantiateBudgetMapper();
+        return BudgetWriter;
+    }
+
+    private static ObjectReader BudgetOutputReader;
+    private static ObjectWriter BudgetOutputWriter;
+
+    private static void instantiateBudgetOutputMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        BudgetOutputReader = mapper.readerFor(BudgetOutput.class);
+        BudgetOutputWriter = mapper.writerFor(BudgetOutput.class);
+    }
+
+    private static ObjectReader getBudgetOutputObjectReader() {
+        if (BudgetOutputReader == null) instantiateBudgetOutputMapper();
+        return BudgetOutputReader;
+    }
+
+    private static ObjectWriter getBudgetOutputObjectWriter() {
+        if (BudgetOutputWriter == null) instantiateBudgetOutputMapper();
+        return BudgetOutputWriter;
+    }
+
     private static ObjectReader CalledReader;
     private static ObjectWriter CalledWriter;
 
@@ -2560,6 +2726,37 @@ public class Converter {
     private static ObjectWriter getDoctorOutputObjectWriter() {
         if (DoctorOutputWriter == null) instantiateDoctorOutputMapper();
         return DoctorOutputWriter;
+    }
+
+    private static ObjectReader EditReader;
+    private static ObjectWriter EditWriter;
+
+    private static void instantiateEditMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        EditReader = mapper.readerFor(Edit.class);
+        EditWriter = mapper.writerFor(Edit.class);
+    }
+
+    private static ObjectReader getEditObjectReader() {
+        if (EditReader == null) instantiateEditMapper();
+        return EditReader;
+    }
+
+    private static ObjectWriter getEditObjectWriter() {
+        if (EditWriter == null) instantiateEditMapper();
+        return EditWriter;
     }
 
     private static ObjectReader EditEachOutputReader;
@@ -3678,6 +3875,37 @@ public class Converter {
         return JobWriter;
     }
 
+    private static ObjectReader JobsOutputReader;
+    private static ObjectWriter JobsOutputWriter;
+
+    private static void instantiateJobsOutputMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        JobsOutputReader = mapper.readerFor(JobsOutput.class);
+        JobsOutputWriter = mapper.writerFor(JobsOutput.class);
+    }
+
+    private static ObjectReader getJobsOutputObjectReader() {
+        if (JobsOutputReader == null) instantiateJobsOutputMapper();
+        return JobsOutputReader;
+    }
+
+    private static ObjectWriter getJobsOutputObjectWriter() {
+        if (JobsOutputWriter == null) instantiateJobsOutputMapper();
+        return JobsOutputWriter;
+    }
+
     private static ObjectReader LessonReader;
     private static ObjectWriter LessonWriter;
 
@@ -3769,6 +3997,37 @@ public class Converter {
     private static ObjectWriter getListedModelObjectWriter() {
         if (ListedModelWriter == null) instantiateListedModelMapper();
         return ListedModelWriter;
+    }
+
+    private static ObjectReader ListedOrderReader;
+    private static ObjectWriter ListedOrderWriter;
+
+    private static void instantiateListedOrderMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        ListedOrderReader = mapper.readerFor(ListedOrder.class);
+        ListedOrderWriter = mapper.writerFor(ListedOrder.class);
+    }
+
+    private static ObjectReader getListedOrderObjectReader() {
+        if (ListedOrderReader == null) instantiateListedOrderMapper();
+        return ListedOrderReader;
+    }
+
+    private static ObjectWriter getListedOrderObjectWriter() {
+        if (ListedOrderWriter == null) instantiateListedOrderMapper();
+        return ListedOrderWriter;
     }
 
     private static ObjectReader MaskFactReader;
@@ -4513,6 +4772,37 @@ public class Converter {
     private static ObjectWriter getOverlaySureObjectWriter() {
         if (OverlaySureWriter == null) instantiateOverlaySureMapper();
         return OverlaySureWriter;
+    }
+
+    private static ObjectReader PeriodReader;
+    private static ObjectWriter PeriodWriter;
+
+    private static void instantiatePeriodMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        PeriodReader = mapper.readerFor(Period.class);
+        PeriodWriter = mapper.writerFor(Period.class);
+    }
+
+    private static ObjectReader getPeriodObjectReader() {
+        if (PeriodReader == null) instantiatePeriodMapper();
+        return PeriodReader;
+    }
+
+    private static ObjectWriter getPeriodObjectWriter() {
+        if (PeriodWriter == null) instantiatePeriodMapper();
+        return PeriodWriter;
     }
 
     private static ObjectReader PhaseReader;
@@ -5445,6 +5735,68 @@ public class Converter {
         return ResponseFormatWriter;
     }
 
+    private static ObjectReader ResumeAllOutputReader;
+    private static ObjectWriter ResumeAllOutputWriter;
+
+    private static void instantiateResumeAllOutputMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        ResumeAllOutputReader = mapper.readerFor(ResumeAllOutput.class);
+        ResumeAllOutputWriter = mapper.writerFor(ResumeAllOutput.class);
+    }
+
+    private static ObjectReader getResumeAllOutputObjectReader() {
+        if (ResumeAllOutputReader == null) instantiateResumeAllOutputMapper();
+        return ResumeAllOutputReader;
+    }
+
+    private static ObjectWriter getResumeAllOutputObjectWriter() {
+        if (ResumeAllOutputWriter == null) instantiateResumeAllOutputMapper();
+        return ResumeAllOutputWriter;
+    }
+
+    private static ObjectReader ResumedReader;
+    private static ObjectWriter ResumedWriter;
+
+    private static void instantiateResumedMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        ResumedReader = mapper.readerFor(Resumed.class);
+        ResumedWriter = mapper.writerFor(Resumed.class);
+    }
+
+    private static ObjectReader getResumedObjectReader() {
+        if (ResumedReader == null) instantiateResumedMapper();
+        return ResumedReader;
+    }
+
+    private static ObjectWriter getResumedObjectWriter() {
+        if (ResumedWriter == null) instantiateResumedMapper();
+        return ResumedWriter;
+    }
+
     private static ObjectReader RetirementReader;
     private static ObjectWriter RetirementWriter;
 
@@ -5631,6 +5983,37 @@ public class Converter {
         return ShowWayWriter;
     }
 
+    private static ObjectReader ShownBudgetReader;
+    private static ObjectWriter ShownBudgetWriter;
+
+    private static void instantiateShownBudgetMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        ShownBudgetReader = mapper.readerFor(ShownBudget.class);
+        ShownBudgetWriter = mapper.writerFor(ShownBudget.class);
+    }
+
+    private static ObjectReader getShownBudgetObjectReader() {
+        if (ShownBudgetReader == null) instantiateShownBudgetMapper();
+        return ShownBudgetReader;
+    }
+
+    private static ObjectWriter getShownBudgetObjectWriter() {
+        if (ShownBudgetWriter == null) instantiateShownBudgetMapper();
+        return ShownBudgetWriter;
+    }
+
     private static ObjectReader ShownCallReader;
     private static ObjectWriter ShownCallWriter;
 
@@ -5755,6 +6138,68 @@ public class Converter {
         return SlotWriter;
     }
 
+    private static ObjectReader SpendReader;
+    private static ObjectWriter SpendWriter;
+
+    private static void instantiateSpendMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        SpendReader = mapper.readerFor(Spend.class);
+        SpendWriter = mapper.writerFor(Spend.class);
+    }
+
+    private static ObjectReader getSpendObjectReader() {
+        if (SpendReader == null) instantiateSpendMapper();
+        return SpendReader;
+    }
+
+    private static ObjectWriter getSpendObjectWriter() {
+        if (SpendWriter == null) instantiateSpendMapper();
+        return SpendWriter;
+    }
+
+    private static ObjectReader SpendOutputReader;
+    private static ObjectWriter SpendOutputWriter;
+
+    private static void instantiateSpendOutputMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        SpendOutputReader = mapper.readerFor(SpendOutput.class);
+        SpendOutputWriter = mapper.writerFor(SpendOutput.class);
+    }
+
+    private static ObjectReader getSpendOutputObjectReader() {
+        if (SpendOutputReader == null) instantiateSpendOutputMapper();
+        return SpendOutputReader;
+    }
+
+    private static ObjectWriter getSpendOutputObjectWriter() {
+        if (SpendOutputWriter == null) instantiateSpendOutputMapper();
+        return SpendOutputWriter;
+    }
+
     private static ObjectReader StageReader;
     private static ObjectWriter StageWriter;
 
@@ -5846,6 +6291,68 @@ public class Converter {
     private static ObjectWriter getStepsRangeObjectWriter() {
         if (StepsRangeWriter == null) instantiateStepsRangeMapper();
         return StepsRangeWriter;
+    }
+
+    private static ObjectReader SubmitReader;
+    private static ObjectWriter SubmitWriter;
+
+    private static void instantiateSubmitMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        SubmitReader = mapper.readerFor(Submit.class);
+        SubmitWriter = mapper.writerFor(Submit.class);
+    }
+
+    private static ObjectReader getSubmitObjectReader() {
+        if (SubmitReader == null) instantiateSubmitMapper();
+        return SubmitReader;
+    }
+
+    private static ObjectWriter getSubmitObjectWriter() {
+        if (SubmitWriter == null) instantiateSubmitMapper();
+        return SubmitWriter;
+    }
+
+    private static ObjectReader SubmitStateReader;
+    private static ObjectWriter SubmitStateWriter;
+
+    private static void instantiateSubmitStateMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        SubmitStateReader = mapper.readerFor(SubmitState.class);
+        SubmitStateWriter = mapper.writerFor(SubmitState.class);
+    }
+
+    private static ObjectReader getSubmitStateObjectReader() {
+        if (SubmitStateReader == null) instantiateSubmitStateMapper();
+        return SubmitStateReader;
+    }
+
+    private static ObjectWriter getSubmitStateObjectWriter() {
+        if (SubmitStateWriter == null) instantiateSubmitStateMapper();
+        return SubmitStateWriter;
     }
 
     private static ObjectReader SureReader;

@@ -19,6 +19,8 @@ import java.util.List;
  * Why it is no picture.
  *
  * What ended it early.
+ *
+ * Why there are none.
  */
 public class Error {
     private ErrorKind code;

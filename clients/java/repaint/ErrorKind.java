@@ -14,6 +14,8 @@ import com.fasterxml.jackson.annotation.*;
  *
  * What went wrong there.
  *
+ * Why it ended without pictures, or was given up.
+ *
  * Ask for what the model takes, or ask another one; nothing was sent.
  *
  * Mend the request: something in it is wrong whoever takes it, or the provider says so.

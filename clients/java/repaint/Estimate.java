@@ -17,12 +17,14 @@ import com.fasterxml.jackson.annotation.*;
  *
  * What it has cost there: what was charged, and where that is not known, what it may be.
  *
- * What all together were to cost.
- *
  * What the whole job has cost, with calls that failed: what was charged, and where that is
  * not known, what it may be.
  *
+ * What all together were to cost.
+ *
  * What all together may cost.
+ *
+ * All together.
  */
 public class Estimate {
     private long high;

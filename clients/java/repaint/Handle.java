@@ -13,6 +13,8 @@ import java.util.List;
  * How to pick up a job that was started.
  *
  * How the job could be picked up, where the provider gave a handle.
+ *
+ * How to fetch what was ordered.
  */
 public class Handle {
     private String id;

@@ -89,6 +89,7 @@ fn shell(folder: &Path, text: &str, key: Option<&str>) -> (String, i32) {
         command.env(name, "http://127.0.0.1:9");
     }
     command.env_remove("XDG_CONFIG_HOME").env_remove("REPAINT_CONFIG");
+    command.env_remove("XDG_DATA_HOME").env_remove("REPAINT_STORE");
     command.env("NO_PROXY", "127.0.0.1").env("no_proxy", "127.0.0.1");
     for name in ["TOGETHER", "BFL"] {
         let (secret, base) = (format!("{name}_API_KEY"), format!("{name}_BASE_URL"));
