@@ -47,6 +47,10 @@ pub(crate) enum Command {
     /// Check a body or a job in a file against what an offer takes; sends nothing
     #[command(after_help = VALIDATE)]
     Validate(Validate),
+    /// Stand in for Together and Black Forest Labs on this machine: no key, no cost, faults on demand
+    #[cfg(feature = "emulator")]
+    #[command(after_help = crate::emulate::after())]
+    Emulate(crate::emulate::Emulate),
     /// Print what a shell needs to complete our commands
     #[command(after_help = COMPLETIONS)]
     Completions {

@@ -6,6 +6,8 @@ mod compare;
 mod doctor;
 mod each;
 mod edit;
+#[cfg(feature = "emulator")]
+mod emulate;
 mod explain;
 mod inspect;
 mod manual;
@@ -35,6 +37,8 @@ fn main() -> ExitCode {
         Command::Inspect(args) => args.json,
         Command::Doctor(args) => args.json,
         Command::Completions { .. } | Command::Man { .. } => false,
+        #[cfg(feature = "emulator")]
+        Command::Emulate(_) => false,
         Command::Models(models) => models.json,
         Command::Probe(probe) => probe.json,
         Command::Schema { .. } => true,
@@ -47,6 +51,8 @@ fn main() -> ExitCode {
         Command::Explain(ask) => with_runtime(explain::run(ask)),
         Command::Inspect(args) => with_runtime(async { Ok(inspect::run(args).await.map(valid)?) }),
         Command::Doctor(args) => with_runtime(async { Ok(doctor::run(args).await.map(done)?) }),
+        #[cfg(feature = "emulator")]
+        Command::Emulate(args) => with_runtime(async { Ok(emulate::run(args).await.map(done)?) }),
         Command::Completions { shell } => {
             manual::completions(*shell);
             Ok(Ended::Done)

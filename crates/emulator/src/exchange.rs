@@ -33,7 +33,7 @@ pub struct InProcess {
 type Choose = dyn Fn(Stage, &Incoming) -> Option<Fault> + Send + Sync;
 
 /// A drip takes so long.
-pub(crate) const DRIP: Duration = Duration::from_secs(10);
+pub(crate) const DRIP: Duration = Duration::from_secs(5);
 
 impl InProcess {
     /// The way to this emulator.

@@ -116,7 +116,7 @@ const ROWS: &[Row] = &[
     row(Fault::HangDownload, "hang-download", &[Download], "half of a picture comes, no more"),
     row(Fault::HalfBody, "half-body", ALL, "half of the answer comes, then the connection ends"),
     row(Fault::WrongLength, "wrong-length", ALL, "Content-Length says less than there is"),
-    row(Fault::SlowDrip, "slow-drip", ALL, "the answer comes in small pieces, for ten seconds"),
+    row(Fault::SlowDrip, "slow-drip", ALL, "the answer comes in small pieces, for five seconds"),
     row(Fault::ModeratedInput, "moderated-input", ORDER, "moderation stops the prompt or an image"),
     row(Fault::ModeratedOutput, "moderated-output", ORDER, "moderation stops the finished picture"),
     row(Fault::Expired, "expired", ALL, "the job, or the address of its picture, is gone"),
