@@ -128,13 +128,7 @@ impl Bfl {
         }
     }
 
-    fn order(
-        &mut self,
-        path: &str,
-        case: Case<'_>,
-        desk: &mut Desk,
-        seen: &mut Seen,
-    ) -> Outgoing {
+    fn order(&mut self, path: &str, case: Case<'_>, desk: &mut Desk, seen: &mut Seen) -> Outgoing {
         let Case { incoming, body, fault, now } = case;
         let offers = Arc::clone(&desk.offers);
         let Some((offer_id, offer)) = offers.named("bfl", path) else { return nowhere() };
@@ -143,7 +137,8 @@ impl Bfl {
         }
         seen.offer = Some(offer_id.to_owned());
         let Ok(body) = body else {
-            let entry = json!({ "type": "json_invalid", "loc": ["body", 0], "msg": "JSON decode error" });
+            let entry =
+                json!({ "type": "json_invalid", "loc": ["body", 0], "msg": "JSON decode error" });
             return Outgoing::json(422, &json!({ "detail": [entry] }));
         };
         seen.prompt = given(&body, "prompt").and_then(Value::as_str).map(str::to_owned);
@@ -190,7 +185,8 @@ impl Bfl {
             "output_mp": megapixels(area),
         });
         // With a webhook the answer has no polling address; the webhook itself is never called.
-        if let (Some(webhook), Some(ticket)) = (given(&body, "webhook_url"), ticket.as_object_mut()) {
+        if let (Some(webhook), Some(ticket)) = (given(&body, "webhook_url"), ticket.as_object_mut())
+        {
             ticket.shift_remove("polling_url");
             ticket.insert("status".to_owned(), "Pending".into());
             ticket.insert("webhook_url".to_owned(), webhook.clone());
@@ -206,7 +202,8 @@ impl Bfl {
             });
             Outgoing::json(200, &answer)
         };
-        let here = |job: &&Job| job.host.as_deref().is_none_or(|it| incoming.url.host_str() == Some(it));
+        let here =
+            |job: &&Job| job.host.as_deref().is_none_or(|it| incoming.url.host_str() == Some(it));
         let job = self.jobs.get(id).filter(here);
         let Some(job) = job.filter(|it| ![fault, it.fault].contains(&Some(Fault::Expired))) else {
             return status("Task not found", Value::Null, Value::Null);
@@ -236,7 +233,13 @@ impl Bfl {
         status("Ready", result, json!(1.0))
     }
 
-    fn picture(&self, id: &str, incoming: &Incoming, fault: Option<Fault>, now: Duration) -> Outgoing {
+    fn picture(
+        &self,
+        id: &str,
+        incoming: &Incoming,
+        fault: Option<Fault>,
+        now: Duration,
+    ) -> Outgoing {
         let until = incoming.url.query_pairs().find(|(name, _)| name == "se");
         let until = until.and_then(|(_, it)| it.parse().ok()).map(Duration::from_millis);
         let job = self.jobs.get(id).filter(|it| ![fault, it.fault].contains(&Some(Fault::Expired)));
@@ -320,7 +323,8 @@ impl Asked {
             Some(value) => {
                 let asked = formats.iter().find(|it| Some(extension(**it)) == value.as_str());
                 if asked.is_none() {
-                    let names: Vec<_> = formats.iter().map(|it| format!("'{}'", extension(*it))).collect();
+                    let names: Vec<_> =
+                        formats.iter().map(|it| format!("'{}'", extension(*it))).collect();
                     let message = format!("Input should be {}", names.join(" or "));
                     all.push(wrong("enum", "output_format", message));
                 }
@@ -331,7 +335,8 @@ impl Asked {
         if let Some(budget) = accepts.pixel_budget.value {
             let inputs: u64 = inputs.iter().map(|it| it.area().min(budget.input)).sum();
             if budget.total < inputs + size.area() {
-                let message = "Value error, input and output together exceed the limit of megapixels";
+                let message =
+                    "Value error, input and output together exceed the limit of megapixels";
                 all.push(wrong("value_error", "input_image", message));
             }
         }
@@ -376,7 +381,11 @@ fn size(
         Some(value) => match value.as_u64().and_then(|it| u32::try_from(it).ok()) {
             Some(side) if side == 0 || 64 <= side => side,
             Some(_) => {
-                all.push(wrong("greater_than_equal", name, "Input should be greater than or equal to 64"));
+                all.push(wrong(
+                    "greater_than_equal",
+                    name,
+                    "Input should be greater than or equal to 64",
+                ));
                 0
             }
             None => {
@@ -417,7 +426,10 @@ fn too_much(input: &Input, offer: &Offer) -> Option<Wrong> {
     let accepts = &offer.accepts;
     let value = |message: String| Some(wrong("value_error", &input.field, message));
     if let Some(bytes) = input.bytes.filter(|it| accepts.image_bytes.value < *it) {
-        return value(format!("Value error, the image has {bytes} bytes, more than {}", accepts.image_bytes.value));
+        return value(format!(
+            "Value error, the image has {bytes} bytes, more than {}",
+            accepts.image_bytes.value
+        ));
     }
     let size = input.dimensions?;
     let least = accepts.image_side.value;

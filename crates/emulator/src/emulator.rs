@@ -234,6 +234,11 @@ impl Emulator {
         self.log = Log::default();
     }
 
+    /// Changes what befalls every request once the script has ended.
+    pub fn always(&mut self, fault: Option<Fault>) {
+        self.always = fault;
+    }
+
     /// Adds to what befalls the next requests.
     pub fn extend_script(&mut self, script: impl IntoIterator<Item = Option<Fault>>) {
         self.script.extend(script);

@@ -117,7 +117,10 @@ impl Exchange for InProcess {
         let total = body.as_ref().map_or(0, Body::length);
         let mut incoming = Incoming::get(url);
         // That there is a key is all that the emulator looks at.
-        incoming.headers = auth.iter().map(|(name, _)| ((*name).to_owned(), "Bearer (a key)".to_owned())).collect();
+        incoming.headers = auth
+            .iter()
+            .map(|(name, _)| ((*name).to_owned(), "Bearer (a key)".to_owned()))
+            .collect();
         if body.is_some() {
             incoming.method = "POST".to_owned();
         }

@@ -94,7 +94,8 @@ impl Composition {
     }
 
     fn words(&self, columns: usize, most: usize) -> Vec<String> {
-        let mut lines: Vec<String> = self.notes.iter().flat_map(|it| wrapped(it, columns)).collect();
+        let mut lines: Vec<String> =
+            self.notes.iter().flat_map(|it| wrapped(it, columns)).collect();
         lines.extend(wrapped(&self.prompt, columns));
         lines.truncate(most.max(1));
         lines
@@ -183,7 +184,8 @@ fn wrapped(words: &str, columns: usize) -> Vec<String> {
     for word in words.split_whitespace() {
         let letters: Vec<char> = word.chars().collect();
         for piece in letters.chunks(columns) {
-            let last = lines.last_mut().filter(|it| it.chars().count() + 1 + piece.len() <= columns);
+            let last =
+                lines.last_mut().filter(|it| it.chars().count() + 1 + piece.len() <= columns);
             match last {
                 Some(line) if line.is_empty() => line.extend(piece),
                 Some(line) => {

@@ -59,8 +59,8 @@ impl Input {
             Some(_) => return Err(NoImage::Base64),
             None => ("base64", text),
         };
-        let bytes = base64_simd::forgiving_decode_to_vec(base64.as_bytes())
-            .map_err(|_| NoImage::Base64)?;
+        let bytes =
+            base64_simd::forgiving_decode_to_vec(base64.as_bytes()).map_err(|_| NoImage::Base64)?;
         Self::picture(field, kind, &bytes, pixels)
     }
 
@@ -113,5 +113,8 @@ pub(crate) fn addresses(body: &Map<String, Value>) -> Vec<String> {
         one => vec![one],
     });
     let texts = texts.filter_map(Value::as_str);
-    texts.filter(|it| it.starts_with("http://") || it.starts_with("https://")).map(str::to_owned).collect()
+    texts
+        .filter(|it| it.starts_with("http://") || it.starts_with("https://"))
+        .map(str::to_owned)
+        .collect()
 }

@@ -108,7 +108,12 @@ const READERS: &[Reader] = &[
         reference_images: Taken,
         strict: true,
     },
-    Reader { names: &["Qwen/Qwen-Image-2.0"], image_url: Refused, reference_images: Taken, strict: true },
+    Reader {
+        names: &["Qwen/Qwen-Image-2.0"],
+        image_url: Refused,
+        reference_images: Taken,
+        strict: true,
+    },
     // Of others nothing is known.
     Reader { names: &[""], image_url: Ignored, reference_images: Taken, strict: false },
 ];
@@ -167,12 +172,7 @@ impl Together {
         }
     }
 
-    fn order(
-        &mut self,
-        case: Case<'_>,
-        desk: &mut Desk,
-        seen: &mut Seen,
-    ) -> Result<Outgoing, No> {
+    fn order(&mut self, case: Case<'_>, desk: &mut Desk, seen: &mut Seen) -> Result<Outgoing, No> {
         let Case { incoming, body, fault, now } = case;
         let bearer = incoming.header("authorization").and_then(|it| it.strip_prefix("Bearer "));
         if bearer.is_none_or(|it| it.trim().is_empty()) {
@@ -260,7 +260,9 @@ impl Asked {
                 continue;
             }
             return Err(if name == "negative_prompt" {
-                bad("Invalid parameter detected. The parameter \"'negative_prompt'\" is not recognized or supported.")
+                bad(
+                    "Invalid parameter detected. The parameter \"'negative_prompt'\" is not recognized or supported.",
+                )
             } else {
                 unsupported(name)
             });
@@ -281,7 +283,11 @@ impl Asked {
             None => Ok(None),
             Some(value) => {
                 let value = value.as_u64().filter(|it| (least..=most).contains(it));
-                let no = || bad(format!("Invalid value for '{name}' parameter. It must be an integer value between {least} and {most}."));
+                let no = || {
+                    bad(format!(
+                        "Invalid value for '{name}' parameter. It must be an integer value between {least} and {most}."
+                    ))
+                };
                 value.map(Some).ok_or_else(no)
             }
         };
@@ -294,13 +300,18 @@ impl Asked {
         if let (Some(value), Some(bounds)) = (given(body, "guidance_scale"), accepts.guidance.value)
             && !value.as_f64().is_some_and(|it| bounds.contains(&it))
         {
-            return Err(bad(format!("Invalid value for 'guidance_scale' parameter. It must be between {} and {}.", bounds.min, bounds.max)));
+            return Err(bad(format!(
+                "Invalid value for 'guidance_scale' parameter. It must be between {} and {}.",
+                bounds.min, bounds.max
+            )));
         }
         let format = match given(body, "output_format").map(|it| it.as_str().unwrap_or_default()) {
             None | Some("jpeg") => OutputFormat::Jpeg,
             Some("png") => OutputFormat::Png,
             Some(_) => {
-                return Err(bad("Invalid value for 'output_format' parameter. Supported values are: 'jpeg', 'png'."));
+                return Err(bad(
+                    "Invalid value for 'output_format' parameter. Supported values are: 'jpeg', 'png'.",
+                ));
             }
         };
         // "b64_json" is OpenAI's word; whether Together takes it is not known.
@@ -325,7 +336,10 @@ fn size(body: &Map<String, Value>, offer: &Offer) -> Result<Dimensions, No> {
         let ratio = ratio.as_str().and_then(|it| it.parse::<Ratio>().ok());
         let ratio = ratio.filter(|it| ratios.contains(it)).ok_or_else(|| {
             let all: Vec<String> = ratios.iter().map(|it| format!("'{it}'")).collect();
-            bad(format!("Invalid value for 'aspect_ratio' parameter. Supported values are: {}.", all.join(", ")))
+            bad(format!(
+                "Invalid value for 'aspect_ratio' parameter. Supported values are: {}.",
+                all.join(", ")
+            ))
         })?;
         return Ok(megapixel(ratio, 8));
     }
@@ -395,7 +409,9 @@ fn inputs(
         return Err(if most == 0 && reader.strict {
             unsupported(name)
         } else {
-            bad(format!("Invalid value for '{name}' parameter. At most {most} images are supported for the selected model."))
+            bad(format!(
+                "Invalid value for '{name}' parameter. At most {most} images are supported for the selected model."
+            ))
         });
     }
     let read = texts.into_iter().map(|(field, text)| {
@@ -426,13 +442,21 @@ fn picture(composition: Option<&Composition>) -> Outgoing {
 /// A status in the provider's shape. The words of 429 are its own, those of 402 and 5xx are ours.
 pub(crate) fn failure(desk: &mut Desk, status: u16) -> Outgoing {
     let (message, kind, code) = match status {
-        402 => ("Credit limit exceeded, please add credits to your account.", "credit_limit", Some("credit_limit")),
+        402 => (
+            "Credit limit exceeded, please add credits to your account.",
+            "credit_limit",
+            Some("credit_limit"),
+        ),
         429 => (
             "Too many requests in a short window. Our rate limits are dynamic - they shift with live model capacity and your traffic shape, so steady traffic and exponential back-off help.",
             "dynamic_request_limited",
             None,
         ),
-        503 => ("The engine is currently overloaded. Please try again later.", "service_unavailable", None),
+        503 => (
+            "The engine is currently overloaded. Please try again later.",
+            "service_unavailable",
+            None,
+        ),
         _ => ("Internal server error.", "server_error", None),
     };
     envelope(desk, status, message, kind, code)
