@@ -1,6 +1,6 @@
 //! Fetches input images from their addresses, where that was asked for: to be shown, not to be trusted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -26,12 +26,11 @@ impl Fetcher {
         &self,
         addresses: Vec<String>,
     ) -> BTreeMap<String, Result<Bytes, String>> {
+        let each: BTreeSet<String> = addresses.into_iter().collect();
         let mut all = BTreeMap::new();
-        for address in addresses {
-            if !all.contains_key(&address) {
-                let bytes = self.one(&address).await;
-                all.insert(address, bytes);
-            }
+        for address in each {
+            let bytes = self.one(&address).await;
+            all.insert(address, bytes);
         }
         all
     }
