@@ -67,6 +67,10 @@ pub(crate) enum Command {
     /// Check a body or a job in a file against what an offer takes; sends nothing
     #[command(after_help = VALIDATE)]
     Validate(Validate),
+    /// Stand in for Together and Black Forest Labs on this machine: no key, no cost, faults on demand
+    #[cfg(feature = "emulator")]
+    #[command(after_help = emulate())]
+    Emulate(Emulate),
     /// Print what a shell needs to complete our commands
     #[command(after_help = COMPLETIONS)]
     Completions {
@@ -97,6 +101,8 @@ impl Command {
             Self::Config(args) => args.json,
             Self::Schema { .. } => true,
             Self::Validate(args) => args.json,
+            #[cfg(feature = "emulator")]
+            Self::Emulate(_) => false,
             Self::Completions { .. } | Self::Man { .. } => false,
         }
     }
@@ -202,6 +208,33 @@ pub(crate) struct Ask {
     /// Where pictures go whose file no `--output` names; from the configuration.
     #[arg(skip)]
     pub(crate) folder: Option<PathBuf>,
+}
+
+/// Where a stand-in for the providers listens, and what befalls its callers.
+#[cfg(feature = "emulator")]
+#[derive(Args, Debug)]
+pub(crate) struct Emulate {
+    /// Where to listen; port 0 is any that is free
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    pub(crate) listen: std::net::SocketAddr,
+    /// Fetch input images that are addresses, and show them
+    #[arg(long)]
+    pub(crate) fetch: bool,
+    /// What befalls every request that it can befall; see the list below
+    #[arg(long, value_name = "NAME")]
+    pub(crate) fault: Option<repaint_emulator::Fault>,
+    /// A JSON file with a list of what befalls the first requests, such as ["429", null, "500"]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) script: Option<PathBuf>,
+    /// Milliseconds that a picture takes
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    pub(crate) latency: u64,
+    /// Ids of jobs follow from it
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// A JSON file of facts that replace those of this release
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) capabilities: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]
@@ -479,6 +512,29 @@ fn adaptation(text: &str) -> Result<String, String> {
 fn finite(text: &str) -> Result<f64, String> {
     let number = text.parse().ok().filter(|it: &f64| it.is_finite());
     number.ok_or_else(|| format!("`{text}` is no number such as 3.5"))
+}
+
+/// The end of the help of `emulate`.
+#[cfg(feature = "emulator")]
+fn emulate() -> String {
+    let faults: String = repaint_emulator::Fault::all()
+        .map(|it| format!("  {:<19}{}\n", it.name(), it.about()))
+        .collect();
+    format!(
+        "\
+Examples:
+  repaint emulate --listen 127.0.0.1:8080
+  TOGETHER_BASE_URL=http://127.0.0.1:8080 TOGETHER_API_KEY=any \\
+    repaint edit car.jpg -p \"make it blue\" -m together/flux2-pro
+  curl http://127.0.0.1:8080/__emulator/requests
+
+Together and Black Forest Labs, on one port, as far as their documents say what they do. No model
+makes the pictures: they show which inputs arrived. Any key is taken. GET /__emulator/requests shows
+what came and what would have been billed; DELETE forgets it. The log is JSON, on standard error.
+
+Faults, for --fault, --script and the header x-emulate-fault:
+{faults}"
+    )
 }
 
 const AFTER: &str = "\

@@ -265,7 +265,7 @@ pub(crate) async fn interrupted(cancel: CancellationToken, reserved: Vec<PathBuf
 }
 
 /// Waits to be asked to stop; `false` if that cannot be heard.
-async fn signal() -> bool {
+pub(crate) async fn signal() -> bool {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};

@@ -7,6 +7,8 @@ mod config;
 mod doctor;
 mod each;
 mod edit;
+#[cfg(feature = "emulator")]
+mod emulate;
 mod explain;
 mod inspect;
 mod manual;
@@ -107,6 +109,8 @@ fn run(command: &Command, settings: &Settings) -> Result<Ended, Failed> {
             with_runtime(async { Ok(doctor::run(args, settings).await.map(done)?) })
         }
         Command::Config(args) => config::run(args, settings).map(done).map_err(Failed::from),
+        #[cfg(feature = "emulator")]
+        Command::Emulate(args) => with_runtime(async { Ok(emulate::run(args).await.map(done)?) }),
         Command::Completions { shell } => {
             manual::completions(*shell);
             Ok(Ended::Done)

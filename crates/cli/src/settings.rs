@@ -144,6 +144,8 @@ impl Settings {
                 args.timeout = args.timeout.or(self.timeout.as_ref().map(|it| it.value));
                 &mut args.capabilities
             }
+            #[cfg(feature = "emulator")]
+            Command::Emulate(args) => &mut args.capabilities,
             Command::Models(args) => &mut args.capabilities,
             Command::Inspect(args) => &mut args.capabilities,
             Command::Doctor(args) => &mut args.capabilities,

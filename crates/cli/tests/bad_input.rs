@@ -92,8 +92,12 @@ struct Trial {
 fn lines() -> Vec<(clap::Command, BTreeMap<String, Vec<OsString>>)> {
     let mut line = Line::command();
     line.build();
-    let commands: Vec<clap::Command> =
-        line.get_subcommands().filter(|it| it.get_name() != "help").cloned().collect();
+    let commands: Vec<clap::Command> = line
+        .get_subcommands()
+        // What serves until it is told to stop is tried in `emulate.rs`.
+        .filter(|it| !["help", "emulate"].contains(&it.get_name()))
+        .cloned()
+        .collect();
     let needed = |command: &clap::Command| {
         let wanted =
             |it: &&Arg| it.is_required_set() || (it.is_positional() && it.get_id() == "images");
