@@ -225,7 +225,10 @@ fn an_observed_fact_raises_the_share_and_a_limit_that_is_not_set_is_not_counted(
     assert_eq!((seen.known, seen.of), (before.known + 1, before.of));
     // Where no input image is taken, how one may travel decides nothing.
     let none = of(json!({ "images": fact(json!({ "min": 0, "max": 0 })) }));
-    assert_eq!(before.of - none.of, 3);
+    assert_eq!(before.of - none.of, 2);
+    // A limit of our own is no fact of the provider's; one that somebody has seen is.
+    let weighed = of(json!({ "image_bytes": fact(json!(9_000_000)) }));
+    assert_eq!((weighed.known, weighed.of), (before.known + 1, before.of + 1));
     let small = of(json!({ "image_side": fact(json!(64)) }));
     assert_eq!(small.of, before.of + 1);
 }

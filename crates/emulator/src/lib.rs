@@ -12,6 +12,7 @@
 //! use repaint_client::Client;
 //! use repaint_core::{ImageRequest, Job, Registry};
 //! use repaint_emulator::{Emulator, Server, Settings};
+//! use repaint_router::Router;
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -19,7 +20,8 @@
 //! let server = Server::start(Emulator::new(&registry, Settings::default())).await?;
 //! let client = Client::builder().without_environment().key("bfl", "any").base("bfl", server.url());
 //! let job = Job { select: vec!["bfl/flux2-pro".into()], ..Job::new(ImageRequest::new("a cat")) };
-//! assert_eq!(client.build()?.run(&registry, job).await?.images.len(), 1);
+//! let outcome = Router::new(registry, client.build()?).run(job).await?;
+//! assert_eq!(outcome.images.len(), 1);
 //! assert_eq!(server.emulator().orders().count(), 1, "and none was paid for twice");
 //! # Ok(()) }
 //! ```
@@ -37,6 +39,7 @@
 //! use repaint_client::Client;
 //! use repaint_core::{ErrorKind, ImageRequest, Job, Registry};
 //! use repaint_emulator::{Emulator, Fault, InProcess, Settings, Stage};
+//! use repaint_router::Router;
 //!
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -46,7 +49,8 @@
 //!     .choosing(|stage, _| (stage == Stage::Order).then_some(Fault::ResetAfterBody));
 //! let client = Client::builder().without_environment().key("bfl", "any").exchange(way.clone());
 //! let job = Job { select: vec!["bfl/flux2-pro".into()], ..Job::new(ImageRequest::new("a cat")) };
-//! let err = client.build()?.run(&registry, job).await.expect_err("no picture came");
+//! let router = Router::new(registry, client.build()?);
+//! let err = router.run(job).await.expect_err("no picture came");
 //! assert_eq!(err.kind(), ErrorKind::OutcomeUnknown);
 //! assert_eq!(way.emulator().orders().count(), 1, "it was taken, and not made again");
 //! # Ok(()) }
