@@ -15,7 +15,7 @@ fn run(folder: &Path, args: &[&str]) -> Output {
         .stdin(Stdio::null())
         .args(args)
         .env("REPAINT_CONFIG", "none")
-        .env("REPAINT_STORE", "none");
+        .env("REPAINT_STORE", "memory:");
     for name in ["TOGETHER_API_KEY", "TOGETHER_BASE_URL", "BFL_API_KEY", "BFL_BASE_URL"] {
         command.env_remove(name);
     }
@@ -64,6 +64,10 @@ fn every_command_prints_what_its_schema_says() {
         ("explain-each", 0, with(&["explain", "a.png", "b.png", "--each"])),
         ("explain-each", 0, with(&["edit", "a.png", "b.png", "--each", "--dry-run"])),
         ("models", 0, vec!["models", "--json"]),
+        ("jobs", 0, vec!["jobs", "--json"]),
+        ("spend", 0, vec!["spend", "--json"]),
+        ("budget", 0, vec!["budget", "0.50", "--per", "day", "--json"]),
+        ("resume-all", 0, vec!["resume", "--all", "--json"]),
         ("inspect", 0, vec!["inspect", "a.png", "https://example.com/a.png", "--json"]),
         ("inspect", 4, vec!["inspect", "a.png", "text.png", "--json"]),
         ("doctor", 0, vec!["doctor", "--offline", "--json"]),
