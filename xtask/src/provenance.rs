@@ -172,8 +172,8 @@ mod tests {
         let text = shown(&found("2026-11-24"), Share { known: 9, of: 10 }, 80);
         assert!(text.starts_with("90% (9 of 10) of the facts of the seed's offers"), "{text}");
         assert!(text.lines().all(|it| it.chars().count() <= 80), "{text}");
-        // One for each of two providers, of thirteen offers.
-        assert_eq!(text.lines().filter(|it| it.starts_with("  body_bytes ")).count(), 2, "{text}");
+        // One for each source, of thirteen offers.
+        assert_eq!(text.lines().filter(|it| it.starts_with("  media_types ")).count(), 4, "{text}");
     }
 
     #[test]
