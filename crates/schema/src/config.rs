@@ -21,7 +21,7 @@ pub struct Config {
     #[schemars(range(min = 1))]
     pub timeout: Option<u32>,
     /// What may be changed to make a request fit; as `--adapt`.
-    pub adapt: Adapt,
+    pub adapt: Option<Adapt>,
     /// A file of facts that replace those of this release, from the folder of this file; as
     /// `--capabilities`.
     pub capabilities: Option<String>,
