@@ -63,7 +63,7 @@ class Config(BaseModel):
     """The most that a command may cost, in US dollars; as `--max-cost`."""
     timeout: Annotated[int | MISSING, Field(ge=1, le=4294967295)] = MISSING
     """Seconds until a command is given up; as `--timeout`."""
-    adapt: Annotated[Adapt | None, Field(validate_default=True)] = {}
+    adapt: Adapt | MISSING = MISSING
     """What may be changed to make a request fit; as `--adapt`."""
     capabilities: str | MISSING = MISSING
     """A file of facts that replace those of this release, from the folder of this file; as `--capabilities`."""
