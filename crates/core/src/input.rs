@@ -53,12 +53,12 @@ impl ImageInput {
     /// An image at an address: `http` or `https`, with a host.
     pub fn url(address: &str) -> Result<Self> {
         let url = Url::parse(address)
-            .map_err(|err| invalid(format!("`{}` is no address: {err}", plain(address))))?;
+            .map_err(|err| invalid(format!("`{}` is no address: {err}", address_label(address))))?;
         if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
             let message = format!(
                 "`{}` is not an http or https address; give a file to the library or the \
                  program, or inline it as a data: address",
-                plain(address)
+                address_label(address)
             );
             return Err(invalid(message));
         }
@@ -151,7 +151,7 @@ impl ImageInput {
     /// What to call it in a message: no bytes, and of an address no query, which may be secret.
     pub fn label(&self) -> String {
         match &self.source {
-            ImageSource::Url(url) => plain(url),
+            ImageSource::Url(url) => address_label(url),
             ImageSource::File(path) => path.display().to_string(),
             ImageSource::Bytes(_) | ImageSource::Base64(_) => match self.facts {
                 Some(facts) if self.becomes.is_none() => {
@@ -204,14 +204,22 @@ fn facts_of_base64(base64: &[u8]) -> Result<ImageFacts> {
     Err(invalid("the image is damaged"))
 }
 
-/// An address without what may be secret in it: user, password, query.
-fn plain(address: &str) -> String {
-    let address = address.split(['?', '#']).next().unwrap_or_default();
-    let (scheme, rest) = address.split_once("://").map_or(("", address), |(a, b)| (a, b));
-    let (host, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
-    let host = host.rsplit('@').next().unwrap_or_default();
-    let colon = if scheme.is_empty() { "" } else { "://" };
-    let shown = format!("{scheme}{colon}{host}{path}");
+/// What to call an address in a message: without what may be secret in it, which is its user, its password
+/// and its query.
+pub fn address_label(address: &str) -> String {
+    let parsed = Url::parse(address).ok();
+    let shown = match parsed.as_ref().and_then(|it| Some((it, it.host_str()?))) {
+        Some((url, host)) => {
+            let port = url.port().map_or_else(String::new, |it| format!(":{it}"));
+            format!("{}://{host}{port}{}", url.scheme(), url.path())
+        }
+        // Where the host begins is anybody's guess, so all before the last `@` may be a password.
+        None => {
+            let address = address.split(['?', '#']).next().unwrap_or_default();
+            let shown = address.rsplit('@').next().unwrap_or_default();
+            shown.chars().map(|it| if it.is_control() { ' ' } else { it }).collect()
+        }
+    };
     match shown.char_indices().nth(120) {
         Some((end, _)) => format!("{}…", &shown[..end]),
         None => shown,
@@ -231,7 +239,7 @@ impl fmt::Debug for ImageInput {
 impl fmt::Debug for ImageSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Url(url) => write!(f, "Url({})", plain(url)),
+            Self::Url(url) => write!(f, "Url({})", address_label(url)),
             Self::Bytes(bytes) => write!(f, "Bytes({} bytes)", bytes.len()),
             Self::File(path) => write!(f, "File({})", path.display()),
             Self::Base64(base64) => write!(f, "Base64({} characters)", base64.len()),
@@ -304,6 +312,26 @@ mod tests {
         assert_eq!(url.label(), "https://a.example/b.png");
         let err = ImageInput::url("s3://b/x.png?s=secret").expect_err("s3");
         assert!(!err.to_string().contains("secret"));
+        assert!(err.to_string().contains("s3://b/x.png"), "{err}");
+    }
+
+    #[test]
+    fn a_password_is_not_shown_however_the_address_is_written() {
+        for address in [
+            "https:/user:secret@a.example/b.png",
+            "https:user:secret@a.example/b.png",
+            "https:\\\\user:secret@a.example/b.png",
+            "https:/\t/user:secret@a.example/b.png",
+            "ht\ntps://user:secret@a.example/b.png",
+            "https://user:p/secret@a.example/b.png",
+            "https://user:secret@a.example:99999/b.png",
+            "https://user:secret@[::1/b.png",
+            "user:secret@a.example/b.png",
+            "//user:secret@a.example/b.png#secret",
+        ] {
+            let told = ImageInput::url(address).map_or_else(|it| it.to_string(), |it| it.label());
+            assert!(!format!("{} {told}", address_label(address)).contains("secret"), "{told}");
+        }
     }
 
     #[test]
