@@ -144,3 +144,77 @@ pub(crate) fn plain(ip: IpAddr) -> IpAddr {
 pub(crate) fn holds(network: &IpNet, ip: IpAddr) -> bool {
     network.contains(&plain(ip))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn public(ip: impl Into<IpAddr>) -> bool {
+        Reach::of(ip.into()) == Reach::Public
+    }
+
+    #[test]
+    fn hosts_of_the_internet_are_public() {
+        for ip in [
+            "1.1.1.1",
+            "9.255.255.255",
+            "11.0.0.0",
+            "100.63.255.255",
+            "100.128.0.0",
+            "172.15.255.255",
+        ] {
+            assert!(public(ip.parse::<Ipv4Addr>().expect(ip)), "{ip}");
+        }
+        for ip in
+            ["172.32.0.0", "192.167.255.255", "198.17.255.255", "198.20.0.0", "223.255.255.255"]
+        {
+            assert!(public(ip.parse::<Ipv4Addr>().expect(ip)), "{ip}");
+        }
+        for ip in [
+            "2606:4700:4700::1111",
+            "2a00:1450::1",
+            "2001:200::1",
+            "64:ff9b::101:101",
+            "::ffff:1.1.1.1",
+        ] {
+            assert!(public(ip.parse::<Ipv6Addr>().expect(ip)), "{ip}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_the_standard_library_calls_special_is_not_public(bits: u32) {
+            let ip = Ipv4Addr::from(bits);
+            let special = ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_broadcast();
+            let special = special || ip.is_documentation() || ip.is_multicast() || ip.is_unspecified();
+            prop_assert!(!special || !public(ip), "{ip}");
+        }
+
+        #[test]
+        fn ipv4_is_what_it_is_however_it_is_written(bits: u32) {
+            let ip = Ipv4Addr::from(bits);
+            let [a, b] = [bits >> 16, bits & 0xffff].map(|it| it as u16);
+            for written in [ip.to_ipv6_mapped(), Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, a, b)] {
+                prop_assert_eq!(Reach::of(written.into()), Reach::of(ip.into()));
+            }
+            for tunnel in [
+                ip.to_ipv6_compatible(),
+                Ipv6Addr::new(0x2002, a, b, 0, 0, 0, 0, 1),
+                Ipv6Addr::new(0x2001, 0, a, b, 0, 0, !a, !b),
+                Ipv6Addr::new(0, 0, 0, 0, 0xffff, 0, a, b),
+                Ipv6Addr::new(0x64, 0xff9b, 1, 0, 0, 0, a, b),
+            ] {
+                prop_assert!(!public(tunnel), "{}", tunnel);
+            }
+        }
+
+        #[test]
+        fn beyond_what_is_given_out_nothing_is_public(bits: u128) {
+            let ip = Ipv6Addr::from(bits);
+            let local = ip.is_unique_local() || ip.is_unicast_link_local() || ip.is_multicast();
+            let beyond = bits >> 125 != 1 && ip.to_ipv4_mapped().is_none();
+            prop_assert!(!(local || beyond) || !public(ip), "{}", ip);
+        }
+    }
+}

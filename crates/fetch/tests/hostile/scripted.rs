@@ -12,11 +12,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 /// The smallest PNG: one grey pixel.
-pub const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\0\0\0\0:~\x9bU\0\0\0\nIDATx\x9cc`\0\0\0\x02\0\x01H\xaf\xa4q\0\0\0\0IEND\xaeB`\x82";
+pub(crate) const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\0\0\0\0:~\x9bU\0\0\0\nIDATx\x9cc`\0\0\0\x02\0\x01H\xaf\xa4q\0\0\0\0IEND\xaeB`\x82";
 
 /// What is sent, and what then.
 #[derive(Clone)]
-pub struct Script {
+pub(crate) struct Script {
     first: Vec<u8>,
     then: Then,
 }
@@ -31,7 +31,7 @@ enum Then {
 }
 
 /// An answer with these lines in its head.
-pub fn answer(status: u16, head: &[&str], body: &[u8]) -> Script {
+pub(crate) fn answer(status: u16, head: &[&str], body: &[u8]) -> Script {
     let mut first = format!("HTTP/1.1 {status} Whatever\r\n").into_bytes();
     head.iter().for_each(|it| first.extend(format!("{it}\r\n").into_bytes()));
     first.extend(b"connection: close\r\n\r\n");
@@ -40,41 +40,41 @@ pub fn answer(status: u16, head: &[&str], body: &[u8]) -> Script {
 }
 
 /// A picture or something in its place, with a length.
-pub fn whole(body: &[u8]) -> Script {
+pub(crate) fn whole(body: &[u8]) -> Script {
     answer(200, &[&format!("content-length: {}", body.len()), "content-type: image/png"], body)
 }
 
 /// A redirect.
-pub fn redirect(to: &str) -> Script {
+pub(crate) fn redirect(to: &str) -> Script {
     answer(302, &[&format!("location: {to}"), "content-length: 0"], b"")
 }
 
 impl Script {
     /// These bytes and nothing else.
-    pub fn raw(bytes: &[u8]) -> Self {
+    pub(crate) fn raw(bytes: &[u8]) -> Self {
         Self { first: bytes.to_vec(), then: Then::Close }
     }
 
     /// After that, these bytes again and again.
-    pub fn again(self, bytes: &[u8], pause: Duration) -> Self {
+    pub(crate) fn again(self, bytes: &[u8], pause: Duration) -> Self {
         Self { then: Then::Again(bytes.to_vec(), pause), ..self }
     }
 
     /// After that, nothing, and the connection stays open.
-    pub fn hanging(self) -> Self {
+    pub(crate) fn hanging(self) -> Self {
         Self { then: Then::Nothing, ..self }
     }
 }
 
 /// Listens on this machine.
-pub struct Scripted {
-    pub address: SocketAddr,
+pub(crate) struct Scripted {
+    pub(crate) address: SocketAddr,
     scripts: Arc<Mutex<BTreeMap<String, Script>>>,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
 impl Scripted {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
         let address = listener.local_addr().expect("bound");
         let scripts: Arc<Mutex<BTreeMap<String, Script>>> = Arc::default();
@@ -89,18 +89,18 @@ impl Scripted {
         Self { address, scripts, asked }
     }
 
-    /// What is answered at a path.
-    pub fn at(&self, path: &str, script: Script) {
+    /// What is answered at a path, whatever its query is unless it has one.
+    pub(crate) fn at(&self, path: &str, script: Script) {
         self.scripts.lock().expect("not poisoned").insert(path.to_owned(), script);
     }
 
     /// The heads of all requests, as they came.
-    pub fn asked(&self) -> Vec<String> {
+    pub(crate) fn asked(&self) -> Vec<String> {
         self.asked.lock().expect("not poisoned").clone()
     }
 
     /// The address of a path at one of the names that lead here.
-    pub fn url(&self, host: &str, path: &str) -> String {
+    pub(crate) fn url(&self, host: &str, path: &str) -> String {
         format!("http://{host}:{}{path}", self.address.port())
     }
 }
@@ -118,7 +118,10 @@ async fn serve(
     let head = String::from_utf8_lossy(&head).into_owned();
     let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
     asked.lock().expect("not poisoned").push(head);
-    let script = scripts.lock().expect("not poisoned").get(&path).cloned();
+    let script = {
+        let scripts = scripts.lock().expect("not poisoned");
+        scripts.get(&path).or_else(|| scripts.get(path.split('?').next()?)).cloned()
+    };
     let Script { first, then } = script.unwrap_or_else(|| answer(404, &[], b"nothing"));
     stream.write_all(&first).await?;
     match then {
@@ -134,13 +137,13 @@ async fn serve(
 /// Answers for `ip-10-0-0-1.example` and `ip6-fd00--1.example` what they say; for other names what it was told, one
 /// answer after the other, the last for ever.
 #[derive(Clone, Debug, Default)]
-pub struct Names {
+pub(crate) struct Names {
     told: Arc<Mutex<BTreeMap<String, Vec<Vec<IpAddr>>>>>,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
 impl Names {
-    pub fn and(self, name: &str, answers: &[&[&str]]) -> Self {
+    pub(crate) fn and(self, name: &str, answers: &[&[&str]]) -> Self {
         let ip = |it: &&str| it.parse().expect("an address");
         let answers = answers.iter().map(|it| it.iter().map(ip).collect()).collect();
         self.told.lock().expect("not poisoned").insert(name.to_owned(), answers);
@@ -148,7 +151,7 @@ impl Names {
     }
 
     /// The names that were looked up, in order.
-    pub fn asked(&self) -> Vec<String> {
+    pub(crate) fn asked(&self) -> Vec<String> {
         self.asked.lock().expect("not poisoned").clone()
     }
 }

@@ -1,11 +1,9 @@
 //! Hostile addresses, each with the reason for which it is not fetched; no byte goes anywhere for them.
 
-mod scripted;
-
 use repaint_core::ErrorKind;
 use repaint_fetch::Fetcher;
 
-use scripted::Names;
+use crate::scripted::Names;
 
 const SCHEME: &str = "only http and https are fetched";
 const USER: &str = "has a user or a password in it";
