@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use crate::cancel::CancellationToken;
-use crate::exchange::{Answer, Exchange};
+use crate::exchange::{Answer, Exchange, Fault, Fetched, Watch};
 use crate::http::Http;
 use crate::inspect::{facts, inspect};
 use crate::keys::Keys;
@@ -36,6 +36,8 @@ pub(crate) struct Shared {
     pub(crate) picture_limit: u64,
     clock: Clock,
     exchange: OnceLock<Arc<dyn Exchange>>,
+    #[cfg(feature = "guard")]
+    guard: Option<repaint_fetch::Fetcher>,
 }
 
 impl Shared {
@@ -48,6 +50,22 @@ impl Shared {
         let http: Arc<dyn Exchange> = Arc::new(Http::new(self.picture_limit)?);
         Ok(self.exchange.get_or_init(|| http))
     }
+
+    /// Fetches a picture from an address that the provider gave; `own` is whether it is the provider's own.
+    pub(crate) async fn fetch(
+        &self,
+        url: &Url,
+        own: bool,
+        seen: &Watch,
+    ) -> Result<Result<Fetched, Fault>> {
+        #[cfg(feature = "guard")]
+        if let Some(guard) = self.guard.as_ref().filter(|_| !own) {
+            return Ok(crate::guarded::fetch(guard, url, self.picture_limit, seen).await);
+        }
+        #[cfg(not(feature = "guard"))]
+        let _ = own;
+        Ok(self.exchange()?.fetch(url, self.picture_limit, seen).await)
+    }
 }
 
 /// Makes a [`Client`].
@@ -57,6 +75,8 @@ pub struct Builder {
     exchange: Option<Arc<dyn Exchange>>,
     answer_limit: u64,
     clock: Clock,
+    #[cfg(feature = "guard")]
+    guard: Option<repaint_fetch::Fetcher>,
 }
 
 /// What says the time of day. Pauses and deadlines are measured by tokio's clock.
@@ -97,7 +117,14 @@ impl Client {
     pub fn builder() -> Builder {
         let keys = Keys { environment: true, ..Keys::default() };
         let clock = Clock(Arc::new(SystemTime::now));
-        Builder { keys, exchange: None, answer_limit: ANSWER_LIMIT, clock }
+        Builder {
+            keys,
+            exchange: None,
+            answer_limit: ANSWER_LIMIT,
+            clock,
+            #[cfg(feature = "guard")]
+            guard: None,
+        }
     }
 
     /// Whether there is a key for a provider.
@@ -206,11 +233,38 @@ impl Builder {
         self
     }
 
+    /// Fetches pictures that a provider has at an address only from where this fetcher goes, with its rules
+    /// about addresses, and the limits of this client: for servers, since what a provider answers may lead to
+    /// what only they can reach. Scheme, host and port that a provider is reached at itself are its own and are
+    /// always gone to. An [`exchange`](Self::exchange) of your own guards itself.
+    #[cfg(feature = "guard")]
+    #[must_use]
+    pub fn guard_downloads(mut self, guard: repaint_fetch::Fetcher) -> Self {
+        self.guard = Some(guard);
+        self
+    }
+
     /// The client.
     pub fn build(self) -> Result<Client> {
-        let Self { keys, exchange, answer_limit, clock } = self;
+        let Self {
+            keys,
+            exchange,
+            answer_limit,
+            clock,
+            #[cfg(feature = "guard")]
+            guard,
+        } = self;
+        #[cfg(feature = "guard")]
+        let guard = guard.filter(|_| exchange.is_none());
         let exchange = exchange.map_or_else(OnceLock::new, OnceLock::from);
-        let shared = Shared { keys, picture_limit: answer_limit, clock, exchange };
+        let shared = Shared {
+            keys,
+            picture_limit: answer_limit,
+            clock,
+            exchange,
+            #[cfg(feature = "guard")]
+            guard,
+        };
         Ok(Client { shared: Arc::new(shared) })
     }
 }

@@ -377,11 +377,12 @@ impl<'a> Drive<'a> {
             let seen: crate::exchange::Watch =
                 std::sync::Arc::new(move |bytes| run.tell(Progress::Received { bytes }));
             let (began, shared) = (Instant::now(), &self.run.client.shared);
-            let fetched =
-                self.guard(shared.exchange()?.fetch(&url, shared.picture_limit, &seen)).await;
+            let own = url.origin() == self.base.origin();
+            let fetched = self.guard(shared.fetch(&url, own, &seen)).await;
             let why = match fetched {
                 Err(why) => return Err(self.interrupted(Phase::Download, true, why)),
-                Ok(Ok(fetched)) => {
+                Ok(Err(err)) => return Err(err),
+                Ok(Ok(Ok(fetched))) => {
                     self.note(Phase::Download, began, Some(fetched.status), None);
                     match (fetched.status, fetched.location) {
                         (200, _) if fetched.bytes.is_empty() => {
@@ -410,7 +411,7 @@ impl<'a> Drive<'a> {
                         }
                     }
                 }
-                Ok(Err(fault)) => {
+                Ok(Ok(Err(fault))) => {
                     self.note(Phase::Download, began, None, Some(fault.message.clone()));
                     if !fault.transient {
                         return Err(unexpected(fault.message));

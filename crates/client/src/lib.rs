@@ -25,6 +25,8 @@ mod cancel;
 mod client;
 mod drive;
 mod exchange;
+#[cfg(feature = "guard")]
+mod guarded;
 mod http;
 mod inspect;
 mod keys;
