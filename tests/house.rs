@@ -36,8 +36,23 @@ fn what_decides_does_no_input_or_output() {
 }
 
 #[test]
+fn what_meets_strangers_knows_of_ours_only_the_vocabulary() {
+    for part in ["fetch", "callers"] {
+        let text = manifest(&format!("crates/{part}"));
+        let real = text.split("[dev-dependencies]").next().unwrap_or_default();
+        let ours = real.lines().filter(|it| it.starts_with("repaint-"));
+        assert_eq!(ours.collect::<Vec<_>>(), ["repaint-core.workspace = true"], "{part}");
+    }
+    for io in ["reqwest", "tokio"] {
+        assert!(!depends("crates/callers", io), "callers depends on {io}");
+    }
+}
+
+#[test]
 fn nobody_but_adapters_all_names_an_adapter() {
-    for crate_ in ["core", "providers", "client", "schema", "testkit", "repaint", "cli"] {
+    for crate_ in
+        ["core", "providers", "fetch", "callers", "client", "schema", "testkit", "repaint", "cli"]
+    {
         for adapter in adapters() {
             let adapter = format!("repaint-{adapter}");
             assert!(!depends(&format!("crates/{crate_}"), &adapter), "{crate_} names {adapter}");

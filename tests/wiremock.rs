@@ -4,6 +4,7 @@ use repaint_client::Client;
 use repaint_core::{
     Error, ErrorKind, ImageRequest, Job, MediaType, Outcome, Phase, Registry, Result, Stage, Usd,
 };
+use repaint_fetch::Fetcher;
 use repaint_router::Router;
 use repaint_testkit::png;
 use repaint_tests::{client, edit, in_turn, job, linked, picture_answer, ticket};
@@ -47,6 +48,36 @@ async fn a_redirected_download_carries_no_key() {
     for download in downloads {
         assert!(!download.headers.contains_key("authorization"), "{:?}", download.headers);
     }
+}
+
+/// For servers: what a provider answers may lead to what only they can reach.
+#[tokio::test]
+async fn a_guarded_download_goes_to_the_provider_itself_and_to_public_addresses() {
+    let (server, nearby) = (MockServer::start().await, MockServer::start().await);
+    serve(&server, "/own.png", picture_answer(1)).await;
+    serve(&nearby, "/secret.png", picture_answer(2)).await;
+    let secret = format!("{}/secret.png", nearby.uri());
+    let on = ResponseTemplate::new(302).insert_header("location", secret.as_str());
+    serve(&server, "/on", on).await;
+    let base: url::Url = server.uri().parse().expect("an address");
+    let client = async |allow: &[&str], url: &str| {
+        let allow = allow.iter().map(|it| it.parse().expect("an address"));
+        let guard = Fetcher::builder().allow(allow).build().expect("a fetcher");
+        let client = Client::builder().without_environment().key("together", "test-key");
+        let client = client.base("together", base.clone()).guard_downloads(guard);
+        serve_orders(&server, json(200, json!({ "data": [{ "url": url }] }))).await;
+        run(&client.build().expect("a client"), "together/flux2-pro", edit()).await
+    };
+    let (own, on) = (format!("{}/own.png", server.uri()), format!("{}/on", server.uri()));
+    assert_eq!(client(&[], &own).await.expect("a picture").images[0].bytes, png(64, 64, 1));
+    for url in [&secret, &on] {
+        let err = client(&[], url).await.expect_err("no picture");
+        assert!(err.message().contains("is at an address that is loopback"), "{err}");
+        assert_eq!(err.data().resume.as_ref().expect("a handle").pictures, [url.clone()]);
+    }
+    assert!(requests(&nearby).await.is_empty(), "it was never asked");
+    let made = client(&["127.0.0.1"], &on).await.expect("a picture");
+    assert_eq!(made.images[0].bytes, png(64, 64, 2));
 }
 
 #[tokio::test]

@@ -120,7 +120,7 @@ impl Guard {
         let name = plain(name);
         let under =
             |it: &&str| name.strip_suffix(it).is_some_and(|it| it.is_empty() || it.ends_with('.'));
-        if NEARBY.iter().any(|it| under(&it)) || !name.contains('.') {
+        if NEARBY.iter().any(under) || !name.contains('.') {
             return Err(Why::lasting(
                 "has a name that leads to something nearby; only public hosts are gone to",
             ));
