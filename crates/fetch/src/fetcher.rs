@@ -54,7 +54,7 @@ pub struct Answer {
     pub status: u16,
     /// Where a redirect points, as it is written.
     pub location: Option<String>,
-    /// The body; of anything but 200, its first bytes.
+    /// The body of a 200; of anything else, nothing.
     pub bytes: Bytes,
 }
 
@@ -67,8 +67,8 @@ impl fmt::Debug for Answer {
 /// Many hosts refuse a blank one.
 const AGENT: &str = concat!("repaint/", env!("CARGO_PKG_VERSION"));
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
-/// Of what is no picture anyway, so much is read.
-const ERROR_BYTES: u64 = 64 * 1024;
+/// Room that is made before anything has come.
+const AT_FIRST: u64 = 64 * 1024;
 /// So much shows what a file is.
 const HEAD: usize = 64;
 
@@ -206,31 +206,28 @@ impl Fetcher {
         let text = |name| response.headers().get(name)?.to_str().ok().map(str::to_owned);
         let location = text(LOCATION);
         let packed = text(CONTENT_ENCODING).filter(|it| !it.eq_ignore_ascii_case("identity"));
-        if let Some(packed) = packed.filter(|_| status == 200) {
+        if status != 200 {
+            // Its body says nothing that is used, and may have no end.
+            return Ok(Answer { status, location, bytes: Bytes::new() });
+        }
+        if let Some(packed) = packed {
             let words = format!("comes packed ({}), which was not asked for", shown(&packed));
             return Err(Why::lasting(words));
         }
-        let whole = status == 200;
-        let limit = if whole { limit } else { limit.min(ERROR_BYTES) };
         let declared = response.content_length().unwrap_or(0);
-        if whole && limit < declared {
+        if limit < declared {
             let words = format!("weighs {declared} bytes; no more than {limit} are taken");
             return Err(Why::lasting(words));
         }
         // What is declared need not come: room is made for a little, and grows with what does.
-        let mut bytes = Vec::with_capacity(usize::try_from(declared.min(ERROR_BYTES)).unwrap_or(0));
+        let mut bytes = Vec::with_capacity(usize::try_from(declared.min(AT_FIRST)).unwrap_or(0));
         while let Some(chunk) = response.chunk().await.map_err(|err| why(&err))? {
             if limit < (bytes.len() + chunk.len()) as u64 {
-                if !whole {
-                    break;
-                }
                 let words = format!("weighs more than {limit} bytes, which is all that is taken");
                 return Err(Why::lasting(words));
             }
             bytes.extend_from_slice(&chunk);
-            if whole {
-                look(&bytes)?;
-            }
+            look(&bytes)?;
         }
         Ok(Answer { status, location, bytes: bytes.into() })
     }
