@@ -120,8 +120,8 @@ pub(crate) struct Ask {
     /// Who may take it: a model, an offer or a family; more than once for a choice [default: any]
     #[arg(short, long, value_name = "ID")]
     pub(crate) model: Vec<String>,
-    /// Where to save the picture, or `-`; its extension follows the bytes [default: after the first
-    /// image]
+    /// Where to save the picture: a file, a folder, or `-`; the extension follows the bytes [default:
+    /// after the first image]
     #[arg(short, long, value_name = "PATH", value_hint = ValueHint::FilePath)]
     pub(crate) output: Option<PathBuf>,
     /// Overwrite the output
@@ -543,8 +543,9 @@ replace the addresses, with or without /v1.
 
 Exit codes:
   0  done                        6  moderated
-  1  a picture is missing, or    7  exhausted: wait, or pay
-     a probe was taken
+  1  a picture is missing or     7  exhausted: wait, or pay
+     in no place that was named,
+     or a probe was taken
   2  the command line is wrong   8  unavailable: try again later; nothing was bought
   3  refused, nothing was sent   9  outcome unknown: look before you try again
   4  the request is invalid     10  expired

@@ -13,7 +13,8 @@ use crate::args::Ask;
 use crate::compare::Strip;
 use crate::edit::{self, Ended, Failed, Place, Teller};
 use crate::explain::named;
-use crate::output::{Output, invalid, named_after};
+use crate::names::{self, named_after};
+use crate::output::{Output, invalid};
 use crate::{ask, show};
 
 /// One image with its job, who would take it, and where its pictures go.
@@ -169,6 +170,9 @@ async fn parts(ask: &Ask, router: &Router, job: Job) -> Result<Vec<Part>, Error>
             "standard output takes one picture; name a file or a folder for --each",
         ));
     }
+    if let Some(file) = ask.output.as_deref().filter(|it| ask.format.is_none() && !it.is_dir()) {
+        names::known(file)?;
+    }
     // A name that stands for nobody is said once.
     for name in &job.select {
         router.registry().resolve(name)?;
@@ -203,6 +207,7 @@ impl Part {
             None => Output::hold(self.path.clone(), ask.force && ask.output.is_some())?,
         };
         let strip = Strip::reserve(ask, self.job.request.images.first(), index)?;
+        let strip = strip.map(|it| it.beside(&output)).transpose()?;
         Ok(Place { output: output.after(self.before), strip })
     }
 

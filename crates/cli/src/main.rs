@@ -13,6 +13,7 @@ mod explain;
 mod inspect;
 mod manual;
 mod models;
+mod names;
 mod orders;
 mod output;
 #[cfg(feature = "pictures")]
@@ -22,6 +23,7 @@ mod probe;
 mod resume;
 mod settings;
 mod show;
+mod signals;
 mod validate;
 mod watch;
 
@@ -48,7 +50,7 @@ fn main() -> ExitCode {
         Ok(Ended::Partly) => PARTLY,
         Ok(Ended::Invalid) => show::exit_code(ErrorKind::InvalidRequest),
         Ok(Ended::Failed(kind)) => show::exit_code(kind),
-        Ok(Ended::Interrupted) => edit::INTERRUPTED,
+        Ok(Ended::Interrupted) => signals::INTERRUPTED,
         Ok(Ended::Nobody) => {
             filled.iter().for_each(|it| show::said(&it.said));
             show::exit_code(ErrorKind::Refused)
@@ -59,7 +61,7 @@ fn main() -> ExitCode {
             }
             show::error(&error);
             filled.iter().filter(|it| it.is_in(&error)).for_each(|it| show::said(&it.said));
-            if interrupted { edit::INTERRUPTED } else { show::exit_code(error.kind()) }
+            if interrupted { signals::INTERRUPTED } else { show::exit_code(error.kind()) }
         }
     };
     ExitCode::from(code)

@@ -21,13 +21,13 @@ use serde_json::{Map, Value, json};
 
 use crate::args::Probe as Args;
 use crate::edit::{Ended, Failed};
-use crate::output::{Output, Saved};
+use crate::output::{self, Output};
 use crate::probe::heard::complaints;
 use crate::probe::learned::{Lesson, short};
 use crate::probe::plan::{Probe, probes};
 use crate::settings::Settings;
 use crate::show::BOLD;
-use crate::{ask, edit, explain, show};
+use crate::{ask, explain, show, signals};
 
 /// A probe with what came of it.
 struct Heard {
@@ -72,7 +72,7 @@ pub(crate) async fn run(args: &Args, settings: &Settings) -> Result<Ended, Faile
     };
     let run = client.watched(&job, |_| {});
     let cancel = run.canceller();
-    let listener = tokio::spawn(edit::interrupted(cancel.clone(), Vec::new()));
+    let listener = tokio::spawn(signals::interrupted(cancel.clone(), Vec::new()));
     let asked = probes.len();
     let (heard, facts, stopped) = send(&run, model, probes).await;
     listener.abort();
@@ -193,7 +193,7 @@ fn bought(model: &dyn ImageModel, step: Step, images: &[Image]) -> Option<usize>
                 let name = PathBuf::from(format!("{}-probe.png", model.offer().model));
                 let saved = Output::reserve(Some(&name), true, 1, None).map(|it| it.save(images));
                 for place in saved.into_iter().flatten().flatten() {
-                    if let Saved::File(path) = place {
+                    if let Some(path) = place.path() {
                         show::note(&format!("its picture is in {}", path.display()));
                     }
                 }
@@ -220,6 +220,7 @@ fn place(args: &Args, model: &dyn ImageModel) -> Result<PathBuf> {
     let path = args.output.clone().unwrap_or_else(|| {
         PathBuf::from(format!("{}.{}.json", model.id().replace('/', "-"), Date::today()))
     });
+    output::is_file(&path)?;
     if !args.force && path.symlink_metadata().is_ok() {
         let name = path.display();
         return Err(invalid(format!("{name} is there already: name another file, or use --force")));

@@ -184,7 +184,7 @@ fn a_dry_run_names_the_files_and_sends_and_writes_nothing() {
         assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
         let shown = shown(&output);
         assert_eq!(shown["offer"], "together/flux2-dev");
-        let names = json!(["a-repainted-2.jpg", "a-repainted-2-2.jpg", "both.webp"]);
+        let names = json!(["a-repainted-2.jpg", "a-repainted-3.jpg", "both.webp"]);
         assert_eq!(shown["files"], names);
         assert_eq!(files(folder.path()), ["a-repainted.jpg", "a.png"]);
         assert_eq!(server.received_requests().await.expect("recorded").len(), 0);

@@ -215,7 +215,6 @@ fn bad_input_is_named_and_nothing_is_written() {
         (vec!["edit", CAT, "-p", water, "--adapt", "images=drop"], 2, "never changed away"),
         (vec!["edit", CAT, "-p", water, "--colour", "red"], 2, "unexpected argument '--colour'"),
         (vec!["edit", CAT, "-p", water, "-o", "nowhere/a.png"], 4, "there is no folder nowhere"),
-        (vec!["edit", CAT, "-p", water, "-o", "folder"], 4, "folder is a folder"),
         (vec!["edit", CAT, "-p", water, "-o", "there.png"], 4, "there already"),
         (
             vec!["edit", CAT, "-p", water, "--capabilities", "missing.json"],
