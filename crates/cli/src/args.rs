@@ -153,7 +153,7 @@ pub(crate) struct Ask {
     #[arg(long, value_name = "W:H")]
     pub(crate) ratio: Option<Ratio>,
     /// How many pictures
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 1)]
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) count: u32,
     /// Equal seeds give like pictures, where the model can
     #[arg(long, value_name = "N")]

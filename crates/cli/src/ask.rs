@@ -120,8 +120,19 @@ pub(crate) fn image(name: &OsStr) -> Result<ImageInput> {
         "-" => stdin(),
         it if it.starts_with("http://") || it.starts_with("https://") => ImageInput::url(it),
         it if it.starts_with("data:") => ImageInput::data_uri(it),
+        it if is_address(it) => Err(invalid(format!(
+            "{it} is no http or https address, and no other is fetched: download it, and give the file"
+        ))),
         path => Ok(ImageInput::file(path)),
     }
+}
+
+/// Whether a text begins as an address does, such as `ftp://`.
+fn is_address(text: &str) -> bool {
+    let scheme = text.split_once("://").map_or("", |it| it.0);
+    let mut letters = scheme.chars();
+    letters.next().is_some_and(|it| it.is_ascii_alphabetic())
+        && letters.all(|it| it.is_ascii_alphanumeric() || matches!(it, '+' | '-' | '.'))
 }
 
 fn stdin() -> Result<ImageInput> {

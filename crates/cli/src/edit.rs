@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use repaint::{
     Error, ErrorKind, Hop, Image, ImageFacts, Job, Outcome, Progress, Receipt, Task, Warning,
+    WarningCode,
 };
 use repaint_schema::printed::{Edit, PictureFile};
 
@@ -84,7 +85,13 @@ pub(crate) async fn run(ask: &Ask, settings: &Settings) -> Result<Ended, Failed>
     let task = |teller: Teller| router.watched(job, teller).for_paths(paths);
     let brought = carry_out(task, place).await;
     let brought = brought.map_err(|failed| {
-        warnings.iter().for_each(show::warning);
+        // The error itself may say which key is missing.
+        let told = |it: &Warning| {
+            let key = it.message.rsplit(' ').next().unwrap_or_default();
+            it.code == WarningCode::NoKey && failed.error.message().contains(key)
+        };
+        let said = warnings.iter().filter(|it| !told(it));
+        said.for_each(show::warning);
         Failed { warnings, ..failed }
     })?;
     brought.receipt.warnings.iter().for_each(show::warning);

@@ -195,8 +195,8 @@ fn bad_input_is_named_and_nothing_is_written() {
         (vec!["edit", CAT, "-p", water, "--guidance", "NaN"], 2, "`NaN` is no number"),
         (vec!["edit", CAT, "-p", water, "--guidance=-inf"], 2, "is no number"),
         (vec!["edit", CAT, "-p", water, "--seed=-1"], 2, "invalid digit"),
-        (vec!["edit", CAT, "-p", water, "--count", "0"], 3, "makes 1 picture a call, not 0"),
-        (vec!["edit", CAT, "-p", water, "--count=-3"], 2, "-3 is not in 0.."),
+        (vec!["edit", CAT, "-p", water, "--count", "0"], 2, "0 is not in 1.."),
+        (vec!["edit", CAT, "-p", water, "--count=-3"], 2, "-3 is not in 1.."),
         (vec!["edit", CAT, "-p", water, "--size", "1024"], 2, "`1024` is not a width and height"),
         (vec!["edit", CAT, "-p", water, "--size", "0x5"], 2, "`0x5` is not a width and height"),
         (vec!["edit", CAT, "-p", water, "--ratio", "16x9"], 2, "`16x9` is not a ratio"),
@@ -228,7 +228,11 @@ fn bad_input_is_named_and_nothing_is_written() {
             "no fact is called `imagse`",
         ),
         (vec!["edit", CAT, "-p", "make it night", "-m", "kontext-pro"], 5, "set BFL_API_KEY"),
-        (vec!["edit", "ftp://a/b.png", "-p", water], 4, "ftp://a/b.png cannot be read"),
+        (
+            vec!["edit", "ftp://a/b.png", "-p", water],
+            4,
+            "ftp://a/b.png is no http or https address",
+        ),
         (vec!["edit", "data:image/png,abc", "-p", water], 4, "data: address"),
         (vec!["models", "--provider", "togehter"], 4, "there are bfl, local, together"),
         (vec!["schema", "flux2-pro"], 4, "bfl/flux2-pro, together/flux2-pro"),
@@ -425,7 +429,7 @@ fn a_picture_of_another_size_or_too_few_are_told_and_saved() {
 fn the_kind_of_an_error_is_the_exit_code() {
     on_runtime(async {
         let body = json!({ "error": { "message": "so it is", "code": null } });
-        for (status, code) in [(400, 4), (401, 5), (402, 7), (422, 6), (500, 9), (503, 8)] {
+        for (status, code) in [(400, 4), (401, 5), (402, 7), (422, 4), (500, 9), (503, 8)] {
             let server = together(ResponseTemplate::new(status).set_body_json(&body)).await;
             let folder = folder();
             let output = hosted(
@@ -439,6 +443,84 @@ fn the_kind_of_an_error_is_the_exit_code() {
             assert_eq!(server.received_requests().await.expect("recorded").len(), 1, "{status}");
         }
     });
+}
+
+/// What a trial has instead of a key is a part of any word.
+#[test]
+fn a_key_of_one_letter_spoils_no_words() {
+    on_runtime(async {
+        let body = json!({ "error": { "message": "a bad day at Together", "code": null } });
+        let server = together(ResponseTemplate::new(400).set_body_json(&body)).await;
+        let folder = folder();
+        for key in ["a", "day"] {
+            let mut command = repaint(folder.path());
+            command.env("TOGETHER_API_KEY", key).env("TOGETHER_BASE_URL", server.uri());
+            command.args(["edit", CAT, "-p", "x", "-m", "flux2-dev"]);
+            let told = text(&command.output().expect("the program runs").stderr);
+            assert!(told.contains("a bad day at Together"), "{told}");
+        }
+    });
+}
+
+#[test]
+fn an_order_that_brought_no_picture_is_one_to_look_after_whatever_the_answer_is() {
+    on_runtime(async {
+        for answer in [
+            ResponseTemplate::new(200).set_body_json(json!({ "id": "o1", "data": [] })),
+            ResponseTemplate::new(200).set_body_string("<html>a page in the way</html>"),
+        ] {
+            let server = together(answer).await;
+            let folder = folder();
+            let args = ["edit", CAT, "-p", "x", "-m", "flux2-dev"];
+            let output = hosted(folder.path(), &server, &args);
+            assert_eq!(output.status.code(), Some(9), "{}", text(&output.stderr));
+        }
+    });
+}
+
+#[test]
+fn a_status_for_moderation_is_one_only_where_the_answer_says_so() {
+    on_runtime(async {
+        for (words, code) in
+            [("Safety checker triggered", 6), ("width must be a multiple of 16", 4)]
+        {
+            let body = json!({ "error": { "message": words } });
+            let server = together(ResponseTemplate::new(422).set_body_json(&body)).await;
+            let args = ["edit", CAT, "-p", "x", "-m", "flux2-dev"];
+            let output = hosted(folder().path(), &server, &args);
+            assert_eq!(output.status.code(), Some(code), "{}", text(&output.stderr));
+        }
+    });
+}
+
+#[test]
+fn a_picture_that_is_gone_is_not_said_to_be_somewhere() {
+    on_runtime(async {
+        let server = MockServer::start().await;
+        let url = format!("{}/gone.png", server.uri());
+        let answer = ResponseTemplate::new(200).set_body_json(json!({ "data": [{ "url": url }] }));
+        Mock::given(method("POST")).respond_with(answer).mount(&server).await;
+        let output = hosted(folder().path(), &server, &["edit", CAT, "-p", "x", "-m", "flux2-dev"]);
+        let told = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(10), "{told}");
+        assert!(told.contains("no longer there (404)") && !told.contains("gone.png"), "{told}");
+    });
+}
+
+#[test]
+fn what_is_missing_comes_first_and_each_reason_once() {
+    let folder = folder();
+    let told = text(&run(folder.path(), &["edit", CAT, CAT, "-p", "make it night"]).stderr);
+    let lines: Vec<&str> = told.lines().collect();
+    assert_eq!(lines[0], "error: no model can take this request as things are");
+    assert!(lines[1].starts_with("  set BFL_API_KEY to use bfl/flux2-flex, "), "{told}");
+    assert!(lines[2].starts_with("  set TOGETHER_API_KEY to use together/flux2-dev, "), "{told}");
+    let many = "  bfl/kontext-max, bfl/kontext-pro: each takes at most 1 input image, not 2";
+    assert!(told.contains(many), "{told}");
+    assert_eq!(told.matches("at most 1 input image").count(), 2, "{told}");
+    // A key that is missing is said once.
+    let told = text(&run(folder.path(), &["edit", CAT, "-p", "x", "-m", "flux2-dev"]).stderr);
+    assert_eq!(told.matches("TOGETHER_API_KEY").count(), 1, "{told}");
 }
 
 #[test]

@@ -49,26 +49,32 @@ impl Plan {
             |it: &&OfferRefusals| it.reasons.iter().any(|it| it.code == RefusalCode::NotAsked);
         let against: Vec<&OfferRefusals> =
             self.refusals.iter().filter(|it| !not_asked(it) && !it.could()).collect();
-        let mut message = match against.as_slice() {
-            [only] => format!("{} {}", only.offer, only.said()),
+        let mut groups: Vec<(String, Vec<&str>)> = Vec::new();
+        for refused in &against {
+            let said = refused.said();
+            match groups.iter_mut().find(|(it, _)| *it == said) {
+                Some((_, offers)) => offers.push(&refused.offer),
+                None => groups.push((said, vec![&refused.offer])),
+            }
+        }
+        // What helps comes first, then whom it does not help, a line for each reason.
+        let ways = self.could();
+        let mut lines: Vec<String> = ways
+            .iter()
+            .map(|(how, offers)| format!("{how} to use {}", offers.join(", ")))
+            .collect();
+        lines.extend(groups.iter().map(|(said, offers)| match offers.as_slice() {
+            [offer] => format!("{offer} {said}"),
+            many => format!("{}: each {said}", many.join(", ")),
+        }));
+        let message = match lines.as_slice() {
             [] => "no model can take this request as things are".to_owned(),
-            many => {
-                let mut groups: Vec<(String, Vec<&str>)> = Vec::new();
-                for refused in many {
-                    let said = refused.said();
-                    match groups.iter_mut().find(|(it, _)| *it == said) {
-                        Some((_, offers)) => offers.push(&refused.offer),
-                        None => groups.push((said, vec![&refused.offer])),
-                    }
-                }
-                let lines =
-                    groups.iter().map(|(said, offers)| format!("\n  {} {said}", offers.join(", ")));
-                format!("no model can take this request{}", lines.collect::<String>())
+            [only] if ways.is_empty() && !only.contains(": each ") => only.clone(),
+            lines => {
+                let lines = lines.iter().map(|it| format!("\n  {it}"));
+                format!("no model can take this request as things are{}", lines.collect::<String>())
             }
         };
-        for (how, offers) in self.could() {
-            message.push_str(&format!("\n{how} to use {}", offers.join(", ")));
-        }
         let refusals = against.iter().flat_map(|it| it.reasons.clone()).collect();
         Error::new(ErrorKind::Refused, message).with(|it| {
             it.refusals = refusals;
