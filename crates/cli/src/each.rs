@@ -48,14 +48,14 @@ pub(crate) fn suggested(err: Error, plan: &Plan, images: usize) -> Error {
 
 /// Runs all jobs, one after another; what fails does not stop the others.
 pub(crate) async fn run(ask: &Ask, router: &Router, job: Job) -> Result<Ended, Failed> {
-    let parts = parts(ask, router, job).await?;
+    let parts = parts(ask, router, job).await.map_err(Failed::misuse)?;
     let total = total(&parts);
     affordable(total, ask.max_cost)?;
     let planned = parts.iter().filter_map(|it| it.planned.as_ref().ok());
     let router = &ask::written_down(router.clone(), planned).await?;
     for part in parts.iter().filter(|it| it.planned.is_ok()) {
         // What can fail fails before the first picture is bought.
-        part.place(ask, 0)?;
+        part.place(ask, 0).map_err(Failed::misuse)?;
     }
     let count = parts.len();
     let taken = parts.iter().filter(|it| it.planned.is_ok()).count();
@@ -108,7 +108,7 @@ pub(crate) async fn run(ask: &Ask, router: &Router, job: Job) -> Result<Ended, F
 
 /// Says who would take which image, for how much, and which files would be written.
 pub(crate) async fn explain(ask: &Ask, router: &Router, job: Job) -> Result<Ended, Failed> {
-    let parts = parts(ask, router, job).await?;
+    let parts = parts(ask, router, job).await.map_err(Failed::misuse)?;
     let total = total(&parts);
     let (mut rows, mut told, mut names) = (Vec::new(), Vec::new(), BTreeSet::new());
     let mut refused = None;
@@ -116,7 +116,7 @@ pub(crate) async fn explain(ask: &Ask, router: &Router, job: Job) -> Result<Ende
         let label = part.label();
         match &part.planned {
             Ok(Candidate { offer, adaptations, calls: _, estimate, warnings }) => {
-                let files = part.place(ask, index)?.names(ask, &mut names);
+                let files = part.place(ask, index).map_err(Failed::misuse)?.names(ask, &mut names);
                 rows.push(vec![label.clone(), format!("{offer}, {estimate}: {}", named(&files))]);
                 told.push(ExplainJob {
                     image: label,
@@ -172,10 +172,6 @@ async fn parts(ask: &Ask, router: &Router, job: Job) -> Result<Vec<Part>, Error>
     }
     if let Some(file) = ask.output.as_deref().filter(|it| ask.format.is_none() && !it.is_dir()) {
         names::known(file)?;
-    }
-    // A name that stands for nobody is said once.
-    for name in &job.select {
-        router.registry().resolve(name)?;
     }
     let mut parts = Vec::new();
     let mut used: BTreeMap<PathBuf, usize> = BTreeMap::new();

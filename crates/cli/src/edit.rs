@@ -43,11 +43,21 @@ pub(crate) struct Failed {
     pub(crate) interrupted: bool,
     /// Whether JSON that has the error was printed already.
     pub(crate) shown: bool,
+    /// Whether it lies with how the program is used, and not with the request.
+    pub(crate) misuse: bool,
+}
+
+impl Failed {
+    /// An error from before there is a request: what is invalid by then is an argument, a variable or
+    /// the configuration.
+    pub(crate) fn misuse(error: Error) -> Self {
+        Self { misuse: error.kind() == ErrorKind::InvalidRequest, ..error.into() }
+    }
 }
 
 impl From<Error> for Failed {
     fn from(error: Error) -> Self {
-        Self { error, warnings: Vec::new(), interrupted: false, shown: false }
+        Self { error, warnings: Vec::new(), interrupted: false, shown: false, misuse: false }
     }
 }
 
@@ -68,10 +78,10 @@ pub(crate) struct Brought {
 }
 
 pub(crate) async fn run(ask: &Ask, settings: &Settings) -> Result<Ended, Failed> {
-    let router = ask::router(ask.capabilities.as_deref(), settings)?;
-    let mut job = ask::job(ask)?;
+    let (router, mut job) = ask::asked(ask, settings)?;
     match (ask.each, ask.dry_run) {
-        (_, true) => return explain::run(ask, settings).await,
+        (true, true) => return each::explain(ask, &router, job).await,
+        (false, true) => return explain::shortly(ask, &router, job).await,
         (true, false) => return each::run(ask, &router, job).await,
         (false, false) => {}
     }
@@ -80,7 +90,7 @@ pub(crate) async fn run(ask: &Ask, settings: &Settings) -> Result<Ended, Failed>
     let chosen = plan.first().map_err(|err| each::suggested(err, &plan, ask.images.len()))?;
     let warnings = chosen.warnings.clone();
     let router = ask::written_down(router, &plan.candidates).await?;
-    let place = Place::reserve(ask, &job)?;
+    let place = Place::reserve(ask, &job).map_err(Failed::misuse)?;
     let paths = place.paths(ask.count);
     let task = |teller: Teller| router.watched(job, teller).for_paths(paths);
     let brought = carry_out(task, place).await;
@@ -133,7 +143,9 @@ pub(crate) async fn carry_out(
     watch.done();
     let interrupted = cancel.is_cancelled();
     let (warnings, shown) = (Vec::new(), false);
-    let brought = brought.map_err(|error| Failed { error, warnings, interrupted, shown })?;
+    let misuse = false;
+    let brought =
+        brought.map_err(|error| Failed { error, warnings, interrupted, shown, misuse })?;
     Ok(Brought { interrupted, ..brought })
 }
 

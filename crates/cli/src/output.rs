@@ -89,10 +89,12 @@ impl Output {
         is_file(&path)?;
         let folder = folder(&path);
         if !folder.is_dir() {
-            return Err(invalid(format!("there is no folder {}: make it first", folder.display())));
+            let folder = folder.display();
+            return Err(invalid(format!("{name}: there is no folder {folder}: make it first")));
         }
         let reserved = part(folder).map_err(|err| {
-            invalid(format!("nothing can be written to {}: {}", folder.display(), ask::why(&err)))
+            let folder = folder.display();
+            invalid(format!("{name}: nothing can be written to {folder}: {}", ask::why(&err)))
         })?;
         Ok(Self::Files { path, force, reserved, before: 0 })
     }

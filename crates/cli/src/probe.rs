@@ -45,9 +45,9 @@ enum Stopped {
 }
 
 pub(crate) async fn run(args: &Args, settings: &Settings) -> Result<Ended, Failed> {
-    let registry = ask::registry(args.capabilities.as_deref())?;
-    let model = only(&registry, &args.offer)?;
-    let probes = probes(&registry, model, args.unknown_fields)?;
+    let registry = ask::registry(args.capabilities.as_deref()).map_err(Failed::misuse)?;
+    let model = only(&registry, &args.offer).map_err(Failed::misuse)?;
+    let probes = probes(&registry, model, args.unknown_fields).map_err(Failed::misuse)?;
     let client = settings.client(&registry)?;
     if args.dry_run {
         dry(&client, model, &probes, args.json)?;
@@ -63,8 +63,8 @@ pub(crate) async fn run(args: &Args, settings: &Settings) -> Result<Ended, Faile
         );
         return Err(Error::new(ErrorKind::Denied, message).into());
     }
-    let path = place(args, model)?;
-    consent(model, probes.len(), worst, args.yes)?;
+    let path = place(args, model).map_err(Failed::misuse)?;
+    consent(model, probes.len(), worst, args.yes).map_err(Failed::misuse)?;
 
     let job = Job {
         policy: Policy { timeout_seconds: args.timeout, ..Policy::default() },
@@ -227,7 +227,8 @@ fn place(args: &Args, model: &dyn ImageModel) -> Result<PathBuf> {
     }
     let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
     if let Some(folder) = folder.filter(|it| !it.is_dir()) {
-        return Err(invalid(format!("there is no folder {}: make it first", folder.display())));
+        let (name, folder) = (path.display(), folder.display());
+        return Err(invalid(format!("{name}: there is no folder {folder}: make it first")));
     }
     Ok(path)
 }

@@ -57,24 +57,21 @@ impl Plan {
                 None => groups.push((said, vec![&refused.offer])),
             }
         }
-        // What helps comes first, then whom it does not help, a line for each reason.
         let ways = self.could();
-        let mut lines: Vec<String> = ways
-            .iter()
-            .map(|(how, offers)| format!("{how} to use {}", offers.join(", ")))
-            .collect();
-        lines.extend(groups.iter().map(|(said, offers)| match offers.as_slice() {
+        let ways = ways.iter().map(|(how, offers)| format!("{how} to use {}", offers.join(", ")));
+        let reasons = groups.iter().map(|(said, offers)| match offers.as_slice() {
             [offer] => format!("{offer} {said}"),
             many => format!("{}: each {said}", many.join(", ")),
-        }));
-        let message = match lines.as_slice() {
-            [] => "no model can take this request as things are".to_owned(),
-            [only] if ways.is_empty() && !only.contains(": each ") => only.clone(),
-            lines => {
-                let lines = lines.iter().map(|it| format!("\n  {it}"));
-                format!("no model can take this request as things are{}", lines.collect::<String>())
-            }
+        });
+        // What helps comes before whom it does not help, but one reason is all that there is to say.
+        let (first, lines): (String, Vec<String>) = match against.as_slice() {
+            [only] => (format!("{} {}", only.offer, only.said()), ways.collect()),
+            _ => (
+                "no model can take this request as things are".to_owned(),
+                ways.chain(reasons).map(|it| format!("  {it}")).collect(),
+            ),
         };
+        let message = [vec![first], lines].concat().join("\n");
         let refusals = against.iter().flat_map(|it| it.reasons.clone()).collect();
         Error::new(ErrorKind::Refused, message).with(|it| {
             it.refusals = refusals;
