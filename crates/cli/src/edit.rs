@@ -5,8 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use repaint::{
-    Error, ErrorKind, Hop, Image, ImageFacts, Job, Outcome, Progress, Receipt, Task, Warning,
-    WarningCode,
+    Candidate, Error, ErrorKind, Hop, Image, ImageFacts, Job, Outcome, Progress, Receipt, Router,
+    Task, Warning,
 };
 use repaint_schema::printed::{Edit, PictureFile};
 
@@ -89,25 +89,41 @@ pub(crate) async fn run(ask: &Ask, settings: &Settings) -> Result<Ended, Failed>
     let plan = router.plan(&mut job).await?;
     let chosen = plan.first().map_err(|err| each::suggested(err, &plan, ask.images.len()))?;
     let warnings = chosen.warnings.clone();
+    keyed(&router, &plan.candidates)?;
     let router = ask::written_down(router, &plan.candidates).await?;
     let place = Place::reserve(ask, &job).map_err(Failed::misuse)?;
     let paths = place.paths(ask.count);
     let task = |teller: Teller| router.watched(job, teller).for_paths(paths);
     let brought = carry_out(task, place).await;
     let brought = brought.map_err(|failed| {
-        // The error itself may say which key is missing.
-        let told = |it: &Warning| {
-            let key = it.message.rsplit(' ').next().unwrap_or_default();
-            it.code == WarningCode::NoKey && failed.error.message().contains(key)
-        };
-        let said = warnings.iter().filter(|it| !told(it));
-        said.for_each(show::warning);
+        warnings.iter().for_each(show::warning);
         Failed { warnings, ..failed }
     })?;
     brought.receipt.warnings.iter().for_each(show::warning);
     brought.tell(ask.json, ask.output.as_deref(), ask.show);
     brought.print(ask.json);
     Ok(if brought.is_whole(ask.count) { Ended::Done } else { Ended::Partly })
+}
+
+/// Fails if nobody who would take the job has a key, with every key that would do. What is sent without
+/// one is denied by each in turn, and the last would be the only one that is told.
+fn keyed(router: &Router, candidates: &[Candidate]) -> Result<(), Error> {
+    let mut missing: Vec<(&str, Vec<&str>)> = Vec::new();
+    for Candidate { offer, .. } in candidates {
+        let Some(model) = router.registry().get(offer) else { continue };
+        let endpoint = model.provider().endpoint.as_ref();
+        let Some(endpoint) = endpoint.filter(|_| !router.client().has_key(model.provider())) else {
+            return Ok(());
+        };
+        match missing.iter_mut().find(|(env, _)| *env == endpoint.auth.env) {
+            Some((_, offers)) => offers.push(offer),
+            None => missing.push((endpoint.auth.env, vec![offer])),
+        }
+    }
+    let ways =
+        missing.iter().map(|(env, offers)| format!("set {env} to use {}", offers.join(", ")));
+    let ways: Vec<String> = ways.collect();
+    Err(Error::new(ErrorKind::Denied, format!("there is no key: {}", ways.join(", or "))))
 }
 
 /// Is told where a job stands.
@@ -228,12 +244,18 @@ impl Brought {
             }
             if let Some(path) = place.path() {
                 show::result(&format!("{}\n", path.display()));
-                let named = output.filter(|it| it.extension() != path.extension() && !it.is_dir());
-                if let Some(named) = named.filter(|it| it.extension().is_some()) {
-                    let message = "the name follows what the bytes are; --format asks for another";
-                    show::note(&format!("not {}: {message}", named.display()));
-                }
             }
+        }
+        // Once for all pictures of a job, which are of one kind.
+        let other = |it: &&Path| {
+            let mut places = self.saved.iter().flatten().filter_map(Saved::path);
+            it.extension().is_some()
+                && !it.is_dir()
+                && places.any(|saved| saved.extension() != it.extension())
+        };
+        if let Some(named) = output.filter(other) {
+            let message = "the name follows what the bytes are; --format asks for another";
+            show::note(&format!("not {}: {message}", named.display()));
         }
         let strip = self.strip.as_ref().and_then(|it| it.as_ref().ok());
         if let Some(path) = strip.and_then(Saved::path) {
@@ -310,13 +332,22 @@ fn file(image: &Image, place: Option<&Saved>) -> PictureFile {
     }
 }
 
+/// Pictures by their size, those of one size together.
 fn described(images: &[Image]) -> String {
-    let sizes: Vec<String> = images
-        .iter()
-        .map(|it| match ImageFacts::of(&it.bytes) {
-            Ok(facts) => format!("a picture of {}", facts.dimensions),
-            Err(_) => format!("{} bytes", it.bytes.len()),
-        })
-        .collect();
-    sizes.join(", ")
+    let mut kinds: Vec<(String, usize)> = Vec::new();
+    for image in images {
+        let kind = match ImageFacts::of(&image.bytes) {
+            Ok(facts) => facts.dimensions.to_string(),
+            Err(_) => format!("{} bytes", image.bytes.len()),
+        };
+        match kinds.iter_mut().find(|it| it.0 == kind) {
+            Some((_, count)) => *count += 1,
+            None => kinds.push((kind, 1)),
+        }
+    }
+    let said = kinds.iter().map(|(kind, count)| match count {
+        1 => format!("a picture of {kind}"),
+        many => format!("{many} pictures of {kind}"),
+    });
+    said.collect::<Vec<_>>().join(", ")
 }

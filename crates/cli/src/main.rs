@@ -90,6 +90,10 @@ fn said(err: &clap::Error) -> ! {
         true => show::note(said.trim_end()),
         false => show::result(&said),
     }
+    let lacks = err.kind() == clap::error::ErrorKind::MissingRequiredArgument;
+    if lacks && err.render().to_string().contains("\n  --prompt <TEXT>\n") {
+        show::note("The prompt is an option, such as -p \"make it night\".");
+    }
     std::process::exit(err.exit_code())
 }
 

@@ -192,6 +192,7 @@ fn bad_input_is_named_and_nothing_is_written() {
         (vec!["edit", CAT, "-p", ""], 4, "the prompt is empty"),
         (vec!["edit", CAT, "-p", "  "], 4, "the prompt is empty"),
         (vec!["edit", CAT], 2, "--prompt"),
+        (vec!["edit", CAT, "make it night"], 2, "The prompt is an option, such as -p"),
         (vec!["edit", CAT, "-p", water, "--guidance", "NaN"], 2, "`NaN` is no number"),
         (vec!["edit", CAT, "-p", water, "--guidance=-inf"], 2, "is no number"),
         (vec!["edit", CAT, "-p", water, "--seed=-1"], 2, "it is no whole number"),
@@ -535,9 +536,31 @@ fn what_is_missing_comes_first_and_each_reason_once() {
     let many = "  bfl/kontext-max, bfl/kontext-pro: each takes at most 1 input image, not 2";
     assert!(told.contains(many), "{told}");
     assert_eq!(told.matches("at most 1 input image").count(), 2, "{told}");
-    // A key that is missing is said once.
-    let told = text(&run(folder.path(), &["edit", CAT, "-p", "x", "-m", "flux2-dev"]).stderr);
-    assert_eq!(told.matches("TOGETHER_API_KEY").count(), 1, "{told}");
+    // A key that is missing is said once, and every one that would do.
+    let told = text(&run(folder.path(), &["edit", CAT, "-p", "x", "-m", "flux2-pro"]).stderr);
+    let wanted = "error: there is no key: set BFL_API_KEY to use bfl/flux2-pro, or set TOGETHER_API_KEY to \
+                  use together/flux2-pro\n";
+    assert_eq!(told, wanted);
+}
+
+#[test]
+fn pictures_of_one_kind_are_told_together() {
+    on_runtime(async {
+        let server = MockServer::start().await;
+        let url = format!("{}/cat", server.uri());
+        let picture = ResponseTemplate::new(200).set_body_bytes(fs::read(CAT).expect("the cat"));
+        Mock::given(method("GET")).and(path("/cat")).respond_with(picture).mount(&server).await;
+        let data = json!([{ "url": url }, { "url": url }, { "url": url }]);
+        let answer = ResponseTemplate::new(200).set_body_json(json!({ "data": data }));
+        Mock::given(method("POST")).respond_with(answer).mount(&server).await;
+        let folder = folder();
+        let args = ["draw", "-p", "x", "-m", "flux2-dev", "-n", "3", "-o", "a.jpg"];
+        let output = hosted(folder.path(), &server, &args);
+        assert_eq!(text(&output.stdout), "a.png\na-2.png\na-3.png\n");
+        let told = text(&output.stderr);
+        assert!(told.contains("made 3 pictures of 451x300"), "{told}");
+        assert_eq!(told.matches("not a.jpg").count(), 1, "{told}");
+    });
 }
 
 #[test]
