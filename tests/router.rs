@@ -207,6 +207,15 @@ async fn one_budget_of_repeats_holds_for_a_job_with_all_its_offers() {
     assert_eq!(first, 2, "while others wait, it is repeated once");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_rate_limit_that_does_not_end_says_how_often_it_was_met() {
+    let network = Script::new([reply(429, &json!({}))]);
+    let wanted = Job { select: vec!["together/flux2-dev".into()], ..Job::new(edit()) };
+    let err = scripted(&network).run(wanted).await.expect_err("limited");
+    assert_eq!(network.orders().len(), 5);
+    assert!(err.message().contains("rate limit is reached (429); tried 5 times"), "{err}");
+}
+
 /// Row 20. What is asked for again is the picture, never the order; and nobody else gets it either.
 #[tokio::test(start_paused = true)]
 async fn a_failed_poll_or_download_never_orders_again_anywhere() {

@@ -61,8 +61,9 @@ pub(crate) async fn once(run: &Run, provider: &'static Provider, call: Call) -> 
     let key = run.client.shared.keys.key(provider);
     if let Some(key) = key.as_ref().map(ExposeSecret::expose_secret) {
         let words = String::from_utf8_lossy(&answer.reply.body);
-        if words.contains(key) {
-            answer.reply.body = words.replace(key, "(the key)").into();
+        let said = without_key(&words, key);
+        if said != words {
+            answer.reply.body = said.into();
         }
     }
     Ok(answer)
@@ -483,10 +484,15 @@ impl<'a> Drive<'a> {
             // A provider may repeat our key in its words, whatever its status says.
             if let Some(key) = key.as_ref().map(ExposeSecret::expose_secret) {
                 let words = it.provider_message.iter_mut().chain([&mut it.message]);
-                words.for_each(|it| *it = it.replace(key, "(the key)"));
+                words.for_each(|it| *it = without_key(it, key));
             }
             if it.code == ErrorKind::Denied && !it.message.contains(env) {
                 it.message.push_str(&format!(": look at {env}"));
+            }
+            let orders = made.attempts.iter().filter(|it| is_order(it.phase)).count();
+            let again = matches!(it.code, ErrorKind::Exhausted | ErrorKind::Unavailable);
+            if again && 1 < orders {
+                it.message.push_str(&format!("; tried {orders} times"));
             }
             if let Some(seconds) = it.retry_after_seconds.filter(|it| 0 < *it) {
                 it.message.push_str(&format!("; wait {seconds} s"));
@@ -498,6 +504,23 @@ impl<'a> Drive<'a> {
             }
         })
     }
+}
+
+/// Whether a phase is a part of an order.
+fn is_order(phase: Phase) -> bool {
+    matches!(phase, Phase::Connect | Phase::Submit)
+}
+
+/// So long is every key of a provider; what is shorter stands for one in a trial, is no secret, and may be
+/// a part of any word.
+const SHORTEST_KEY: usize = 8;
+
+/// A text without our key in it.
+fn without_key(text: &str, key: &str) -> String {
+    if key.len() < SHORTEST_KEY {
+        return text.to_owned();
+    }
+    text.replace(key, "(the key)")
 }
 
 fn unpack(payload: Payload, lifted: &[Bytes]) -> Result<Image> {
