@@ -9,8 +9,8 @@ use crate::model::not_generative;
 use crate::violation::faults;
 use crate::{
     Adapt, AdaptFormat, AdaptNumber, Adaptation, Bounds, Capabilities, Fact, ImageInput,
-    ImageModel, ImageRequest, ImageSource, Instructions, MediaType, Offer, OutputFormat, Pixels, Ratios,
-    Refusal, RefusalCode, Size, Sure, Terms, Warning, WarningCode, fit,
+    ImageModel, ImageRequest, ImageSource, Instructions, MediaType, Offer, OutputFormat, Pixels,
+    Ratios, Refusal, RefusalCode, Size, Sure, Terms, Warning, WarningCode, fit,
 };
 
 /// A request that may be sent, with what was changed for it.
