@@ -170,7 +170,7 @@ pub(crate) struct Ask {
     /// Equal seeds give like pictures, where the model can
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) seed: Option<u64>,
-    /// Which part of the first image to change
+    /// Which part of the first image to change: white, in a picture of its size
     #[arg(long, value_name = "IMAGE")]
     pub(crate) mask: Option<OsString>,
     /// File format of the picture [default: the model's own choice]
