@@ -3,12 +3,13 @@
 
 use std::collections::BTreeSet;
 
+use repaint_emulator::{Fault, Stage};
 use repaint_tests::simulation::{
     Invariant, Sabotage, Scene, Schedule, listed, many, seed_of, smallest,
 };
 
 /// `cargo xtask simulate` plays more of them.
-const SCHEDULES: u64 = 4_000;
+const SCHEDULES: u64 = 2_500;
 const SEED: u64 = 1;
 
 fn scene() -> (tempfile::TempDir, Scene) {
@@ -26,6 +27,13 @@ fn every_phase_fault_and_cut_point_ends_well() {
         panic!("{told}");
     }
     assert!(2_000 < sums.schedules, "{sums}");
+    let stages = [Stage::Order, Stage::Poll, Stage::Download];
+    let all = stages.map(|stage| Fault::all().filter(|it| it.strikes(stage)).count());
+    assert_eq!(
+        sums.struck.len(),
+        all.iter().sum::<usize>(),
+        "each fault strikes wherever it can: {sums}"
+    );
 }
 
 #[test]
@@ -36,6 +44,8 @@ fn random_schedules_end_well() {
     if let Some((_, told)) = sums.broken {
         panic!("{told}");
     }
+    let much = [sums.deaths, sums.taken, sums.orders - sums.taken, sums.sqlite * 100];
+    assert!(much.iter().all(|it| 500 < *it), "{sums}");
 }
 
 /// What is broken on purpose is seen, as what it is, in a schedule that a person can read.

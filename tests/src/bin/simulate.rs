@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Instant;
 
-use repaint_tests::simulation::{Scene, Schedule, Sums, listed, many, seed_of};
+use repaint_tests::simulation::{Scene, Schedule, listed, many, seed_of};
 
 const USAGE: &str = "usage: cargo xtask simulate [--schedules N] [--seed S] [--only INDEX]";
 

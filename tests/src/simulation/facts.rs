@@ -27,6 +27,8 @@ pub(super) struct Facts {
     pub(super) kept: BTreeSet<String>,
     /// What jobs without a key have cost, by their own account.
     pub(super) spent: BTreeMap<u32, Estimate>,
+    /// Jobs without a key whose caller was told that nothing was bought.
+    pub(super) free: BTreeSet<u32>,
     pub(super) violations: Vec<Violation>,
     pub(super) lines: Vec<String>,
     pub(super) deaths: u32,

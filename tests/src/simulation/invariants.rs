@@ -32,6 +32,8 @@ pub enum Invariant {
     OncePerKey,
     /// The hops and calls of a receipt add up to what was spent, and that to what was charged.
     TraceSums,
+    /// Who is told that nothing was bought has bought nothing.
+    Truthful,
     /// An order is safe only when its pictures were kept.
     SafeIsKept,
     /// When all is well again, everything that can be fetched is fetched.
@@ -53,7 +55,7 @@ pub struct Violation {
 
 impl Invariant {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Accounted,
         Self::KnownWasSeen,
         Self::Priced,
@@ -64,6 +66,7 @@ impl Invariant {
         Self::NeverLocal,
         Self::OncePerKey,
         Self::TraceSums,
+        Self::Truthful,
         Self::SafeIsKept,
         Self::Recovered,
         Self::InTime,
@@ -82,6 +85,7 @@ impl Invariant {
             Self::NeverLocal => "never-local",
             Self::OncePerKey => "once-per-key",
             Self::TraceSums => "trace-sums",
+            Self::Truthful => "truthful",
             Self::SafeIsKept => "safe-is-kept",
             Self::Recovered => "recovered",
             Self::InTime => "in-time",
@@ -125,6 +129,12 @@ impl End<'_> {
         // What follows from a job of which something was told already is not told again.
         let told: BTreeSet<u32> = all.iter().filter_map(|it| it.job).collect();
         let mut add = |invariant, job, how| all.push(Violation { invariant, job, how });
+        for job in self.facts.free.iter().filter(|it| !told.contains(it)) {
+            if self.seen.iter().any(|it| it.taken && job_of(it) == Some(*job)) {
+                let how = format!("job {job} was bought, and its caller is told that it was not");
+                add(Invariant::Truthful, Some(*job), how);
+            }
+        }
         for (job, spent) in self.facts.spent.iter().filter(|it| !told.contains(it.0)) {
             let billed = self.billed(|it| it == *job);
             if !(spent.low..=spent.high).contains(&billed) {

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use repaint_emulator::{Fault, Stage};
+use repaint_emulator::Fault;
 
 use super::dice::seed_of;
 use super::invariants::Invariant;
 use super::play::{Played, Scene};
-use super::schedule::{Schedule, Wish};
+use super::schedule::{STAGES, Schedule, Wish};
 
 /// What many schedules came to.
 #[derive(Clone, Debug, Default)]
@@ -112,22 +112,24 @@ pub fn smallest(scene: &Scene, schedule: &Schedule) -> (Schedule, Played) {
 }
 
 /// Every phase, fault and cut point: one job at each provider, whose first order, poll or download meets each fault,
-/// and whose process dies at each cut point that there is; with a key and without.
+/// and whose process dies at each cut point that there is; with a key and without. And each fault that lasts.
 pub fn listed(scene: &Scene) -> Sums {
     let mut sums = Sums::default();
-    let stages = [Stage::Order, Stage::Poll, Stage::Download];
-    let faults = stages.into_iter().flat_map(|stage| {
+    let faults = STAGES.into_iter().flat_map(|stage| {
         Fault::all().filter(move |it| it.strikes(stage)).map(move |it| Some((stage, it)))
     });
     let faults: Vec<_> = std::iter::once(None).chain(faults).collect();
-    for select in
-        [&["bfl/flux2-pro", "together/flux2-pro"], &["together/flux2-pro", "bfl/flux2-pro"]]
+    for select in [["bfl/flux2-pro", "together/flux2-pro"], ["together/flux2-pro", "bfl/flux2-pro"]]
     {
-        for (first, keyed) in faults.iter().flat_map(|it| [(*it, false), (*it, true)]) {
+        let cases = faults
+            .iter()
+            .flat_map(|it| [(*it, false, false), (*it, false, true), (*it, true, false)]);
+        for (first, lasts, keyed) in cases {
             let wish = Wish { select: select.to_vec(), images: 2, keyed, ..Wish::plain(0) };
-            let whole =
-                Schedule { wishes: vec![wish], latency_ms: 700, first, ..Schedule::default() };
-            let points = scene.play(&whole, false).points[0];
+            let wishes = vec![wish];
+            let whole = Schedule { wishes, latency_ms: 700, first, lasts, ..Schedule::default() };
+            // What lasts has as many cut points as there is time.
+            let points = if lasts { 0 } else { scene.play(&whole, false).points[0] };
             let cuts = (0..points).map(|it| vec![vec![it]]);
             for deaths in std::iter::once(Vec::new()).chain(cuts) {
                 let schedule = Schedule { deaths, ..whole.clone() };

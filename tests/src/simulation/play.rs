@@ -175,12 +175,12 @@ impl Play {
             if quiet.load(Ordering::Relaxed) {
                 return None;
             }
-            match of.first {
-                Some((at, fault)) if at == stage && first.swap(false, Ordering::Relaxed) => {
-                    Some(fault)
-                }
-                _ => of.faults.get(&number).copied(),
-            }
+            let drawn = of.faults.get(&number).copied();
+            drawn.or_else(|| {
+                let (_, fault) = of.first.filter(|(at, _)| *at == stage)?;
+                let is_first = first.swap(false, Ordering::Relaxed);
+                (is_first || of.lasts).then_some(fault)
+            })
         });
         let account = scene.accounts.fetch_add(1, Ordering::Relaxed);
         let stores: Vec<Arc<dyn Store>> = match schedule.sqlite {
@@ -353,6 +353,7 @@ impl Play {
                 canceller.cancel();
             });
         }
+        let broken = self.schedule.sabotage;
         let limit = Duration::from_secs(wish.seconds.into()) + GRACE;
         let ends = timeout(limit, self.ends(task, wish));
         let Ok(result) = ends.await else {
@@ -360,6 +361,17 @@ impl Play {
             self.world.violated(Invariant::InTime, Some(wish.number), how);
             return Ok(());
         };
+        let result = result.map_err(|err| match broken {
+            Some(Sabotage::Comforts) => err.with(|it| it.code = ErrorKind::Unavailable),
+            _ => err,
+        });
+        // These say that nothing was bought.
+        if let Err(err) = &result
+            && let ErrorKind::Unavailable | ErrorKind::Exhausted | ErrorKind::Refused = err.kind()
+            && !wish.keyed
+        {
+            self.world.facts().free.insert(wish.number);
+        }
         let spent = match &result {
             Ok(Some(receipt)) => Some(self.added_up(wish, receipt)),
             // What was kept before has its own account.

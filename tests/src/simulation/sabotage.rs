@@ -34,6 +34,8 @@ pub enum Sabotage {
     ForgetsKeys,
     /// The receipt lacks a call.
     LosesCall,
+    /// The caller is told that nothing was bought where nobody knows.
+    Comforts,
     /// The store takes what is made for safe.
     SafeTooSoon,
     /// The store does not list what is open.
@@ -44,7 +46,7 @@ pub enum Sabotage {
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::ForgetsOrders,
         Self::BelievesAll,
         Self::ForgetsCosts,
@@ -55,6 +57,7 @@ impl Sabotage {
         Self::TakesFilter,
         Self::ForgetsKeys,
         Self::LosesCall,
+        Self::Comforts,
         Self::SafeTooSoon,
         Self::ListsNothing,
         Self::Hangs,
@@ -73,6 +76,7 @@ impl Sabotage {
             Self::TakesFilter => Invariant::NeverLocal,
             Self::ForgetsKeys => Invariant::OncePerKey,
             Self::LosesCall => Invariant::TraceSums,
+            Self::Comforts => Invariant::Truthful,
             Self::SafeTooSoon => Invariant::SafeIsKept,
             Self::ListsNothing => Invariant::Recovered,
             Self::Hangs => Invariant::InTime,

@@ -25,8 +25,10 @@ pub struct Schedule {
     pub wishes: Vec<Wish>,
     /// What befalls requests, by their number from 0 as the emulator sees them.
     pub faults: BTreeMap<u32, Fault>,
-    /// What befalls the first request of a stage, for schedules that are listed rather than drawn.
+    /// What befalls the first request of a stage, or all of them, where nothing else does.
     pub first: Option<(Stage, Fault)>,
+    /// Whether it is all of them.
+    pub lasts: bool,
     /// For each process the cut points at which its lives end, one after the other; then one life goes on.
     pub deaths: Vec<Vec<u32>>,
     /// What is broken on purpose.
@@ -85,6 +87,9 @@ impl Wish {
     }
 }
 
+/// What may go wrong.
+pub(super) const STAGES: [Stage; 3] = [Stage::Order, Stage::Poll, Stage::Download];
+
 const SELECTS: &[&[&str]] = &[
     &[],
     &["flux2"],
@@ -138,6 +143,10 @@ impl Schedule {
                 faults.insert(number, dice.pick(&all));
             }
         }
+        let stage = dice.pick(&STAGES);
+        let lasting = Fault::all().filter(|it| it.strikes(stage)).collect::<Vec<_>>();
+        let first = dice.happens(10).then(|| (stage, dice.pick(&lasting)));
+        let lasts = dice.happens(70);
         let deaths = (0..processes).map(|_| {
             let lives = dice.pick(&[0, 0, 1, 1, 2]);
             (0..lives).map(|_| dice.below(10 + 12 * jobs) as u32).collect()
@@ -146,7 +155,8 @@ impl Schedule {
         let budget = dice.happens(30).then(|| Usd(20_000 + dice.below(300_000)));
         let latency_ms = dice.pick(&[0, 400, 3_000]);
         let sqlite = dice.below(SQLITE) == 0;
-        Self { seed, latency_ms, sqlite, budget, wishes, faults, deaths, ..Self::default() }
+        let sabotage = None;
+        Self { seed, latency_ms, sqlite, budget, wishes, faults, first, lasts, deaths, sabotage }
     }
 
     /// The same without keys; each job is wanted once then.
@@ -174,6 +184,9 @@ impl Schedule {
                 it.faults = it.faults.iter().map(|(at, fault)| (sooner(*at), *fault)).collect();
                 it.deaths.iter_mut().flatten().for_each(|at| *at = sooner(*at));
             });
+        }
+        if self.first.is_some() {
+            with(&|it| it.first = None);
         }
         for number in self.faults.keys() {
             with(&|it| {
@@ -247,7 +260,8 @@ impl fmt::Display for Schedule {
             writeln!(f)?;
         }
         if let Some((stage, fault)) = self.first {
-            writeln!(f, "  the first {stage:?} meets {fault}")?;
+            let which = if self.lasts { "every" } else { "the first" };
+            writeln!(f, "  {which} {stage:?} meets {fault}")?;
         }
         let faults = self.faults.iter().map(|(number, fault)| format!("request {number}: {fault}"));
         let faults: Vec<String> = faults.collect();
