@@ -120,7 +120,23 @@ struct Group<'a> {
 impl End<'_> {
     /// Adds what does not hold.
     pub(super) fn judge(&self, all: &mut Vec<Violation>) {
+        let mut twice = BTreeSet::new();
+        for (job, posts) in &self.facts.posts {
+            let taken = |it: &&&Seen| it.taken && job_of(it) == Some(*job);
+            let taken = self.seen.iter().filter(taken).count();
+            // What broke before it was whole, or was refused, was not taken.
+            let went = posts.iter().filter(|it| it.free != Some(true)).count();
+            if went < taken {
+                let how =
+                    format!("job {job}: {went} orders went out whole, and {taken} were taken");
+                all.push(Violation { invariant: Invariant::NoneTwice, job: Some(*job), how });
+                twice.insert(*job);
+            }
+        }
         for ((job, offer), group) in self.groups() {
+            if twice.contains(&job) {
+                continue;
+            }
             if let Some((invariant, how)) = self.counts(&group) {
                 let how = format!("job {job} at {offer}: {how}");
                 all.push(Violation { invariant, job: Some(job), how });
