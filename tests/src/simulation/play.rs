@@ -327,10 +327,11 @@ impl Play {
         let result = self.run(&router, &wish, job.clone()).await;
         let broken = self.schedule.sabotage;
         match result {
-            Err(err) if broken == Some(Sabotage::OrdersAnew) => {
-                if err.kind() == ErrorKind::OutcomeUnknown {
-                    self.run(&router, &wish, job).await.ok();
-                }
+            Err(err)
+                if broken == Some(Sabotage::OrdersAnew)
+                    && err.kind() == ErrorKind::OutcomeUnknown =>
+            {
+                self.run(&router, &wish, job).await.ok();
             }
             Err(_) if broken == Some(Sabotage::TakesFilter) => {
                 let image = ImageInput::bytes(real_png(64, 64, 1)).expect("a picture");
