@@ -39,8 +39,21 @@ usage: cargo xtask CHORE
   provenance        lists the facts that are assumed, old or about to end: [--json] [--today YYYY-MM-DD]
   release-schemas VERSION
                     makes the present set of schemas the baseline that later ones must not break
+  simulate          plays schedules of faults and deaths in paused time: [--schedules N] [--seed S] [--only INDEX]
   test              runs every test of the workspace
   test --clients    builds and tries the clients; says NOT RUN where a tool is missing";
+
+const SIMULATE: &[&str] = &[
+    "run",
+    "--quiet",
+    "--profile",
+    "simulation",
+    "-p",
+    "repaint-tests",
+    "--bin",
+    "simulate",
+    "--",
+];
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -61,6 +74,7 @@ fn main() -> ExitCode {
         ["new-adapter", rest @ ..] => new_adapter::run(rest),
         ["provenance", rest @ ..] => provenance::run(rest),
         ["release-schemas", version] => schemas::release(version),
+        ["simulate", rest @ ..] => cargo(&[SIMULATE, rest].concat()),
         ["test", "--clients"] => clients::test(),
         ["test", rest @ ..] => cargo(&[&["test", "--workspace"], rest].concat()),
         _ => Err(USAGE.to_owned()),
