@@ -304,3 +304,8 @@ impl Edit {
         Router::new(registry()?, Client::new()?).run(self.job).await
     }
 }
+
+/// The Rust on the page about schemas, which runs as it is printed.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/schemas.md")]
+pub struct PageOnSchemas;
