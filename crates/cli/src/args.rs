@@ -30,6 +30,7 @@ pub(crate) enum Command {
         mut_arg("force", quiet),
         mut_arg("show", quiet),
         mut_arg("compare", quiet),
+        mut_arg("account", quiet),
         mut_arg("dry_run", quiet)
     )]
     Explain(Ask),
@@ -208,6 +209,9 @@ pub(crate) struct Ask {
     /// The most that it may cost, in US dollars
     #[arg(long, value_name = "USD", allow_negative_numbers = true)]
     pub(crate) max_cost: Option<Usd>,
+    /// On whose account it is written down, and whose budgets it keeps
+    #[arg(long, value_name = "NAME")]
+    pub(crate) account: Option<String>,
     /// Seconds until it is given up [default: 300]
     #[arg(long, value_name = "S", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) timeout: Option<u32>,
@@ -251,9 +255,15 @@ pub(crate) struct Emulate {
 
 #[derive(Args, Debug)]
 pub(crate) struct Jobs {
+    /// All that is known of one order
+    #[arg(conflicts_with_all = ["open", "account", "forget"])]
+    pub(crate) order: Option<String>,
     /// Only those that have not ended
     #[arg(long)]
     pub(crate) open: bool,
+    /// Only those on this account
+    #[arg(long, value_name = "NAME")]
+    pub(crate) account: Option<String>,
     /// Of so many days
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 30)]
     pub(crate) days: u32,
@@ -270,6 +280,9 @@ pub(crate) struct Jobs {
 
 #[derive(Args, Debug)]
 pub(crate) struct Spend {
+    /// Only what is on this account
+    #[arg(long, value_name = "NAME")]
+    pub(crate) account: Option<String>,
     /// Of so many days
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 30)]
     pub(crate) days: u32,
@@ -286,6 +299,9 @@ pub(crate) struct BudgetArgs {
     /// In which time; days and months begin at midnight UTC
     #[arg(long, value_name = "TIME")]
     pub(crate) per: Option<Per>,
+    /// Of this account alone, beside what holds for all together
+    #[arg(long, value_name = "NAME")]
+    pub(crate) account: Option<String>,
     /// Take the budget of that time away
     #[arg(long)]
     pub(crate) remove: bool,
@@ -607,6 +623,7 @@ Orders are those that `repaint jobs` lists. It buys nothing. It needs the key of
 const JOBS: &str = "\
 Examples:
   repaint jobs
+  repaint jobs 019ac0d1f3c47b21a5-0
   repaint jobs --open --json
   repaint jobs --forget 90
 
@@ -618,6 +635,7 @@ const SPEND: &str = "\
 Examples:
   repaint spend
   repaint spend --days 1 --json
+  repaint spend --account web
 
 What a provider said that it charged; where it said nothing, the estimate.";
 
@@ -625,6 +643,7 @@ const BUDGET: &str = "\
 Examples:
   repaint budget 5.00 --per day
   repaint budget
+  repaint budget 1.00 --per day --account web
   repaint budget --remove --per day
 
 An order that would go beyond is refused before it is sent, whoever of those who share the store sends

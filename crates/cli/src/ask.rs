@@ -98,6 +98,7 @@ pub(crate) fn router(overlay: Option<&Path>, settings: &Settings) -> Result<Rout
 pub(crate) async fn written_down<'a>(
     router: Router,
     candidates: impl IntoIterator<Item = &'a Candidate>,
+    account: Option<&str>,
 ) -> Result<Router> {
     let hosted = |it: &Candidate| {
         let model = router.registry().get(&it.offer);
@@ -106,9 +107,15 @@ pub(crate) async fn written_down<'a>(
     if !candidates.into_iter().any(hosted) {
         return Ok(router);
     }
-    Ok(match orders::store().await? {
-        Some(store) => router.with_store(store),
-        None => router,
+    Ok(match (orders::store().await?, account) {
+        (Some(store), Some(account)) => router.with_store(store).on_account(account),
+        (Some(store), None) => router.with_store(store),
+        (None, Some(_)) => {
+            return Err(invalid(
+                "--account needs a store, and REPAINT_STORE=none writes nothing down",
+            ));
+        }
+        (None, None) => router,
     })
 }
 

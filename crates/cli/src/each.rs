@@ -52,7 +52,7 @@ pub(crate) async fn run(ask: &Ask, router: &Router, job: Job) -> Result<Ended, F
     let total = total(&parts);
     affordable(total, ask.max_cost)?;
     let planned = parts.iter().filter_map(|it| it.planned.as_ref().ok());
-    let router = &ask::written_down(router.clone(), planned).await?;
+    let router = &ask::written_down(router.clone(), planned, ask.account.as_deref()).await?;
     for part in parts.iter().filter(|it| it.planned.is_ok()) {
         // What can fail fails before the first picture is bought.
         part.place(ask, 0).map_err(Failed::misuse)?;

@@ -90,7 +90,7 @@ pub(crate) async fn run(ask: &Ask, settings: &Settings) -> Result<Ended, Failed>
     let chosen = plan.first().map_err(|err| each::suggested(err, &plan, ask.images.len()))?;
     let warnings = chosen.warnings.clone();
     keyed(&router, &plan.candidates)?;
-    let router = ask::written_down(router, &plan.candidates).await?;
+    let router = ask::written_down(router, &plan.candidates, ask.account.as_deref()).await?;
     let place = Place::reserve(ask, &job).map_err(Failed::misuse)?;
     let paths = place.paths(ask.count);
     let task = |teller: Teller| router.watched(job, teller).for_paths(paths);
@@ -265,9 +265,9 @@ impl Brought {
         if let Some(way) = shows {
             preview::pictures(way, &self.images);
         }
-        let Receipt { offer, cost, estimate, .. } = &self.receipt;
+        let Receipt { offer, cost, estimate, difference, .. } = &self.receipt;
         let cost = match cost {
-            Some(cost) => format!("charged {cost}"),
+            Some(cost) => difference.clone().unwrap_or_else(|| format!("charged {cost}")),
             None if estimate.high.0 == 0 => "free".to_owned(),
             None => format!("estimated {estimate}"),
         };

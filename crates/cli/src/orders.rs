@@ -70,6 +70,9 @@ pub(crate) fn now_ms() -> u64 {
 /// Every order, with what can be done about it.
 pub(crate) async fn jobs(args: &args::Jobs) -> Result<()> {
     let (store, now) = (there().await?, now_ms());
+    if let Some(id) = &args.order {
+        return one(&*store, id, now, args.json).await;
+    }
     if let Some(days) = args.forget {
         let before = now.saturating_sub(u64::from(days).saturating_mul(DAY_MS));
         let count = store.prune(before).await?;
@@ -81,16 +84,12 @@ pub(crate) async fn jobs(args: &args::Jobs) -> Result<()> {
         open: args.open,
         since_ms: now.saturating_sub(u64::from(args.days).saturating_mul(DAY_MS)),
         limit: args.limit,
-        ..Filter::default()
+        account: args.account.clone(),
+        job: None,
     };
     let orders = store.list(&filter).await?;
     if args.json {
-        let listed = |order: Submit| ListedOrder {
-            state: order.state_at(now),
-            resumable: order.is_resumable(now),
-            order,
-        };
-        show::json(&Jobs { jobs: orders.into_iter().map(listed).collect() });
+        show::json(&Jobs { jobs: orders.into_iter().map(|it| listed(it, now)).collect() });
         return Ok(());
     }
     if orders.is_empty() {
@@ -113,6 +112,66 @@ pub(crate) async fn jobs(args: &args::Jobs) -> Result<()> {
         })
         .collect();
     show::result(&show::table(&rows, &["order", "ago", "offer", "state", "cost", "what to do"]));
+    Ok(())
+}
+
+fn listed(order: Submit, now: u64) -> ListedOrder {
+    ListedOrder { state: order.state_at(now), resumable: order.is_resumable(now), order }
+}
+
+/// All that is written down of one order, a line each.
+async fn one(store: &dyn Store, id: &str, now: u64, json: bool) -> Result<()> {
+    let Some(order) = store.get(id).await? else {
+        return Err(invalid(format!("there is no order {id}: `repaint jobs` lists them")));
+    };
+    if json {
+        show::json(&Jobs { jobs: vec![listed(order, now)] });
+        return Ok(());
+    }
+    let Submit {
+        id,
+        job,
+        account,
+        offer,
+        fingerprint,
+        pictures,
+        estimate,
+        state: _,
+        cost,
+        handle,
+        paths,
+        error,
+        created_ms,
+        updated_ms,
+        held_until_ms: _,
+    } = &order;
+    let age = |it: u64| format!("{} ago", ago(now.saturating_sub(it)));
+    let charged = match cost {
+        Some(cost) => format!("charged {cost}, estimated {estimate}"),
+        None => format!("estimated {estimate}; the provider has not said what it charges"),
+    };
+    let mut rows = vec![
+        ("order", id.clone()),
+        ("job", job.clone()),
+        ("offer", offer.clone()),
+        ("pictures", pictures.to_string()),
+        ("state", order.state_at(now).name().to_owned()),
+        ("written first", age(*created_ms)),
+        ("written last", age(*updated_ms)),
+        ("cost", charged),
+    ];
+    rows.extend(account.clone().map(|it| ("account", it)));
+    rows.extend(error.map(|it| ("given up with", it.code().to_owned())));
+    if let Some(handle) = handle {
+        rows.push(("there it is", handle.id.clone()));
+        rows.extend(handle.poll.clone().map(|it| ("asked for at", it)));
+        rows.extend(handle.pictures.iter().map(|it| ("its picture at", it.clone())));
+    }
+    rows.extend(paths.iter().map(|it| ("goes to", it.clone())));
+    rows.push(("fingerprint", fingerprint.clone()));
+    rows.push(("what to do", next(&order, now)));
+    let rows: Vec<Vec<String>> = rows.into_iter().map(|it| vec![it.0.to_owned(), it.1]).collect();
+    show::result(&show::table(&rows, &["of this order", "what is known"]));
     Ok(())
 }
 
@@ -145,7 +204,7 @@ fn ago(milliseconds: u64) -> String {
 pub(crate) async fn spend(args: &args::Spend) -> Result<()> {
     let store = there().await?;
     let since = now_ms().saturating_sub(u64::from(args.days).saturating_mul(DAY_MS));
-    let offers = store.spend(since, None).await?;
+    let offers = store.spend(since, args.account.as_deref()).await?;
     let sum = |of: fn(&Spend) -> Usd| Usd(offers.iter().map(|it| of(it).0).sum());
     let total = Estimate { low: sum(|it| it.low), high: sum(|it| it.high) };
     let unknown: u64 = offers.iter().map(|it| it.unknown).sum();
@@ -178,11 +237,13 @@ pub(crate) async fn budget(args: &args::BudgetArgs) -> Result<()> {
     let period = args.per.map(Period::from);
     match (args.amount, args.remove, period) {
         (Some(limit), false, Some(period)) => {
-            store.set_budget(&Budget { account: None, period, limit }).await?;
+            let account = args.account.clone();
+            store.set_budget(&Budget { account, period, limit }).await?;
         }
         (None, true, Some(period)) => {
-            if !store.remove_budget(None, period).await? {
-                let message = format!("there is no budget per {}", period.name());
+            if !store.remove_budget(args.account.as_deref(), period).await? {
+                let of = args.account.as_ref().map_or(String::new(), |it| format!(" of {it}"));
+                let message = format!("there is no budget{of} per {}", period.name());
                 return Err(Error::new(ErrorKind::InvalidRequest, message));
             }
         }
@@ -197,7 +258,8 @@ pub(crate) async fn budget(args: &args::BudgetArgs) -> Result<()> {
         (None, false, _) => {}
     }
     let mut budgets = Vec::new();
-    for budget in store.budgets().await? {
+    let shown = |it: &Budget| args.account.is_none() || it.account == args.account;
+    for budget in store.budgets().await?.into_iter().filter(shown) {
         let spent = store.spend(budget.period.began_ms(now), budget.account.as_deref()).await?;
         let spent = Usd(spent.iter().map(|it| it.high.0).sum());
         budgets.push((budget, spent));
@@ -216,6 +278,7 @@ pub(crate) async fn budget(args: &args::BudgetArgs) -> Result<()> {
         .map(|(budget, spent)| {
             let left = Usd(budget.limit.0.saturating_sub(spent.0));
             vec![
+                budget.account.clone().unwrap_or_else(|| "all".to_owned()),
                 budget.period.name().to_owned(),
                 budget.limit.to_string(),
                 spent.to_string(),
@@ -223,6 +286,6 @@ pub(crate) async fn budget(args: &args::BudgetArgs) -> Result<()> {
             ]
         })
         .collect();
-    show::result(&show::table(&rows, &["per", "limit", "spent or may be", "left"]));
+    show::result(&show::table(&rows, &["account", "per", "limit", "spent or may be", "left"]));
     Ok(())
 }

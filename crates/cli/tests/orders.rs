@@ -166,6 +166,48 @@ async fn a_budget_refuses_before_anything_is_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_order_is_told_whole_and_what_it_cost_beside_its_estimate() {
+    let (server, folder) = (provider(true).await, folder());
+    let run = |args: &[&str]| run(folder.path(), &server, args);
+    let edited = run(&EDIT);
+    assert!(told(&edited).contains("charged $0.04"), "{}", told(&edited));
+    let id = shown(&run(&["jobs", "--json"]))["jobs"][0]["order"]["id"].clone();
+    let id = id.as_str().expect("an id");
+    let listed = run(&["jobs", id]);
+    let text = String::from_utf8(listed.stdout).expect("text");
+    for known in
+        [id, "bfl/kontext-pro", "safe", "charged $0.04, estimated $0.04", "job-1", "night.png"]
+    {
+        assert!(text.contains(known), "{known}: {text}");
+    }
+    assert!(!text.contains(PROMPT) && !text.contains(KEY), "{text}");
+    assert_eq!(shown(&run(&["jobs", id, "--json"]))["jobs"][0]["order"]["id"], id);
+    let nobody = run(&["jobs", "no-such-order"]);
+    assert_eq!(nobody.status.code(), Some(2));
+    assert!(told(&nobody).contains("repaint jobs"), "{}", told(&nobody));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_has_orders_and_budgets_of_its_own() {
+    let (server, folder) = (provider(true).await, folder());
+    let run = |args: &[&str]| run(folder.path(), &server, args);
+    assert_eq!(run(&["budget", "0.05", "--per", "day", "--account", "web"]).status.code(), Some(0));
+    let as_web = |args: &[&'static str]| run(&[args, &["--account", "web"]].concat());
+    assert_eq!(as_web(&EDIT).status.code(), Some(0));
+    let twice = ["edit", "cat.png", "-p", PROMPT, "-m", "bfl/kontext-pro", "-o", "again.png"];
+    assert_eq!(as_web(&twice).status.code(), Some(3), "its budget has no room for two");
+    assert_eq!(run(&twice).status.code(), Some(0), "others have no budget");
+    let orders = |args: &[&str]| shown(&run(args))["jobs"].as_array().expect("a list").len();
+    assert_eq!(orders(&["jobs", "--json", "--account", "web"]), 1);
+    assert_eq!(orders(&["jobs", "--json"]), 2);
+    assert_eq!(shown(&as_web(&["spend", "--json"]))["total"]["high"], 40_000);
+    assert_eq!(shown(&run(&["spend", "--json"]))["total"]["high"], 80_000);
+    assert_eq!(shown(&as_web(&["budget", "--json"]))["budgets"][0]["spent"], 40_000);
+    let removed = as_web(&["budget", "--remove", "--per", "day"]);
+    assert_eq!(removed.status.code(), Some(0), "{}", told(&removed));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_written_down_is_not_ordered() {
     let (folder, server) = (folder(), provider(true).await);
     for (store, code, needle) in [
