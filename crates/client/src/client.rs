@@ -80,6 +80,7 @@ pub struct Run {
     pub(crate) ledger: Option<Ledger>,
     pub(crate) repeats: Repeats,
     pub(crate) most_repeats: u32,
+    pub(crate) leaves: bool,
 }
 
 /// A job is given up after this long, unless its policy says otherwise.
@@ -127,6 +128,7 @@ impl Client {
             ledger: None,
             repeats: Repeats::new(),
             most_repeats: u32::MAX,
+            leaves: false,
         }
     }
 
@@ -237,6 +239,13 @@ impl Run {
     #[must_use]
     pub fn repeating(self, most: u32) -> Self {
         Self { most_repeats: most, ..self }
+    }
+
+    /// The same run, which fetches no picture that the provider has at an address: it is
+    /// [left](Image::left) there, for a caller who asked for addresses.
+    #[must_use]
+    pub fn leaving(self, leaves: bool) -> Self {
+        Self { leaves, ..self }
     }
 
     /// Does some waiting until the run is cancelled or out of time.

@@ -83,6 +83,7 @@ pub use refusal::{Refusal, RefusalCode};
 pub use registry::Registry;
 pub use request::{ImageRequest, OutputFormat};
 pub use rule::Rule;
+pub use shape::Checker;
 pub use size::{Dimensions, Ratio, Size};
 pub use store::{Budget, Filter, Period, Spend, Store, Submit, SubmitState};
 pub use violation::Violation;
