@@ -58,6 +58,29 @@ pub(crate) async fn run(
     Ok(Once::Now(Arc::new(going).go().await?))
 }
 
+/// What was ordered under this id, by a process that sends no more under it; what may still come is
+/// waited for. Where nothing was, the job runs.
+pub(crate) async fn take(
+    router: Router,
+    run: Run,
+    job: Job,
+    paths: Vec<String>,
+    id: &str,
+) -> Result<Once<Brought>> {
+    let Some(store) = router.store.clone() else {
+        let message = "what another process began is known to a store alone";
+        return Err(Error::new(ErrorKind::InvalidRequest, message));
+    };
+    match join(&router, &run, &store, id).await? {
+        Joined::Ended(it) => Ok(*it),
+        Joined::Anew { orders } => {
+            let going =
+                Going::new(router, run, job, id.to_owned(), paths).claimed(orders, QUIET / 2);
+            Ok(Once::Now(Arc::new(going).go().await?))
+        }
+    }
+}
+
 enum Joined {
     Ended(Box<Once<Brought>>),
     /// Nothing was bought, and nobody is at it.

@@ -148,6 +148,29 @@ impl Task {
         })
     }
 
+    /// Takes a job of this id that another process began for an equal request, and whose caller has gone: it
+    /// brings what was ordered. Where nothing was ordered, it runs under that id.
+    ///
+    /// # Errors
+    ///
+    /// As [`once`](Self::once).
+    pub async fn taking<T, K>(self, job: &str, keep: impl FnOnce(Outcome) -> K) -> Result<Once<T>>
+    where
+        K: Future<Output = (T, Option<Vec<String>>)>,
+    {
+        let router = self.router.clone();
+        let Self { router: own, what, run, paths, id: _ } = self;
+        let What::Job(mut request) = what else {
+            let message = "what is picked up buys nothing, and takes no other job";
+            return Err(Error::new(ErrorKind::InvalidRequest, message));
+        };
+        own.inspect(&mut request).await?;
+        Ok(match crate::key::take(own, run, *request, paths, job).await? {
+            Once::Before(orders) => Once::Before(orders),
+            Once::Now(brought) => Once::Now(router.kept(brought, keep).await),
+        })
+    }
+
     async fn brought(self) -> Result<Brought> {
         let Self { router, what, run, paths, id } = self;
         match what {
