@@ -319,6 +319,15 @@ impl Transport for Run {
                 .decode_to_vec(base64)
                 .map(Bytes::from)
                 .map_err(|_| Error::new(ErrorKind::InvalidRequest, "the image is not base64")),
+            ImageSource::Kept(kept) => {
+                let base64 = kept.whole().map_err(|err| {
+                    Error::new(ErrorKind::Unexpected, format!("the image cannot be read: {err}"))
+                })?;
+                base64_simd::STANDARD
+                    .decode_to_vec(base64)
+                    .map(Bytes::from)
+                    .map_err(|_| Error::new(ErrorKind::InvalidRequest, "the image is not base64"))
+            }
             ImageSource::File(path) => {
                 facts(path)?;
                 std::fs::read(path).map(Bytes::from).map_err(|err| {

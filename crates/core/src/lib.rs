@@ -58,7 +58,7 @@ pub use error::{Error, ErrorData, ErrorKind, Result, Stage, quotable};
 pub use facts::{ImageFacts, MediaType};
 pub use field::{Field, Holds};
 pub use fixed::{List, Text};
-pub use input::{ImageInput, ImageSource, Target};
+pub use input::{ImageInput, ImageSource, Keep, Kept, Target};
 pub use job::{
     Adapt, AdaptConvert, AdaptDrop, AdaptFit, AdaptFormat, AdaptNumber, AdaptSize, Job, OrderBy,
     Policy, Providers, Terms,

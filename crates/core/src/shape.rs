@@ -262,8 +262,10 @@ impl Shape {
                 for arm in arms {
                     let mut wrong = Vec::new();
                     arm.check(value, at, writer, &mut wrong);
-                    // The arm with the fewest faults is the one that was meant.
-                    if least.as_ref().is_none_or(|it| wrong.len() < it.len()) {
+                    // The arm that was meant is of the right kind, and has the fewest faults.
+                    let faults =
+                        |it: &[Violation]| (it.iter().any(|it| it.pointer == at), it.len());
+                    if least.as_ref().is_none_or(|it| faults(&wrong) < faults(it)) {
                         least = Some(wrong);
                     }
                 }
