@@ -111,7 +111,10 @@ impl Output {
         let Self::Files { path, force, before, .. } = self else { return Vec::new() };
         let path = &match kind {
             None => path.clone(),
-            media_type => with_extension(path, &Image { media_type, bytes: Default::default(), address: None }),
+            media_type => with_extension(
+                path,
+                &Image { media_type, bytes: Default::default(), address: None },
+            ),
         };
         let mut name = |index| {
             let wanted = numbered(path, before + index);

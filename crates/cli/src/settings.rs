@@ -3,13 +3,16 @@
 use std::env;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal};
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::ValueEnum;
-use repaint::{Adapt, Client, Error, ErrorKind, Provider, Registry, Result, Usd};
+use repaint::{Adapt, Client, Error, ErrorKind, Policy, Provider, Registry, Result, Usd};
+use repaint_gateway::Limits;
 use repaint_schema::printed::{ConfigSource, Setting};
-use repaint_schema::{Config, Show};
+use repaint_schema::{Config, ServeConfig, Show};
 use toml::de::{DeTable, DeValue};
 use url::Url;
 
@@ -43,6 +46,8 @@ pub(crate) struct Settings {
     folder: Option<Set<PathBuf>>,
     show: Option<Set<Way>>,
     bases: Vec<(String, Set<Url>)>,
+    serve: Vec<(&'static str, Set<String>)>,
+    pub(crate) limits: Limits,
 }
 
 /// What the command line left open, as it was filled in.
@@ -96,6 +101,8 @@ impl Settings {
             folder: None,
             show: None,
             bases: Vec::new(),
+            serve: Vec::new(),
+            limits: Limits::default(),
         }
     }
 
@@ -146,6 +153,10 @@ impl Settings {
             }
             #[cfg(feature = "emulator")]
             Command::Emulate(args) => &mut args.capabilities,
+            Command::Serve(args) => {
+                args.listen = args.listen.or_else(|| self.listen());
+                &mut args.capabilities
+            }
             Command::Models(args) => &mut args.capabilities,
             Command::Inspect(args) => &mut args.capabilities,
             Command::Doctor(args) => &mut args.capabilities,
@@ -166,6 +177,27 @@ impl Settings {
             told("capabilities", &[value.display().to_string()], from);
         }
         filled
+    }
+
+    /// Where a server listens.
+    pub(crate) fn listen(&self) -> Option<SocketAddr> {
+        let listen = self.serve.iter().find(|it| it.0 == "listen")?;
+        listen.1.value.parse().ok()
+    }
+
+    /// What holds for a request that says nothing else.
+    pub(crate) fn policy(&self) -> Policy {
+        let mut adapt = Adapt::default();
+        for text in self.adapt.iter().flat_map(|it| &it.value) {
+            // It was read before.
+            let _ = adapt.set(text);
+        }
+        Policy {
+            adapt,
+            max_cost: self.max_cost.as_ref().map(|it| it.value),
+            timeout_seconds: self.timeout.as_ref().map(|it| it.value),
+            ..Policy::default()
+        }
     }
 
     /// A client that reaches providers where they are said to be.
@@ -206,6 +238,9 @@ impl Settings {
         }
         if let Some(Set { value, from }) = &self.show {
             add("show", name_of(*value), from);
+        }
+        for (name, Set { value, from }) in &self.serve {
+            add(&format!("serve.{name}"), value.clone(), from);
         }
         for provider in providers(registry) {
             let name = format!("providers.{}.base_url", provider.id);
@@ -280,8 +315,17 @@ impl File<'_> {
         self.known(table)?;
         let config: Config =
             toml::from_str(self.text).map_err(|err| self.wrong(err.span(), err.message()))?;
-        let Config { model, max_cost, timeout, adapt, capabilities, folder, show, providers } =
-            config;
+        let Config {
+            model,
+            max_cost,
+            timeout,
+            adapt,
+            capabilities,
+            folder,
+            show,
+            providers,
+            serve,
+        } = config;
         let from = |path: &[&str]| {
             let line = span(table, path).map(|it| format!(", line {}", self.line(&it)));
             format!("{}{}", self.path.display(), line.unwrap_or_default())
@@ -313,6 +357,9 @@ impl File<'_> {
             capabilities.map(|it| Set { value: self.beside(&it), from: from(&["capabilities"]) });
         settings.folder = folder.map(|it| Set { value: self.beside(&it), from: from(&["folder"]) });
         settings.show = show.map(|it| Set { value: it.into(), from: from(&["show"]) });
+        if let Some(serve) = serve {
+            self.set_serve(serve, table, settings)?;
+        }
         if providers.is_empty() {
             return Ok(());
         }
@@ -341,6 +388,72 @@ impl File<'_> {
         Ok(())
     }
 
+    /// What a server holds to; within the limits that the schema says.
+    fn set_serve(
+        &self,
+        serve: ServeConfig,
+        table: &DeTable<'_>,
+        settings: &mut Settings,
+    ) -> Result<()> {
+        let schema = repaint_schema::named("config").unwrap_or_default();
+        let ServeConfig {
+            listen,
+            body_megabytes,
+            memory_megabytes,
+            files_megabytes,
+            kept_megabytes,
+            connections,
+            calls,
+            body_seconds,
+            wait_seconds,
+            replay_seconds,
+            drain_seconds,
+        } = serve;
+        let place = |name: &str| span(table, &["serve", name]);
+        let from = |name: &str| {
+            let line = place(name).map(|it| format!(", line {}", self.line(&it)));
+            format!("{}{}", self.path.display(), line.unwrap_or_default())
+        };
+        if let Some(listen) = listen {
+            listen.parse::<SocketAddr>().map_err(|_| {
+                let why = "listen is an address with a port, such as 127.0.0.1:8080";
+                self.wrong(place("listen"), why)
+            })?;
+            settings.serve.push(("listen", Set { value: listen, from: from("listen") }));
+        }
+        let mut number = |name: &'static str, value: Option<u32>| -> Result<Option<u64>> {
+            let Some(value) = value else { return Ok(None) };
+            let limit = &schema["$defs"]["ServeConfig"]["properties"][name];
+            let (least, most) = (limit["minimum"].as_u64(), limit["maximum"].as_u64());
+            let (least, most) = (least.unwrap_or(0), most.unwrap_or(u64::MAX));
+            if !(least..=most).contains(&u64::from(value)) {
+                let why = format!("{name} must be {least} to {most}, not {value}");
+                return Err(self.wrong(place(name), &why));
+            }
+            settings.serve.push((name, Set { value: value.to_string(), from: from(name) }));
+            Ok(Some(value.into()))
+        };
+        let mut limits = Limits::default();
+        let megabytes = |to: &mut u64, it: Option<u64>| *to = it.map_or(*to, |it| it << 20);
+        let seconds =
+            |to: &mut Duration, it: Option<u64>| *to = it.map_or(*to, Duration::from_secs);
+        let count = |to: &mut usize, it: Option<u64>| {
+            *to = it.and_then(|it| usize::try_from(it).ok()).unwrap_or(*to);
+        };
+        megabytes(&mut limits.body, number("body_megabytes", body_megabytes)?);
+        megabytes(&mut limits.memory, number("memory_megabytes", memory_megabytes)?);
+        megabytes(&mut limits.files, number("files_megabytes", files_megabytes)?);
+        megabytes(&mut limits.kept, number("kept_megabytes", kept_megabytes)?);
+        count(&mut limits.connections, number("connections", connections)?);
+        count(&mut limits.calls, number("calls", calls)?);
+        seconds(&mut limits.body_time, number("body_seconds", body_seconds)?);
+        seconds(&mut limits.wait, number("wait_seconds", wait_seconds)?);
+        seconds(&mut limits.replay, number("replay_seconds", replay_seconds)?);
+        seconds(&mut limits.drain, number("drain_seconds", drain_seconds)?);
+        settings.limits = limits;
+        Ok(())
+    }
+
     /// Fails at the first name that means nothing, with the one that was meant.
     fn known(&self, table: &DeTable<'_>) -> Result<()> {
         let schema = repaint_schema::named("config").unwrap_or_default();
@@ -348,6 +461,10 @@ impl File<'_> {
             of["properties"].as_object().into_iter().flatten().map(|it| it.0.clone()).collect()
         };
         self.known_of(table, &known(&schema))?;
+        let serve = table.iter().find(|(name, _)| name.get_ref() == "serve");
+        if let Some(DeValue::Table(serve)) = serve.map(|it| it.1.get_ref()) {
+            self.known_of(serve, &known(&schema["$defs"]["ServeConfig"]))?;
+        }
         let providers = table.iter().find(|(name, _)| name.get_ref() == "providers");
         if let Some(DeValue::Table(providers)) = providers.map(|it| it.1.get_ref()) {
             let names = known(&schema["$defs"]["ProviderConfig"]);
