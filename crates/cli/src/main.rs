@@ -11,6 +11,7 @@ mod edit;
 mod emulate;
 mod explain;
 mod inspect;
+mod log;
 mod manual;
 mod models;
 mod orders;

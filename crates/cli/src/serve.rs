@@ -16,6 +16,7 @@ use crate::{ask, edit, orders, show};
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
 pub(crate) async fn run(args: &Serve, settings: &Settings) -> Result<()> {
+    crate::log::begin();
     let registry = ask::registry(args.capabilities.as_deref())?;
     let listen = args.listen.unwrap_or(LISTEN);
     let behind = behind(args, settings, &registry).await?;

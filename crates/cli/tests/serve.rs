@@ -101,6 +101,23 @@ fn one_command_is_a_gateway_that_needs_no_key() {
 }
 
 #[test]
+fn what_goes_wrong_at_a_provider_is_a_line_of_the_log() {
+    let folder = folder();
+    let mut command = Serve::command(folder.path(), &["--listen", "127.0.0.1:0"]);
+    // Nobody listens there.
+    command.env("TOGETHER_BASE_URL", "http://127.0.0.1:9").env("NO_PROXY", "127.0.0.1");
+    command.env("TOGETHER_API_KEY", "a-key-that-nobody-may-see");
+    let serve = Serve::start(command);
+    let body = EDIT.replace("\"prompt\"", "\"policy\":{\"timeout_seconds\":1},\"prompt\"");
+    let (status, answer) = serve.ask("POST", "/v1/images/generations", &body, "");
+    assert_eq!((status, &answer["error"]["code"]), (503, &json!("unavailable")), "{answer}");
+    let log = serve.stop();
+    let told = log.lines().find(|it| it.starts_with("warning: left an offer without a picture"));
+    assert!(told.is_some_and(|it| it.contains("together/flux2-pro")), "{log}");
+    assert!(!log.contains("make it blue") && !log.contains("nobody-may-see"), "{log}");
+}
+
+#[test]
 fn it_does_not_listen_where_strangers_could_spend() {
     let folder = folder();
     let output = Serve::command(folder.path(), &["--listen", "0.0.0.0:0", "--emulate"]);
