@@ -2283,7 +2283,7 @@ namespace Repaint
         public string Listen { get; set; }
 
         /// <summary>
-        /// The most megabytes of the bodies of all requests together in memory; 256 by default.
+        /// The most megabytes of the bodies of all requests together in memory; 64 by default.
         /// </summary>
         [JsonProperty("memory_megabytes", NullValueHandling = NullValueHandling.Ignore)]
         public long? MemoryMegabytes { get; set; }

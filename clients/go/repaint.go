@@ -960,7 +960,7 @@ type ServeConfig struct {
 	KeptMegabytes *int64 `json:"kept_megabytes,omitempty"`
 	// Where it listens, such as `127.0.0.1:8080`; as `--listen`.
 	Listen *string `json:"listen,omitempty"`
-	// The most megabytes of the bodies of all requests together in memory; 256 by default.
+	// The most megabytes of the bodies of all requests together in memory; 64 by default.
 	MemoryMegabytes *int64 `json:"memory_megabytes,omitempty"`
 	// Seconds that an answer which nobody has taken is kept for the caller who asks again; 600
 	// by default.

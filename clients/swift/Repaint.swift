@@ -1887,7 +1887,7 @@ struct ServeConfig: Codable {
     let keptMegabytes: Int?
     /// Where it listens, such as `127.0.0.1:8080`; as `--listen`.
     let listen: String?
-    /// The most megabytes of the bodies of all requests together in memory; 256 by default.
+    /// The most megabytes of the bodies of all requests together in memory; 64 by default.
     let memoryMegabytes: Int?
     /// Seconds that an answer which nobody has taken is kept for the caller who asks again; 600
     /// by default.

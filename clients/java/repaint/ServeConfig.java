@@ -86,7 +86,7 @@ public class ServeConfig {
     public void setListen(String value) { this.listen = value; }
 
     /**
-     * The most megabytes of the bodies of all requests together in memory; 256 by default.
+     * The most megabytes of the bodies of all requests together in memory; 64 by default.
      */
     @JsonProperty("memory_megabytes")
     public Long getMemoryMegabytes() { return memoryMegabytes; }

@@ -7,10 +7,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The budget is counted in pieces of so many bytes: a semaphore has room for 2^29 pieces at least.
 const PIECE: u64 = 4096;
-/// So many buffers wait for the next body: fresh memory costs more than the bytes that go into it.
-const POOLED: usize = 16;
-/// A buffer of more bytes is given back to the system.
-const LARGEST: usize = 16 << 20;
+/// Buffers of so many bytes together wait for the next body: fresh memory costs more than the bytes that go
+/// into it. What is more is given back to the system.
+const POOLED: usize = 24 << 20;
 
 /// The bytes that the bodies of all requests may have together.
 #[derive(Clone, Debug)]
@@ -90,7 +89,8 @@ impl Pool {
     fn put(&self, mut buffer: Vec<u8>) {
         buffer.clear();
         let mut free = self.free();
-        if buffer.capacity() <= LARGEST && free.len() < POOLED {
+        let pooled: usize = free.iter().map(Vec::capacity).sum();
+        if pooled + buffer.capacity() <= POOLED {
             free.push(buffer);
         }
     }

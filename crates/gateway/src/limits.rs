@@ -7,8 +7,8 @@ use std::time::Duration;
 pub struct Limits {
     /// The most bytes of one request's body; 64 MiB by default.
     pub body: u64,
-    /// The most bytes of the bodies of all requests together. A request waits for its turn, first come
-    /// first served, until so many bytes are free as its body has. 256 MiB by default.
+    /// The most bytes of the bodies of all requests together in memory, 64 MiB by default. For one that has no
+    /// room there is [`files`](Self::files); a form waits for its turn, first come first served.
     pub memory: u64,
     /// The most bytes of bodies that go into files without a name when memory has no room; only beyond that
     /// they wait. 4 GiB by default.
@@ -35,7 +35,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             body: 64 << 20,
-            memory: 256 << 20,
+            memory: 64 << 20,
             files: 4 << 30,
             kept: 64 << 20,
             connections: 1024,

@@ -44,7 +44,7 @@ pub struct ServeConfig {
     /// The most megabytes (2^20 bytes) of one request's body; 64 by default.
     #[schemars(range(min = 1, max = 4096))]
     pub body_megabytes: Option<u32>,
-    /// The most megabytes of the bodies of all requests together in memory; 256 by default.
+    /// The most megabytes of the bodies of all requests together in memory; 64 by default.
     #[schemars(range(min = 1, max = 1_048_576))]
     pub memory_megabytes: Option<u32>,
     /// The most megabytes of bodies in files without a name, when memory has no room; beyond that they wait

@@ -28,7 +28,7 @@ class ServeConfig(BaseModel):
     body_megabytes: Annotated[int | MISSING, Field(ge=1, le=4096)] = MISSING
     """The most megabytes (2^20 bytes) of one request's body; 64 by default."""
     memory_megabytes: Annotated[int | MISSING, Field(ge=1, le=1048576)] = MISSING
-    """The most megabytes of the bodies of all requests together in memory; 256 by default."""
+    """The most megabytes of the bodies of all requests together in memory; 64 by default."""
     files_megabytes: Annotated[int | MISSING, Field(ge=0, le=1048576)] = MISSING
     """The most megabytes of bodies in files without a name, when memory has no room; beyond that they wait for their turn. 4096 by default."""
     kept_megabytes: Annotated[int | MISSING, Field(ge=0, le=1048576)] = MISSING

@@ -106,7 +106,7 @@ export interface ServeConfig {
    */
   body_megabytes?: number;
   /**
-   * The most megabytes of the bodies of all requests together in memory; 256 by default.
+   * The most megabytes of the bodies of all requests together in memory; 64 by default.
    */
   memory_megabytes?: number;
   /**
