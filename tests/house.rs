@@ -37,7 +37,9 @@ fn what_decides_does_no_input_or_output() {
 
 #[test]
 fn nobody_but_adapters_all_names_an_adapter() {
-    for crate_ in ["core", "providers", "client", "schema", "testkit", "repaint", "cli"] {
+    for crate_ in
+        ["core", "providers", "client", "router", "schema", "testkit", "gateway", "repaint", "cli"]
+    {
         for adapter in adapters() {
             let adapter = format!("repaint-{adapter}");
             assert!(!depends(&format!("crates/{crate_}"), &adapter), "{crate_} names {adapter}");
