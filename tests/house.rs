@@ -50,9 +50,19 @@ fn what_meets_strangers_knows_of_ours_only_the_vocabulary() {
 
 #[test]
 fn nobody_but_adapters_all_names_an_adapter() {
-    for crate_ in
-        ["core", "providers", "fetch", "callers", "client", "schema", "testkit", "repaint", "cli"]
-    {
+    for crate_ in [
+        "core",
+        "providers",
+        "fetch",
+        "callers",
+        "client",
+        "router",
+        "schema",
+        "testkit",
+        "gateway",
+        "repaint",
+        "cli",
+    ] {
         for adapter in adapters() {
             let adapter = format!("repaint-{adapter}");
             assert!(!depends(&format!("crates/{crate_}"), &adapter), "{crate_} names {adapter}");

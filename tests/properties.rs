@@ -297,6 +297,7 @@ fn payload(image: &ImageInput) -> String {
         ImageSource::Url(url) => json!(url.as_ref()).to_string(),
         ImageSource::Bytes(bytes) => base64_simd::STANDARD.encode_to_string(bytes),
         ImageSource::Base64(base64) => String::from_utf8_lossy(base64).into_owned(),
+        ImageSource::Kept(kept) => panic!("{} characters are elsewhere", kept.length()),
         ImageSource::File(path) => panic!("{} was not inspected", path.display()),
     }
 }

@@ -2138,6 +2138,12 @@ namespace Repaint
         public Dictionary<string, ProviderConfig> Providers { get; set; }
 
         /// <summary>
+        /// How much `repaint serve` takes at a time, and for how long.
+        /// </summary>
+        [JsonProperty("serve", NullValueHandling = NullValueHandling.Ignore)]
+        public ServeConfig Serve { get; set; }
+
+        /// <summary>
         /// How pictures are shown in a terminal; as `--show`.
         /// </summary>
         [JsonProperty("show", NullValueHandling = NullValueHandling.Ignore)]
@@ -2220,6 +2226,80 @@ namespace Repaint
         /// </summary>
         [JsonProperty("base_url", NullValueHandling = NullValueHandling.Ignore)]
         public string BaseUrl { get; set; }
+    }
+
+    /// <summary>
+    /// How much `repaint serve` takes at a time, and for how long.
+    /// </summary>
+    public partial class ServeConfig
+    {
+        /// <summary>
+        /// The most megabytes (2^20 bytes) of one request's body; 64 by default.
+        /// </summary>
+        [JsonProperty("body_megabytes", NullValueHandling = NullValueHandling.Ignore)]
+        public long? BodyMegabytes { get; set; }
+
+        /// <summary>
+        /// Seconds that the body of a request may take; 120 by default.
+        /// </summary>
+        [JsonProperty("body_seconds", NullValueHandling = NullValueHandling.Ignore)]
+        public long? BodySeconds { get; set; }
+
+        /// <summary>
+        /// How many calls may be at work; 512 by default.
+        /// </summary>
+        [JsonProperty("calls", NullValueHandling = NullValueHandling.Ignore)]
+        public long? Calls { get; set; }
+
+        /// <summary>
+        /// How many connections may be open; 1024 by default.
+        /// </summary>
+        [JsonProperty("connections", NullValueHandling = NullValueHandling.Ignore)]
+        public long? Connections { get; set; }
+
+        /// <summary>
+        /// Seconds that calls may go on when it is told to stop; 30 by default.
+        /// </summary>
+        [JsonProperty("drain_seconds", NullValueHandling = NullValueHandling.Ignore)]
+        public long? DrainSeconds { get; set; }
+
+        /// <summary>
+        /// The most megabytes of bodies in files without a name, when memory has no room; beyond
+        /// that they wait for their turn. 4096 by default.
+        /// </summary>
+        [JsonProperty("files_megabytes", NullValueHandling = NullValueHandling.Ignore)]
+        public long? FilesMegabytes { get; set; }
+
+        /// <summary>
+        /// The most megabytes of pictures that are kept for callers who ask again; 64 by default.
+        /// </summary>
+        [JsonProperty("kept_megabytes", NullValueHandling = NullValueHandling.Ignore)]
+        public long? KeptMegabytes { get; set; }
+
+        /// <summary>
+        /// Where it listens, such as `127.0.0.1:8080`; as `--listen`.
+        /// </summary>
+        [JsonProperty("listen", NullValueHandling = NullValueHandling.Ignore)]
+        public string Listen { get; set; }
+
+        /// <summary>
+        /// The most megabytes of the bodies of all requests together in memory; 64 by default.
+        /// </summary>
+        [JsonProperty("memory_megabytes", NullValueHandling = NullValueHandling.Ignore)]
+        public long? MemoryMegabytes { get; set; }
+
+        /// <summary>
+        /// Seconds that an answer which nobody has taken is kept for the caller who asks again; 600
+        /// by default.
+        /// </summary>
+        [JsonProperty("replay_seconds", NullValueHandling = NullValueHandling.Ignore)]
+        public long? ReplaySeconds { get; set; }
+
+        /// <summary>
+        /// Seconds that a request waits for room before it is told to come back; 30 by default.
+        /// </summary>
+        [JsonProperty("wait_seconds", NullValueHandling = NullValueHandling.Ignore)]
+        public long? WaitSeconds { get; set; }
     }
 
     /// <summary>
@@ -6684,6 +6764,11 @@ namespace Repaint
         public static SeedRange FromJson(string json) => JsonConvert.DeserializeObject<SeedRange>(json, Repaint.Converter.Settings);
     }
 
+    public partial class ServeConfig
+    {
+        public static ServeConfig FromJson(string json) => JsonConvert.DeserializeObject<ServeConfig>(json, Repaint.Converter.Settings);
+    }
+
     public partial class Setting
     {
         public static Setting FromJson(string json) => JsonConvert.DeserializeObject<Setting>(json, Repaint.Converter.Settings);
@@ -7009,6 +7094,7 @@ namespace Repaint
         public static string ToJson(this RetiresFact self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this SeedFact self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this SeedRange self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this ServeConfig self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this Setting self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this ShowWayEnum self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this ShownBudget self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);

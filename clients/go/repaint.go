@@ -901,6 +901,8 @@ type Config struct {
 	Model []string `json:"model,omitempty"`
 	// What is different of a provider, by its id.
 	Providers map[string]ProviderConfig `json:"providers,omitempty"`
+	// How much `repaint serve` takes at a time, and for how long.
+	Serve *ServeConfig `json:"serve,omitempty"`
 	// How pictures are shown in a terminal; as `--show`.
 	Show *ShowWay `json:"show,omitempty"`
 	// Seconds until a command is given up; as `--timeout`.
@@ -937,6 +939,34 @@ type Adapt struct {
 type ProviderConfig struct {
 	// Where it is reached instead of its own address, with or without `/v1`.
 	BaseURL *string `json:"base_url,omitempty"`
+}
+
+// How much `repaint serve` takes at a time, and for how long.
+type ServeConfig struct {
+	// The most megabytes (2^20 bytes) of one request's body; 64 by default.
+	BodyMegabytes *int64 `json:"body_megabytes,omitempty"`
+	// Seconds that the body of a request may take; 120 by default.
+	BodySeconds *int64 `json:"body_seconds,omitempty"`
+	// How many calls may be at work; 512 by default.
+	Calls *int64 `json:"calls,omitempty"`
+	// How many connections may be open; 1024 by default.
+	Connections *int64 `json:"connections,omitempty"`
+	// Seconds that calls may go on when it is told to stop; 30 by default.
+	DrainSeconds *int64 `json:"drain_seconds,omitempty"`
+	// The most megabytes of bodies in files without a name, when memory has no room; beyond
+	// that they wait for their turn. 4096 by default.
+	FilesMegabytes *int64 `json:"files_megabytes,omitempty"`
+	// The most megabytes of pictures that are kept for callers who ask again; 64 by default.
+	KeptMegabytes *int64 `json:"kept_megabytes,omitempty"`
+	// Where it listens, such as `127.0.0.1:8080`; as `--listen`.
+	Listen *string `json:"listen,omitempty"`
+	// The most megabytes of the bodies of all requests together in memory; 64 by default.
+	MemoryMegabytes *int64 `json:"memory_megabytes,omitempty"`
+	// Seconds that an answer which nobody has taken is kept for the caller who asks again; 600
+	// by default.
+	ReplaySeconds *int64 `json:"replay_seconds,omitempty"`
+	// Seconds that a request waits for room before it is told to come back; 30 by default.
+	WaitSeconds *int64 `json:"wait_seconds,omitempty"`
 }
 
 // Of `repaint config`: what holds where the command line says nothing.

@@ -1751,6 +1751,8 @@ struct Config: Codable {
     let model: [String]?
     /// What is different of a provider, by its id.
     let providers: [String: ProviderConfig]?
+    /// How much `repaint serve` takes at a time, and for how long.
+    let serve: ServeConfig?
     /// How pictures are shown in a terminal; as `--show`.
     let show: ShowWay?
     /// Seconds until a command is given up; as `--timeout`.
@@ -1763,6 +1765,7 @@ struct Config: Codable {
         case maxCost = "max_cost"
         case model = "model"
         case providers = "providers"
+        case serve = "serve"
         case show = "show"
         case timeout = "timeout"
     }
@@ -1861,6 +1864,49 @@ struct ProviderConfig: Codable {
 
     enum CodingKeys: String, CodingKey {
         case baseURL = "base_url"
+    }
+}
+
+/// How much `repaint serve` takes at a time, and for how long.
+// MARK: - ServeConfig
+struct ServeConfig: Codable {
+    /// The most megabytes (2^20 bytes) of one request's body; 64 by default.
+    let bodyMegabytes: Int?
+    /// Seconds that the body of a request may take; 120 by default.
+    let bodySeconds: Int?
+    /// How many calls may be at work; 512 by default.
+    let calls: Int?
+    /// How many connections may be open; 1024 by default.
+    let connections: Int?
+    /// Seconds that calls may go on when it is told to stop; 30 by default.
+    let drainSeconds: Int?
+    /// The most megabytes of bodies in files without a name, when memory has no room; beyond
+    /// that they wait for their turn. 4096 by default.
+    let filesMegabytes: Int?
+    /// The most megabytes of pictures that are kept for callers who ask again; 64 by default.
+    let keptMegabytes: Int?
+    /// Where it listens, such as `127.0.0.1:8080`; as `--listen`.
+    let listen: String?
+    /// The most megabytes of the bodies of all requests together in memory; 64 by default.
+    let memoryMegabytes: Int?
+    /// Seconds that an answer which nobody has taken is kept for the caller who asks again; 600
+    /// by default.
+    let replaySeconds: Int?
+    /// Seconds that a request waits for room before it is told to come back; 30 by default.
+    let waitSeconds: Int?
+
+    enum CodingKeys: String, CodingKey {
+        case bodyMegabytes = "body_megabytes"
+        case bodySeconds = "body_seconds"
+        case calls = "calls"
+        case connections = "connections"
+        case drainSeconds = "drain_seconds"
+        case filesMegabytes = "files_megabytes"
+        case keptMegabytes = "kept_megabytes"
+        case listen = "listen"
+        case memoryMegabytes = "memory_megabytes"
+        case replaySeconds = "replay_seconds"
+        case waitSeconds = "wait_seconds"
     }
 }
 

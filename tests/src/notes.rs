@@ -127,6 +127,14 @@ impl Store for Notes {
         }
     }
 
+    async fn leave(&self, _: &str, _: &str, _: u64) -> Result<()> {
+        Err(Error::new(ErrorKind::Unexpected, "nobody leaves notes"))
+    }
+
+    async fn take(&self, _: &str, _: u64) -> Result<Option<String>> {
+        Err(Error::new(ErrorKind::Unexpected, "nobody leaves notes"))
+    }
+
     async fn prune(&self, _: u64) -> Result<u64> {
         Err(Error::new(ErrorKind::Unexpected, "notes forget nothing"))
     }

@@ -26,6 +26,14 @@ pub(crate) fn run(mode: Mode) -> Result<(), String> {
     let mut files = repaint_schema::files(&registry);
     files.insert("README.md".to_owned(), readme(&registry)?);
     files.extend(examples(&registry)?);
+    files.insert(
+        "schemas/openapi.json".to_owned(),
+        format!(
+            "{:#}
+",
+            repaint_gateway::openapi()
+        ),
+    );
     files.insert(schemas::CHANGELOG.to_owned(), schemas::changelog(&registry)?);
     let strays = strays(&files)?;
     let mut stale = Vec::new();

@@ -16,6 +16,7 @@ public class Config {
     private Double maxCost;
     private List<String> model;
     private Map<String, ProviderConfig> providers;
+    private ServeConfig serve;
     private ShowWay show;
     private Long timeout;
 
@@ -67,6 +68,14 @@ public class Config {
     public Map<String, ProviderConfig> getProviders() { return providers; }
     @JsonProperty("providers")
     public void setProviders(Map<String, ProviderConfig> value) { this.providers = value; }
+
+    /**
+     * How much `repaint serve` takes at a time, and for how long.
+     */
+    @JsonProperty("serve")
+    public ServeConfig getServe() { return serve; }
+    @JsonProperty("serve")
+    public void setServe(ServeConfig value) { this.serve = value; }
 
     /**
      * How pictures are shown in a terminal; as `--show`.

@@ -1192,6 +1192,14 @@ public class Converter {
         return getSeedRangeObjectWriter().writeValueAsString(obj);
     }
 
+    public static ServeConfig ServeConfigFromJsonString(String json) throws IOException {
+        return getServeConfigObjectReader().readValue(json);
+    }
+
+    public static String ServeConfigToJsonString(ServeConfig obj) throws JsonProcessingException {
+        return getServeConfigObjectWriter().writeValueAsString(obj);
+    }
+
     public static Setting SettingFromJsonString(String json) throws IOException {
         return getSettingObjectReader().readValue(json);
     }
@@ -5919,6 +5927,37 @@ public class Converter {
     private static ObjectWriter getSeedRangeObjectWriter() {
         if (SeedRangeWriter == null) instantiateSeedRangeMapper();
         return SeedRangeWriter;
+    }
+
+    private static ObjectReader ServeConfigReader;
+    private static ObjectWriter ServeConfigWriter;
+
+    private static void instantiateServeConfigMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        ServeConfigReader = mapper.readerFor(ServeConfig.class);
+        ServeConfigWriter = mapper.writerFor(ServeConfig.class);
+    }
+
+    private static ObjectReader getServeConfigObjectReader() {
+        if (ServeConfigReader == null) instantiateServeConfigMapper();
+        return ServeConfigReader;
+    }
+
+    private static ObjectWriter getServeConfigObjectWriter() {
+        if (ServeConfigWriter == null) instantiateServeConfigMapper();
+        return ServeConfigWriter;
     }
 
     private static ObjectReader SettingReader;

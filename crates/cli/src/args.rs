@@ -79,6 +79,9 @@ pub(crate) enum Command {
     #[cfg(feature = "emulator")]
     #[command(after_help = emulate())]
     Emulate(Emulate),
+    /// Serve all models over HTTP to clients of Together and OpenAI, on this machine
+    #[command(after_help = SERVE)]
+    Serve(Serve),
     /// Print what a shell needs to complete our commands
     #[command(after_help = COMPLETIONS)]
     Completions {
@@ -111,6 +114,7 @@ impl Command {
             Self::Validate(args) => args.json,
             #[cfg(feature = "emulator")]
             Self::Emulate(_) => false,
+            Self::Serve(_) => false,
             Self::Completions { .. } | Self::Man { .. } => false,
         }
     }
@@ -248,6 +252,20 @@ pub(crate) struct Emulate {
     /// Ids of jobs follow from it
     #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 0)]
     pub(crate) seed: u64,
+    /// A JSON file of facts that replace those of this release
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) capabilities: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Serve {
+    /// Where to listen; port 0 is any that is free [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<std::net::SocketAddr>,
+    /// Stand in for all hosted providers by machines of this program: no key, no cent
+    #[cfg(feature = "emulator")]
+    #[arg(long)]
+    pub(crate) emulate: bool,
     /// A JSON file of facts that replace those of this release
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) capabilities: Option<PathBuf>,
@@ -602,6 +620,19 @@ Examples:
 The cheapest hosted offer that takes all of the request and has a key is asked, by the most that it
 may cost; without any key, a local one. If it surely did not take the request, the next one is asked. `repaint explain` with the
 same arguments says which, and why.";
+
+const SERVE: &str = "\
+Examples:
+  repaint serve
+  repaint serve --listen 127.0.0.1:0 --emulate
+  curl http://127.0.0.1:8080/v1/images/generations -H 'content-type: application/json' \\
+    -d '{\"model\": \"flux2-pro\", \"prompt\": \"A red fox in snow\"}'
+
+The first line on standard output is `listening on http://ADDRESS`. Clients of Together and OpenAI need
+nothing but that address, with /v1 or without. Without keys of callers it listens on this machine only.
+The configuration has its limits, in [serve]; max_cost, timeout and adapt hold for each request.
+Orders are written down in the store of REPAINT_STORE, which several servers may share.
+SIGTERM and SIGINT let calls finish.";
 
 const EXPLAIN: &str = "\
 Examples:

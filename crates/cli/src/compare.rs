@@ -100,6 +100,7 @@ impl Strip {
             ImageSource::Base64(base64) => base64_simd::STANDARD
                 .decode_to_vec(base64)
                 .map_err(|_| "the image is not base64".to_owned())?,
+            ImageSource::Kept(_) => return Err("the image is not here".to_owned()),
             ImageSource::Url(url) => return Err(format!("{url} is not here")),
         };
         let mut pictures = vec![decoded(&bytes)?];

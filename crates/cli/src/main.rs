@@ -11,6 +11,7 @@ mod edit;
 mod emulate;
 mod explain;
 mod inspect;
+mod log;
 mod manual;
 mod models;
 mod names;
@@ -21,6 +22,7 @@ mod picture;
 mod preview;
 mod probe;
 mod resume;
+mod serve;
 mod settings;
 mod show;
 mod signals;
@@ -136,6 +138,9 @@ fn run(command: &Command, settings: &Settings) -> Result<Ended, Failed> {
         Command::Emulate(args) => {
             with_runtime(async { emulate::run(args).await.map(done).map_err(Failed::misuse) })
         }
+        Command::Serve(args) => {
+            serving(async { serve::run(args, settings).await.map(done).map_err(Failed::misuse) })
+        }
         Command::Completions { shell } => {
             manual::completions(*shell);
             Ok(Ended::Done)
@@ -167,6 +172,16 @@ fn with_runtime<T>(work: impl Future<Output = Result<T, Failed>>) -> Result<T, F
         runtime.map_err(|err| Error::new(ErrorKind::Unexpected, format!("no runtime: {err}")))?;
     let result = runtime.block_on(work);
     // Work that was given up is not waited for.
+    runtime.shutdown_background();
+    result
+}
+
+/// The same for a server, which has a thread for each core.
+fn serving<T>(work: impl Future<Output = Result<T, Failed>>) -> Result<T, Failed> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime =
+        runtime.map_err(|err| Error::new(ErrorKind::Unexpected, format!("no runtime: {err}")))?;
+    let result = runtime.block_on(work);
     runtime.shutdown_background();
     result
 }

@@ -5,10 +5,12 @@ mod file;
 use std::env;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use repaint::{Adapt, Client, Error, ErrorKind, Provider, Registry, Result, Usd};
+use repaint::{Adapt, Client, Error, ErrorKind, Policy, Provider, Registry, Result, Usd};
+use repaint_gateway::Limits;
 use repaint_schema::Show;
 use repaint_schema::printed::{ConfigSource, Setting};
 use url::Url;
@@ -42,6 +44,8 @@ pub(crate) struct Settings {
     folder: Option<Set<PathBuf>>,
     show: Option<Set<Way>>,
     bases: Vec<(String, Set<Url>)>,
+    serve: Vec<(&'static str, Set<String>)>,
+    pub(crate) limits: Limits,
 }
 
 /// What the command line left open, as it was filled in.
@@ -95,6 +99,8 @@ impl Settings {
             folder: None,
             show: None,
             bases: Vec::new(),
+            serve: Vec::new(),
+            limits: Limits::default(),
         }
     }
 
@@ -145,6 +151,10 @@ impl Settings {
             }
             #[cfg(feature = "emulator")]
             Command::Emulate(args) => &mut args.capabilities,
+            Command::Serve(args) => {
+                args.listen = args.listen.or_else(|| self.listen());
+                &mut args.capabilities
+            }
             Command::Models(args) => &mut args.capabilities,
             Command::Inspect(args) => &mut args.capabilities,
             Command::Doctor(args) => &mut args.capabilities,
@@ -165,6 +175,27 @@ impl Settings {
             told("capabilities", &[value.display().to_string()], from);
         }
         filled
+    }
+
+    /// Where a server listens.
+    pub(crate) fn listen(&self) -> Option<SocketAddr> {
+        let listen = self.serve.iter().find(|it| it.0 == "listen")?;
+        listen.1.value.parse().ok()
+    }
+
+    /// What holds for a request that says nothing else.
+    pub(crate) fn policy(&self) -> Policy {
+        let mut adapt = Adapt::default();
+        for text in self.adapt.iter().flat_map(|it| &it.value) {
+            // It was read before.
+            let _ = adapt.set(text);
+        }
+        Policy {
+            adapt,
+            max_cost: self.max_cost.as_ref().map(|it| it.value),
+            timeout_seconds: self.timeout.as_ref().map(|it| it.value),
+            ..Policy::default()
+        }
     }
 
     /// A client that reaches providers where they are said to be.
@@ -205,6 +236,9 @@ impl Settings {
         }
         if let Some(Set { value, from }) = &self.show {
             add("show", name_of(*value), from);
+        }
+        for (name, Set { value, from }) in &self.serve {
+            add(&format!("serve.{name}"), value.clone(), from);
         }
         for provider in providers(registry) {
             let name = format!("providers.{}.base_url", provider.id);

@@ -95,7 +95,7 @@ fn lines() -> Vec<(clap::Command, BTreeMap<String, Vec<OsString>>)> {
     let commands: Vec<clap::Command> = line
         .get_subcommands()
         // What serves until it is told to stop is tried in `emulate.rs`.
-        .filter(|it| !["help", "emulate"].contains(&it.get_name()))
+        .filter(|it| !["help", "emulate", "serve"].contains(&it.get_name()))
         .cloned()
         .collect();
     let needed = |command: &clap::Command| {

@@ -10,6 +10,13 @@ use tokio::sync::watch;
 #[derive(Clone, Debug)]
 pub struct CancellationToken(watch::Sender<bool>);
 
+/// One that nobody has triggered.
+impl Default for CancellationToken {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl CancellationToken {
     pub(crate) fn new() -> Self {
         Self(watch::Sender::new(false))

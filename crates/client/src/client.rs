@@ -102,6 +102,7 @@ pub struct Run {
     pub(crate) ledger: Option<Ledger>,
     pub(crate) repeats: Repeats,
     pub(crate) most_repeats: u32,
+    pub(crate) leaves: bool,
 }
 
 /// A job is given up after this long, unless its policy says otherwise.
@@ -157,6 +158,7 @@ impl Client {
             ledger: None,
             repeats: Repeats::new(),
             most_repeats: u32::MAX,
+            leaves: false,
         }
     }
 
@@ -311,6 +313,13 @@ impl Run {
         Self { most_repeats: most, ..self }
     }
 
+    /// The same run, which fetches no picture that the provider has at an address: it is
+    /// [left](Image::left) there, for a caller who asked for addresses.
+    #[must_use]
+    pub fn leaving(self, leaves: bool) -> Self {
+        Self { leaves, ..self }
+    }
+
     /// Does some waiting until the run is cancelled or out of time.
     ///
     /// # Errors
@@ -382,6 +391,15 @@ impl Transport for Run {
                 .decode_to_vec(base64)
                 .map(Bytes::from)
                 .map_err(|_| Error::new(ErrorKind::InvalidRequest, "the image is not base64")),
+            ImageSource::Kept(kept) => {
+                let base64 = kept.whole().map_err(|err| {
+                    Error::new(ErrorKind::Unexpected, format!("the image cannot be read: {err}"))
+                })?;
+                base64_simd::STANDARD
+                    .decode_to_vec(base64)
+                    .map(Bytes::from)
+                    .map_err(|_| Error::new(ErrorKind::InvalidRequest, "the image is not base64"))
+            }
             ImageSource::File(path) => {
                 facts(path)?;
                 std::fs::read(path).map(Bytes::from).map_err(|err| {

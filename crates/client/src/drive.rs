@@ -340,7 +340,11 @@ impl<'a> Drive<'a> {
         for picture in pictures {
             let image = match picture {
                 Picture::Payload(payload) => unpack(payload, &lifted),
-                Picture::Url(url) => self.download(&url).await,
+                Picture::Url(url) if self.leaves(&url) => Ok(Image::left(url)),
+                Picture::Url(url) => {
+                    let address = (!url.starts_with("data:")).then(|| url.clone());
+                    self.download(&url).await.map(|it| Image { address, ..it })
+                }
                 Picture::Missing => Err(Error::new(
                     ErrorKind::Unexpected,
                     "the answer has a place for a picture, and no picture in it",
@@ -360,11 +364,20 @@ impl<'a> Drive<'a> {
 
     /// A picture was paid for: what it is does not matter.
     fn keep(&mut self, image: Image) {
-        if let Err(why) = ImageFacts::of(&image.bytes) {
+        if !image.is_left()
+            && let Err(why) = ImageFacts::of(&image.bytes)
+        {
             let message = format!("the picture that came back {why}; its bytes are kept");
             self.made.warnings.push(Warning::new(WarningCode::Provider, None, message));
         }
         self.made.images.push(image);
+    }
+
+    /// Whether a picture is to stay where it is: the caller asked for addresses, and this is one that
+    /// a caller can use.
+    fn leaves(&self, address: &str) -> bool {
+        let wanted = |it: &Url| it.scheme() == "https" || it.scheme() == self.base.scheme();
+        self.run.leaves && Url::parse(address).is_ok_and(|it| it.has_host() && wanted(&it))
     }
 
     async fn download(&mut self, address: &str) -> Result<Image> {

@@ -85,6 +85,12 @@ enum Stop {
     Broken(io::Error),
 }
 
+impl From<io::Error> for Stop {
+    fn from(err: io::Error) -> Self {
+        Self::Broken(err)
+    }
+}
+
 /// Sends all pieces, or as many as are wanted and can be read.
 fn produce(segments: Vec<Segment>, sender: &Sender<io::Result<Bytes>>) {
     for segment in segments {
@@ -127,6 +133,11 @@ fn encode(image: &ImageInput, sender: &Sender<io::Result<Bytes>>) -> Result<(), 
             // One more byte would mean that the file has grown.
             if file.read(&mut [0]).is_ok_and(|it| it == 0) { Ok(()) } else { Err(changed()) }
         }
+        // It is base64 already.
+        ImageSource::Kept(kept) => kept.pieces(PIECE, |text| {
+            let text = Bytes::copy_from_slice(text);
+            sender.blocking_send(Ok(text)).map_err(|_| Stop::Unwanted)
+        }),
         ImageSource::Base64(_) | ImageSource::Url(_) => Ok(()),
     }
 }

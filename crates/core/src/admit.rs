@@ -399,7 +399,10 @@ impl<'a> Desk<'a, '_> {
                         unchecked.push(image.label());
                     }
                 }
-                ImageSource::Bytes(_) | ImageSource::File(_) | ImageSource::Base64(_) => {
+                ImageSource::Bytes(_)
+                | ImageSource::File(_)
+                | ImageSource::Base64(_)
+                | ImageSource::Kept(_) => {
                     bytes += self.inline(image, &field);
                 }
             }

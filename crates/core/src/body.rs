@@ -23,7 +23,7 @@ pub struct Body {
 pub enum Segment {
     /// Bytes as they go out.
     Text(Bytes),
-    /// An image in memory or in a file, to be written as base64.
+    /// An image in memory or elsewhere, to be written as base64.
     Image(ImageInput),
 }
 
@@ -200,6 +200,7 @@ impl Writer<'_> {
             ImageSource::Base64(_)
             | ImageSource::Bytes(_)
             | ImageSource::File(_)
+            | ImageSource::Kept(_)
             | ImageSource::Url(_) => {
                 self.segments.push(Segment::Image(image.clone()));
             }

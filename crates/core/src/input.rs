@@ -1,7 +1,9 @@
 //! An image that the caller supplies: a handle, never a copy of its bytes.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -47,6 +49,90 @@ pub enum ImageSource {
     File(Arc<Path>),
     /// In memory, as base64: it leaves as it came, undecoded.
     Base64(Bytes),
+    /// Outside memory, as base64; the same otherwise.
+    Kept(Kept),
+}
+
+/// Bytes outside memory, such as in a file that has no name.
+pub trait Keep: fmt::Debug + Send + Sync {
+    /// Fills all of `into` with what is kept from a place on.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there are fewer bytes, or they cannot be read.
+    fn read(&self, at: u64, into: &mut [u8]) -> io::Result<()>;
+}
+
+/// A part of what is kept outside memory; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    keep: Arc<dyn Keep>,
+    at: u64,
+    length: u64,
+}
+
+impl Kept {
+    /// So many bytes from a place on.
+    pub fn new(keep: Arc<dyn Keep>, at: u64, length: u64) -> Self {
+        Self { keep, at, length }
+    }
+
+    /// How many bytes it has.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// The part from one place of it on.
+    #[must_use]
+    pub fn after(&self, start: u64) -> Self {
+        let start = start.min(self.length);
+        Self { keep: Arc::clone(&self.keep), at: self.at + start, length: self.length - start }
+    }
+
+    /// Reads it, at most so many bytes at a time, until an error.
+    ///
+    /// # Errors
+    ///
+    /// What cannot be read is an error of the same kind as those of `each`.
+    pub fn pieces<E: From<io::Error>>(
+        &self,
+        size: usize,
+        mut each: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut piece = vec![0; usize::try_from(self.length).map_or(size, |it| it.min(size))];
+        let mut done = 0;
+        while done < self.length {
+            let left = usize::try_from(self.length - done).map_or(size, |it| it.min(size));
+            let piece = &mut piece[..left];
+            self.keep.read(self.at + done, piece)?;
+            each(piece)?;
+            done += left as u64;
+        }
+        Ok(())
+    }
+
+    /// All of it, in memory.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it cannot be read.
+    pub fn whole(&self) -> io::Result<Vec<u8>> {
+        self.some(0, usize::try_from(self.length).map_err(io::Error::other)?)
+    }
+
+    /// So many bytes of it.
+    fn some(&self, at: u64, length: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; length];
+        self.keep.read(self.at + at, &mut bytes)?;
+        Ok(bytes)
+    }
+}
+
+impl PartialEq for Kept {
+    fn eq(&self, other: &Self) -> bool {
+        let same = Arc::ptr_eq(&self.keep, &other.keep);
+        same && (self.at, self.length) == (other.at, other.length)
+    }
 }
 
 impl ImageInput {
@@ -102,6 +188,33 @@ impl ImageInput {
         Ok(Self { source: ImageSource::Base64(base64), facts: Some(facts), becomes: None })
     }
 
+    /// An image outside memory as standard base64 with padding. All of it is read once, to be checked.
+    pub fn kept(base64: Kept) -> Result<Self> {
+        let wrong = || invalid("the image is not standard base64 with padding");
+        let unreadable = |err: io::Error| invalid(format!("the image cannot be read: {err}"));
+        let mut left = base64.length;
+        let checked = base64.pieces(CHECKED, |piece| {
+            left -= piece.len() as u64;
+            // Only the last piece may be padded.
+            let early = left != 0 && piece.last() == Some(&b'=');
+            match !early && base64_simd::STANDARD.check(piece).is_ok() {
+                true => Ok(()),
+                false => Err(io::Error::from(io::ErrorKind::InvalidData)),
+            }
+        });
+        checked.map_err(|err| match err.kind() {
+            io::ErrorKind::InvalidData => wrong(),
+            _ => unreadable(err),
+        })?;
+        let length = usize::try_from(base64.length).map_err(|_| wrong())?;
+        let end = length.min(TAIL);
+        let tail = base64.some((length - end) as u64, end).map_err(unreadable)?;
+        let facts = facts_of_text(length, &tail, |head| {
+            base64.some(0, head).map(Cow::Owned).map_err(unreadable)
+        })?;
+        Ok(Self { source: ImageSource::Kept(base64), facts: Some(facts), becomes: None })
+    }
+
     /// Reads an address as JSON has it: `http:`, `https:` or `data:`.
     pub fn from_address(address: &str) -> Result<Self> {
         if address.is_empty() {
@@ -153,12 +266,14 @@ impl ImageInput {
         match &self.source {
             ImageSource::Url(url) => address_label(url),
             ImageSource::File(path) => path.display().to_string(),
-            ImageSource::Bytes(_) | ImageSource::Base64(_) => match self.facts {
-                Some(facts) if self.becomes.is_none() => {
-                    format!("{} of {} bytes", facts.media_type.name(), facts.bytes)
+            ImageSource::Bytes(_) | ImageSource::Base64(_) | ImageSource::Kept(_) => {
+                match self.facts {
+                    Some(facts) if self.becomes.is_none() => {
+                        format!("{} of {} bytes", facts.media_type.name(), facts.bytes)
+                    }
+                    _ => "an image in memory".to_owned(),
                 }
-                _ => "an image in memory".to_owned(),
-            },
+            }
         }
     }
 
@@ -167,6 +282,15 @@ impl ImageInput {
     pub(crate) fn hash_into(&self, hasher: &mut impl Hasher) {
         match &self.source {
             ImageSource::Bytes(bytes) | ImageSource::Base64(bytes) => bytes.hash(hasher),
+            ImageSource::Kept(kept) => {
+                // As a slice of bytes does it; what cannot be read is not sent either.
+                hasher.write_usize(usize::try_from(kept.length).unwrap_or(usize::MAX));
+                let written: io::Result<()> = kept.pieces(CHECKED, |piece| {
+                    hasher.write(piece);
+                    Ok(())
+                });
+                drop(written);
+            }
             ImageSource::File(path) => path.hash(hasher),
             ImageSource::Url(url) => url.hash(hasher),
         }
@@ -180,23 +304,35 @@ impl ImageInput {
 /// What every image in JSON begins with; the whole of it is read when it is parsed.
 pub(crate) const IMAGE_PATTERN: &str = "^(https?://[^/?# ]|data:image/[^;,]+;base64,.)";
 
+/// So much of a text of base64 is checked at once; a multiple of 4.
+const CHECKED: usize = 192 * 1024;
 /// So much of a text of base64 shows whether the picture has an end; a multiple of 4.
 const TAIL: usize = 64 * 1024;
 
-/// Only as much is decoded as the head of the picture needs, and its end.
 fn facts_of_base64(base64: &[u8]) -> Result<ImageFacts> {
-    let padding = base64.iter().rev().take(2).filter(|it| **it == b'=').count();
-    let bytes = (base64.len() / 4 * 3).saturating_sub(padding) as u64;
-    for head in [64 * 1024, 1024 * 1024, usize::MAX] {
-        let head = &base64[..head.min(base64.len())];
+    let tail = &base64[base64.len().saturating_sub(TAIL)..];
+    facts_of_text(base64.len(), tail, |head| Ok(Cow::Borrowed(&base64[..head])))
+}
+
+/// The facts of a text of base64 of this length with this end. Only as much is decoded as the head of the
+/// picture needs, and its end.
+fn facts_of_text<'a>(
+    length: usize,
+    tail: &[u8],
+    head: impl Fn(usize) -> Result<Cow<'a, [u8]>>,
+) -> Result<ImageFacts> {
+    let padding = tail.iter().rev().take(2).filter(|it| **it == b'=').count();
+    let bytes = (length / 4 * 3).saturating_sub(padding) as u64;
+    for most in [64 * 1024, 1024 * 1024, usize::MAX] {
+        let head = head(most.min(length))?;
         let decoded = base64_simd::STANDARD
-            .decode_to_vec(head)
+            .decode_to_vec(&*head)
             .map_err(|_| invalid("the image is not standard base64 with padding"))?;
-        if head.len() == base64.len() {
+        if head.len() == length {
             return ImageFacts::of(&decoded).map_err(|why| invalid(format!("the image {why}")));
         }
         if let Some(facts) = ImageFacts::of_head(&decoded, bytes)
-            && facts.media_type.ends(&base64[base64.len() - TAIL..])
+            && facts.media_type.ends(tail)
         {
             return Ok(facts);
         }
@@ -243,6 +379,7 @@ impl fmt::Debug for ImageSource {
             Self::Bytes(bytes) => write!(f, "Bytes({} bytes)", bytes.len()),
             Self::File(path) => write!(f, "File({})", path.display()),
             Self::Base64(base64) => write!(f, "Base64({} characters)", base64.len()),
+            Self::Kept(kept) => write!(f, "Kept({} characters)", kept.length),
         }
     }
 }
@@ -256,24 +393,28 @@ impl Serialize for ImageInput {
                 serializer
                     .collect_str(&format_args!("data:{};base64,{base64}", facts.media_type.name()))
             }
-            (ImageSource::Bytes(_) | ImageSource::File(_) | ImageSource::Base64(_), _) => {
-                Err(S::Error::custom(
-                    "an image in a file or in memory has no JSON; inline it as a data: address",
-                ))
-            }
+            (
+                ImageSource::Bytes(_)
+                | ImageSource::File(_)
+                | ImageSource::Base64(_)
+                | ImageSource::Kept(_),
+                _,
+            ) => Err(S::Error::custom(
+                "an image in a file or in memory has no JSON; inline it as a data: address",
+            )),
         }
     }
 }
 
 impl<'de> Deserialize<'de> for ImageInput {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let address = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        let address = Cow::<'de, str>::deserialize(deserializer)?;
         Self::from_address(&address).map_err(|err| D::Error::custom(err.message()))
     }
 }
 
 impl JsonSchema for ImageInput {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
+    fn schema_name() -> Cow<'static, str> {
         "ImageInput".into()
     }
 
@@ -332,6 +473,47 @@ mod tests {
             let told = ImageInput::url(address).map_or_else(|it| it.to_string(), |it| it.label());
             assert!(!format!("{} {told}", address_label(address)).contains("secret"), "{told}");
         }
+    }
+
+    #[derive(Debug)]
+    struct Memory(Vec<u8>);
+
+    impl Keep for Memory {
+        fn read(&self, at: u64, into: &mut [u8]) -> io::Result<()> {
+            let at = usize::try_from(at).map_err(io::Error::other)?;
+            let from = self.0.get(at..at + into.len()).ok_or(io::ErrorKind::UnexpectedEof)?;
+            into.copy_from_slice(from);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn an_image_outside_memory_is_the_same_image() {
+        // A head of a PNG, so much that it is read in pieces, and its end.
+        let mut png =
+            b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x02\0\0\0\x02\0\x08\x02\0\0\0\0\0\0\0".to_vec();
+        png.extend(1_000_000_u32.to_be_bytes());
+        png.extend(b"tEXt");
+        png.extend((0..1_000_004).map(|it| (it % 251) as u8));
+        png.extend(b"\0\0\0\0IEND\xaeB\x60\x82");
+        let text = base64_simd::STANDARD.encode_to_string(&png);
+        let at_hand = ImageInput::base64(Bytes::from(text.clone())).expect("an image");
+        let kept = |text: &str| {
+            let keep = Arc::new(Memory(format!("..{text}").into_bytes()));
+            ImageInput::kept(Kept::new(keep, 2, text.len() as u64))
+        };
+        let outside = kept(&text).expect("an image");
+        assert_eq!(outside.facts(), at_hand.facts());
+        let [mut a, mut b] = [(), ()].map(|()| crate::fingerprint::Fingerprint::new(&[7; 16]));
+        outside.hash_into(&mut a);
+        at_hand.hash_into(&mut b);
+        assert_eq!(a.shown(), b.shown(), "equal orders are equal wherever their bytes are");
+        for wrong in [text.replacen('A', "!", 1), format!("{text}="), text[..400].to_owned()] {
+            assert!(kept(&wrong).is_err());
+        }
+        let mut padded = text.into_bytes();
+        padded[CHECKED - 1] = b'=';
+        assert!(kept(&String::from_utf8(padded).expect("text")).is_err());
     }
 
     #[test]

@@ -58,7 +58,7 @@ pub use error::{Error, ErrorData, ErrorKind, Result, Stage, quotable};
 pub use facts::{ImageFacts, MediaType};
 pub use field::{Field, Holds};
 pub use fixed::{List, Text};
-pub use input::{ImageInput, ImageSource, Target, address_label};
+pub use input::{ImageInput, ImageSource, Keep, Kept, Target, address_label};
 pub use job::{
     Adapt, AdaptConvert, AdaptDrop, AdaptFit, AdaptFormat, AdaptNumber, AdaptSize, Job, OrderBy,
     Policy, Providers, Terms,
@@ -83,6 +83,7 @@ pub use refusal::{Refusal, RefusalCode};
 pub use registry::Registry;
 pub use request::{ImageRequest, OutputFormat};
 pub use rule::Rule;
+pub use shape::Checker;
 pub use size::{Dimensions, Ratio, Size};
 pub use store::{Budget, Filter, Period, Spend, Store, Submit, SubmitState};
 pub use violation::Violation;

@@ -323,6 +323,10 @@ async fn converted(
     let came = images.iter().find_map(|it| it.media_type);
     for (index, image) in images.iter_mut().enumerate() {
         let kind = image.media_type;
+        // Whoever wants a conversion has pictures fetched.
+        if image.is_left() {
+            continue;
+        }
         if kind.is_some_and(|it| it == format.media_type()) {
             continue;
         }

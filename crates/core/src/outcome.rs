@@ -14,8 +14,10 @@ use crate::{Error, ErrorKind, Estimate, Handle, MediaType, Phase, Usd};
 pub struct Image {
     /// The kind of file, read from the bytes; `None` when they are of no kind that we know.
     pub media_type: Option<MediaType>,
-    /// The bytes.
+    /// The bytes; none of a picture that was [left](Self::left) where it is.
     pub bytes: Bytes,
+    /// Where the provider has it, usually for minutes only; `None` where it gave no address.
+    pub address: Option<String>,
 }
 
 /// Pictures and the account of how they were made.
@@ -232,7 +234,17 @@ pub struct Made {
 impl Image {
     /// A picture with the kind that its bytes say.
     pub fn new(bytes: Bytes) -> Self {
-        Self { media_type: MediaType::of(&bytes[..bytes.len().min(64)]), bytes }
+        Self { media_type: MediaType::of(&bytes[..bytes.len().min(64)]), bytes, address: None }
+    }
+
+    /// A picture that was not fetched: whoever asked for it fetches it there.
+    pub fn left(address: impl Into<String>) -> Self {
+        Self { media_type: None, bytes: Bytes::new(), address: Some(address.into()) }
+    }
+
+    /// Whether it was left where it is, so that nothing is known of its bytes.
+    pub fn is_left(&self) -> bool {
+        self.bytes.is_empty() && self.address.is_some()
     }
 }
 

@@ -41,6 +41,27 @@ pub(crate) enum Shape {
     Strange(String),
 }
 
+/// Checks values that others wrote by a schema of ours, such as that of a type; what is wrong is told
+/// with its place and its fix.
+///
+/// It knows the part of JSON Schema that our own schemas use; a keyword beyond that lets nothing pass.
+#[derive(Debug)]
+pub struct Checker(Shape);
+
+impl Checker {
+    /// For a schema with its definitions.
+    pub fn new(schema: &Value) -> Self {
+        Self(Shape::compile(schema, schema))
+    }
+
+    /// All that is wrong with a value; nothing if the schema takes it.
+    pub fn check(&self, value: &Value) -> Vec<Violation> {
+        let mut found = Vec::new();
+        self.0.check(value, "", Writer::Others, &mut found);
+        found
+    }
+}
+
 /// The patterns that our schemas have.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Pattern {
@@ -241,8 +262,10 @@ impl Shape {
                 for arm in arms {
                     let mut wrong = Vec::new();
                     arm.check(value, at, writer, &mut wrong);
-                    // The arm with the fewest faults is the one that was meant.
-                    if least.as_ref().is_none_or(|it| wrong.len() < it.len()) {
+                    // The arm that was meant is of the right kind, and has the fewest faults.
+                    let faults =
+                        |it: &[Violation]| (it.iter().any(|it| it.pointer == at), it.len());
+                    if least.as_ref().is_none_or(|it| faults(&wrong) < faults(it)) {
                         least = Some(wrong);
                     }
                 }

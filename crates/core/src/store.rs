@@ -185,6 +185,13 @@ pub trait Store: Debug + Send + Sync {
         fingerprint: &str,
     ) -> Result<Option<(String, String)>>;
 
+    /// Remembers that nobody waits for a job any more whose answer was not written, and that whoever sends an
+    /// equal call (its print says that) until a moment may take it.
+    async fn leave(&self, print: &str, job: &str, until_ms: u64) -> Result<()>;
+
+    /// Takes a job that was left under this print, the oldest first; nobody else can take it then.
+    async fn take(&self, print: &str, now_ms: u64) -> Result<Option<String>>;
+
     /// Forgets orders that [have ended](SubmitState::has_ended) and were written last before a moment in
     /// milliseconds since 1970, with the keys of jobs that have no other order; says how many. What they
     /// cost still counts, in [`spend`](Self::spend) and against budgets.

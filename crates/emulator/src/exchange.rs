@@ -205,6 +205,9 @@ fn whole(body: &Body) -> Result<Bytes, String> {
                         .map_err(|err| format!("{} cannot be read: {err}", path.display()))?;
                     base64_simd::STANDARD.encode_append(&picture, &mut bytes);
                 }
+                ImageSource::Kept(kept) => {
+                    bytes.extend(kept.whole().map_err(|err| err.to_string())?);
+                }
                 // These are texts in the body.
                 ImageSource::Base64(_) | ImageSource::Url(_) => {}
             },

@@ -11,7 +11,7 @@ use crate::going::Going;
 use crate::merge::Append;
 use crate::resume::pick_up;
 use crate::router::Router;
-use crate::task::{Brought, Once, made_ms, new_id};
+use crate::task::{Brought, Once, made_ms};
 
 /// A process that shows no sign of life for so long has given the job up. One that is alive sends
 /// nothing after half of it: so no two can both order.
@@ -25,6 +25,7 @@ pub(crate) async fn run(
     job: Job,
     paths: Vec<String>,
     key: &str,
+    new: String,
 ) -> Result<Once<Brought>> {
     let invalid = |message: String| Error::new(ErrorKind::InvalidRequest, message);
     if key.trim().is_empty() {
@@ -34,11 +35,16 @@ pub(crate) async fn run(
         return Err(invalid("a job with a key needs a store, where the key is kept".to_owned()));
     };
     let print = job.fingerprint(&store.secret().await?);
-    let new = new_id(&router);
     let account = router.account.clone();
     let claimed = store.claim(account.as_deref(), key, &new, &print).await?;
+    let mut ours = QUIET / 2;
     let (id, orders) = match claimed {
-        None => (new, 0),
+        None => {
+            // Others count from the time in the id.
+            let age = router.client.now_ms().saturating_sub(made_ms(&new));
+            ours = ours.saturating_sub(Duration::from_millis(age));
+            (new, 0)
+        }
         Some((_, other)) if other != print => {
             let message = "the key stands for another job already: take a new key for a new job";
             return Err(invalid(message.to_owned()));
@@ -48,8 +54,31 @@ pub(crate) async fn run(
             Joined::Anew { orders } => (id, orders),
         },
     };
-    let going = Going::new(router, run, job, id, paths).claimed(orders, QUIET / 2);
+    let going = Going::new(router, run, job, id, paths).claimed(orders, ours);
     Ok(Once::Now(Arc::new(going).go().await?))
+}
+
+/// What was ordered under this id, by a process that sends no more under it; what may still come is
+/// waited for. Where nothing was, the job runs.
+pub(crate) async fn take(
+    router: Router,
+    run: Run,
+    job: Job,
+    paths: Vec<String>,
+    id: &str,
+) -> Result<Once<Brought>> {
+    let Some(store) = router.store.clone() else {
+        let message = "what another process began is known to a store alone";
+        return Err(Error::new(ErrorKind::InvalidRequest, message));
+    };
+    match join(&router, &run, &store, id).await? {
+        Joined::Ended(it) => Ok(*it),
+        Joined::Anew { orders } => {
+            let going =
+                Going::new(router, run, job, id.to_owned(), paths).claimed(orders, QUIET / 2);
+            Ok(Once::Now(Arc::new(going).go().await?))
+        }
+    }
 }
 
 enum Joined {

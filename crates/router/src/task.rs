@@ -19,6 +19,7 @@ pub struct Task {
     pub(crate) what: What,
     pub(crate) run: Run,
     pub(crate) paths: Vec<String>,
+    id: String,
 }
 
 /// What a task is about.
@@ -55,7 +56,20 @@ pub(crate) struct Ordered {
 
 impl Task {
     pub(crate) fn new(router: Router, what: What, run: Run) -> Self {
-        Self { router, what, run, paths: Vec::new() }
+        let id = new_id(&router);
+        Self { router, what, run, paths: Vec::new(), id }
+    }
+
+    /// The id of the job, which its receipt and its orders have. One that is picked up, or that a key
+    /// stands for already, keeps the id that it had.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The same, which fetches no picture that the provider has at an address; see
+    /// [`Run::leaving`](repaint_client::Run::leaving).
+    pub fn leaving(self, leaves: bool) -> Self {
+        Self { run: self.run.leaving(leaves), ..self }
     }
 
     /// Cancels it when it is triggered; what was bought is reported with its handle, not lost.
@@ -134,12 +148,34 @@ impl Task {
         })
     }
 
+    /// Takes a job of this id that another process began for an equal request, and whose caller has gone: it
+    /// brings what was ordered. Where nothing was ordered, it runs under that id.
+    ///
+    /// # Errors
+    ///
+    /// As [`once`](Self::once).
+    pub async fn taking<T, K>(self, job: &str, keep: impl FnOnce(Outcome) -> K) -> Result<Once<T>>
+    where
+        K: Future<Output = (T, Option<Vec<String>>)>,
+    {
+        let router = self.router.clone();
+        let Self { router: own, what, run, paths, id: _ } = self;
+        let What::Job(mut request) = what else {
+            let message = "what is picked up buys nothing, and takes no other job";
+            return Err(Error::new(ErrorKind::InvalidRequest, message));
+        };
+        own.inspect(&mut request).await?;
+        Ok(match crate::key::take(own, run, *request, paths, job).await? {
+            Once::Before(orders) => Once::Before(orders),
+            Once::Now(brought) => Once::Now(router.kept(brought, keep).await),
+        })
+    }
+
     async fn brought(self) -> Result<Brought> {
-        let Self { router, what, run, paths } = self;
+        let Self { router, what, run, paths, id } = self;
         match what {
             What::Job(mut job) => {
                 router.inspect(&mut job).await?;
-                let id = new_id(&router);
                 Arc::new(Going::new(router, run, *job, id, paths)).go().await
             }
             What::Handle(handle) => crate::resume::by_handle(&router, &run, &handle).await,
@@ -148,13 +184,13 @@ impl Task {
     }
 
     async fn brought_once(self, key: &str) -> Result<Once<Brought>> {
-        let Self { router, what, run, paths } = self;
+        let Self { router, what, run, paths, id } = self;
         let What::Job(mut job) = what else {
             let message = "what is picked up buys nothing, and needs no key";
             return Err(Error::new(ErrorKind::InvalidRequest, message));
         };
         router.inspect(&mut job).await?;
-        crate::key::run(router, run, *job, paths, key).await
+        crate::key::run(router, run, *job, paths, key, id).await
     }
 }
 

@@ -31,6 +31,47 @@ pub struct Config {
     pub show: Option<Show>,
     /// What is different of a provider, by its id.
     pub providers: BTreeMap<String, ProviderConfig>,
+    /// How much `repaint serve` takes at a time, and for how long.
+    pub serve: Option<ServeConfig>,
+}
+
+/// How much `repaint serve` takes at a time, and for how long.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServeConfig {
+    /// Where it listens, such as `127.0.0.1:8080`; as `--listen`.
+    pub listen: Option<String>,
+    /// The most megabytes (2^20 bytes) of one request's body; 64 by default.
+    #[schemars(range(min = 1, max = 4096))]
+    pub body_megabytes: Option<u32>,
+    /// The most megabytes of the bodies of all requests together in memory; 64 by default.
+    #[schemars(range(min = 1, max = 1_048_576))]
+    pub memory_megabytes: Option<u32>,
+    /// The most megabytes of bodies in files without a name, when memory has no room; beyond that they wait
+    /// for their turn. 4096 by default.
+    #[schemars(range(min = 0, max = 1_048_576))]
+    pub files_megabytes: Option<u32>,
+    /// The most megabytes of pictures that are kept for callers who ask again; 64 by default.
+    #[schemars(range(min = 0, max = 1_048_576))]
+    pub kept_megabytes: Option<u32>,
+    /// How many connections may be open; 1024 by default.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub connections: Option<u32>,
+    /// How many calls may be at work; 512 by default.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub calls: Option<u32>,
+    /// Seconds that the body of a request may take; 120 by default.
+    #[schemars(range(min = 1, max = 86_400))]
+    pub body_seconds: Option<u32>,
+    /// Seconds that a request waits for room before it is told to come back; 30 by default.
+    #[schemars(range(min = 1, max = 86_400))]
+    pub wait_seconds: Option<u32>,
+    /// Seconds that an answer which nobody has taken is kept for the caller who asks again; 600 by default.
+    #[schemars(range(min = 1, max = 86_400))]
+    pub replay_seconds: Option<u32>,
+    /// Seconds that calls may go on when it is told to stop; 30 by default.
+    #[schemars(range(min = 0, max = 86_400))]
+    pub drain_seconds: Option<u32>,
 }
 
 /// What is different of a provider.

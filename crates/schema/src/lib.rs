@@ -21,7 +21,7 @@ use repaint_core::Registry;
 pub use catalogue::{Catalogue, Entry, ImageField, catalogue};
 pub use changelog::{changelog, close, excuses};
 pub use changes::{Change, Kind, changes};
-pub use config::{Config, ProviderConfig, Show};
+pub use config::{Config, ProviderConfig, ServeConfig, Show};
 pub use edition::{Edition, Version};
 pub use index::{Code, Codes, Index};
 pub use known::Standing;

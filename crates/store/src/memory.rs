@@ -24,6 +24,8 @@ struct Kept {
     budgets: BTreeMap<(Option<String>, Period), Usd>,
     /// By account and key: job and fingerprint.
     claims: BTreeMap<Key, (String, String)>,
+    /// Prints and jobs that were left under them until a moment, the oldest first.
+    left: Vec<(String, String, u64)>,
     /// What orders cost that are forgotten, with their accounts and the days on which they were written.
     pruned: Vec<(u64, Option<String>, Spend)>,
 }
@@ -148,6 +150,20 @@ impl Store for Memory {
         }
         kept.claims.insert(key, (job.to_owned(), fingerprint.to_owned()));
         Ok(None)
+    }
+
+    async fn leave(&self, print: &str, job: &str, until_ms: u64) -> Result<()> {
+        let mut kept = self.kept();
+        kept.left.retain(|it| it.1 != job);
+        kept.left.push((print.to_owned(), job.to_owned(), until_ms));
+        Ok(())
+    }
+
+    async fn take(&self, print: &str, now_ms: u64) -> Result<Option<String>> {
+        let mut kept = self.kept();
+        kept.left.retain(|it| now_ms < it.2);
+        let found = kept.left.iter().position(|it| it.0 == print);
+        Ok(found.map(|at| kept.left.remove(at).1))
     }
 
     async fn prune(&self, before_ms: u64) -> Result<u64> {

@@ -45,8 +45,10 @@ const LOCK: &str = "\
         WHEN 'off' THEN set_config('synchronous_commit', 'on', true) END; \
     SELECT pg_advisory_xact_lock(8243118256654545953)";
 
-const MIGRATIONS: &[(&str, &str)] =
-    &[("orders", include_str!("../migrations/postgres/1_orders.sql"))];
+const MIGRATIONS: &[(&str, &str)] = &[
+    ("orders", include_str!("../migrations/postgres/1_orders.sql")),
+    ("left", include_str!("../migrations/postgres/2_left.sql")),
+];
 
 impl Postgres {
     /// Connects to `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, and makes the tables if they are not there.

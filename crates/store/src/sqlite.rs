@@ -41,8 +41,10 @@ const AGAIN: Duration = Duration::from_millis(20);
 /// In the head of the file, so that the file of another program is never taken for ours: `rpnt`.
 const APPLICATION: i64 = 0x7270_6e74;
 
-const MIGRATIONS: &[(&str, &str)] =
-    &[("orders", include_str!("../migrations/sqlite/1_orders.sql"))];
+const MIGRATIONS: &[(&str, &str)] = &[
+    ("orders", include_str!("../migrations/sqlite/1_orders.sql")),
+    ("left", include_str!("../migrations/sqlite/2_left.sql")),
+];
 
 impl Sqlite {
     /// Opens the file, or makes it, for its owner only, and the folders that it is in.

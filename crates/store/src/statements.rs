@@ -66,6 +66,12 @@ const CLAIMED: &str = "SELECT job, fingerprint FROM repaint_claims WHERE claimed
 const CLAIM: &str =
     "INSERT INTO repaint_claims (account, claimed, job, fingerprint) VALUES ($1, $2, $3, $4)";
 
+const LEAVE: &str = "INSERT INTO repaint_left (job, print, until_ms) VALUES ($1, $2, $3) \
+    ON CONFLICT (job) DO UPDATE SET print = excluded.print, until_ms = excluded.until_ms";
+const TAKE: &str = "DELETE FROM repaint_left WHERE job = (SELECT job FROM repaint_left \
+    WHERE print = $1 AND $2 < until_ms ORDER BY until_ms, job LIMIT 1) RETURNING job";
+const FORGET_LEFT: &str = "DELETE FROM repaint_left WHERE until_ms < $1";
+
 /// An order that can be forgotten has ended, and was written last before a moment.
 macro_rules! old {
     ($before:literal, $after:literal) => {
@@ -233,6 +239,25 @@ impl Store for Own {
         work.await.map_err(|it| self.told(it))
     }
 
+    async fn leave(&self, print: &str, job: &str, until_ms: u64) -> Result<()> {
+        let work = async {
+            let mut connection = self.connection().await?;
+            let leave = query(LEAVE).bind(job).bind(print).bind(database(until_ms));
+            leave.execute(&mut *connection).await?;
+            Ok(())
+        };
+        work.await.map_err(|it| self.told(it))
+    }
+
+    async fn take(&self, print: &str, now_ms: u64) -> Result<Option<String>> {
+        let work = async {
+            let mut connection = self.connection().await?;
+            let take = query_scalar(TAKE).bind(print).bind(database(now_ms));
+            Ok(take.fetch_optional(&mut *connection).await?)
+        };
+        work.await.map_err(|it| self.told(it))
+    }
+
     async fn prune(&self, before_ms: u64) -> Result<u64> {
         let work = async {
             let mut connection = self.connection().await?;
@@ -240,6 +265,7 @@ impl Store for Own {
             let before = database(before_ms);
             query(KEEP_SUMS).bind(before).execute(&mut *transaction).await?;
             query(FORGET_CLAIMS).bind(before).execute(&mut *transaction).await?;
+            query(FORGET_LEFT).bind(before).execute(&mut *transaction).await?;
             let gone = query(FORGET).bind(before).execute(&mut *transaction).await?;
             transaction.commit().await?;
             Ok(gone.rows_affected())

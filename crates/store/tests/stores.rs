@@ -53,6 +53,20 @@ fn refused(result: repaint_core::Result<()>) -> bool {
     true
 }
 
+async fn what_was_left_is_taken_once_and_in_time(store: &dyn Store) {
+    let (print, other) = ("1".repeat(32), "2".repeat(32));
+    for (job, until) in [("left-2", NOW + 20), ("left-1", NOW + 10)] {
+        store.leave(&print, job, until).await.expect("written");
+    }
+    assert_eq!(store.take(&other, NOW).await.expect("read"), None);
+    assert_eq!(store.take(&print, NOW + 10).await.expect("read").as_deref(), Some("left-2"));
+    assert_eq!(store.take(&print, NOW + 10).await.expect("read"), None, "the other is too old");
+    store.leave(&print, "left-2", NOW + 20).await.expect("written");
+    store.leave(&print, "left-2", NOW + 30).await.expect("it is left again");
+    assert_eq!(store.take(&print, NOW + 20).await.expect("read").as_deref(), Some("left-2"));
+    assert_eq!(store.take(&print, NOW + 20).await.expect("read"), None);
+}
+
 async fn an_order_is_kept_as_it_was_written(store: &dyn Store) {
     let order = Submit {
         account: Some("an account".to_owned()),
@@ -312,6 +326,7 @@ fn trials(kind: &'static str, url: fn(&str) -> Result<Place, String>) -> Vec<Tri
     }
     let mut all = each![
         an_order_is_kept_as_it_was_written,
+        what_was_left_is_taken_once_and_in_time,
         what_is_safe_stays_so,
         orders_are_listed_the_newest_first,
         a_budget_has_room_or_refuses,

@@ -235,6 +235,9 @@ fn payload(image: &ImageInput) -> String {
         ImageSource::Url(url) => format!("\"{url}\""),
         ImageSource::Bytes(bytes) => base64_simd::STANDARD.encode_to_string(bytes),
         ImageSource::Base64(base64) => String::from_utf8_lossy(base64).into_owned(),
+        ImageSource::Kept(kept) => {
+            String::from_utf8_lossy(&kept.whole().unwrap_or_default()).into_owned()
+        }
         ImageSource::File(path) => base64_simd::STANDARD.encode_to_string(file_bytes(path)),
     }
 }

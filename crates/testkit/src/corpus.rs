@@ -447,7 +447,9 @@ fn in_json(image: &ImageInput) -> ImageInput {
     let bytes = match image.source() {
         ImageSource::File(path) => file_bytes(path),
         ImageSource::Bytes(bytes) => bytes.to_vec(),
-        ImageSource::Url(_) | ImageSource::Base64(_) => return image.clone(),
+        ImageSource::Url(_) | ImageSource::Base64(_) | ImageSource::Kept(_) => {
+            return image.clone();
+        }
     };
     let base64 = base64_simd::STANDARD.encode_to_string(&bytes);
     ImageInput::base64(base64.into()).unwrap_or_else(|err| panic!("{err}"))

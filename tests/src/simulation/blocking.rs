@@ -79,6 +79,14 @@ impl Store for Blocking {
         block_on(self.0.claim(account, key, job, fingerprint))
     }
 
+    async fn leave(&self, print: &str, job: &str, until_ms: u64) -> Result<()> {
+        block_on(self.0.leave(print, job, until_ms))
+    }
+
+    async fn take(&self, print: &str, now_ms: u64) -> Result<Option<String>> {
+        block_on(self.0.take(print, now_ms))
+    }
+
     async fn prune(&self, before_ms: u64) -> Result<u64> {
         block_on(self.0.prune(before_ms))
     }

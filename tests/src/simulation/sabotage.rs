@@ -187,6 +187,14 @@ impl Store for BrokenStore {
         }
     }
 
+    async fn leave(&self, print: &str, job: &str, until_ms: u64) -> Result<()> {
+        self.0.leave(print, job, until_ms).await
+    }
+
+    async fn take(&self, print: &str, now_ms: u64) -> Result<Option<String>> {
+        self.0.take(print, now_ms).await
+    }
+
     async fn prune(&self, before_ms: u64) -> Result<u64> {
         self.0.prune(before_ms).await
     }

@@ -227,6 +227,14 @@ impl Store for Book {
         result
     }
 
+    async fn leave(&self, print: &str, job: &str, until_ms: u64) -> Result<()> {
+        self.inner.leave(print, job, until_ms).await
+    }
+
+    async fn take(&self, print: &str, now_ms: u64) -> Result<Option<String>> {
+        self.inner.take(print, now_ms).await
+    }
+
     async fn prune(&self, before_ms: u64) -> Result<u64> {
         self.inner.prune(before_ms).await
     }

@@ -17,6 +17,36 @@ class ProviderConfig(BaseModel):
     """Where it is reached instead of its own address, with or without `/v1`."""
 
 
+class ServeConfig(BaseModel):
+    """How much `repaint serve` takes at a time, and for how long."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    listen: str | MISSING = MISSING
+    """Where it listens, such as `127.0.0.1:8080`; as `--listen`."""
+    body_megabytes: Annotated[int | MISSING, Field(ge=1, le=4096)] = MISSING
+    """The most megabytes (2^20 bytes) of one request's body; 64 by default."""
+    memory_megabytes: Annotated[int | MISSING, Field(ge=1, le=1048576)] = MISSING
+    """The most megabytes of the bodies of all requests together in memory; 64 by default."""
+    files_megabytes: Annotated[int | MISSING, Field(ge=0, le=1048576)] = MISSING
+    """The most megabytes of bodies in files without a name, when memory has no room; beyond that they wait for their turn. 4096 by default."""
+    kept_megabytes: Annotated[int | MISSING, Field(ge=0, le=1048576)] = MISSING
+    """The most megabytes of pictures that are kept for callers who ask again; 64 by default."""
+    connections: Annotated[int | MISSING, Field(ge=1, le=1000000)] = MISSING
+    """How many connections may be open; 1024 by default."""
+    calls: Annotated[int | MISSING, Field(ge=1, le=1000000)] = MISSING
+    """How many calls may be at work; 512 by default."""
+    body_seconds: Annotated[int | MISSING, Field(ge=1, le=86400)] = MISSING
+    """Seconds that the body of a request may take; 120 by default."""
+    wait_seconds: Annotated[int | MISSING, Field(ge=1, le=86400)] = MISSING
+    """Seconds that a request waits for room before it is told to come back; 30 by default."""
+    replay_seconds: Annotated[int | MISSING, Field(ge=1, le=86400)] = MISSING
+    """Seconds that an answer which nobody has taken is kept for the caller who asks again; 600 by default."""
+    drain_seconds: Annotated[int | MISSING, Field(ge=0, le=86400)] = MISSING
+    """Seconds that calls may go on when it is told to stop; 30 by default."""
+
+
 class Adapt(BaseModel):
     """What may be changed to make a request fit, by field; nothing unless it is named here."""
 
@@ -76,3 +106,5 @@ class Config(BaseModel):
     """How pictures are shown in a terminal; as `--show`."""
     providers: dict[str, ProviderConfig] | MISSING = MISSING
     """What is different of a provider, by its id."""
+    serve: ServeConfig | MISSING = MISSING
+    """How much `repaint serve` takes at a time, and for how long."""

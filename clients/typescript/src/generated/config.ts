@@ -69,6 +69,7 @@ export interface Config {
   providers?: {
     [k: string]: ProviderConfig;
   };
+  serve?: ServeConfig;
 }
 /**
  * What may be changed to make a request fit; as `--adapt`.
@@ -91,4 +92,53 @@ export interface ProviderConfig {
    * Where it is reached instead of its own address, with or without `/v1`.
    */
   base_url?: string;
+}
+/**
+ * How much `repaint serve` takes at a time, and for how long.
+ */
+export interface ServeConfig {
+  /**
+   * Where it listens, such as `127.0.0.1:8080`; as `--listen`.
+   */
+  listen?: string;
+  /**
+   * The most megabytes (2^20 bytes) of one request's body; 64 by default.
+   */
+  body_megabytes?: number;
+  /**
+   * The most megabytes of the bodies of all requests together in memory; 64 by default.
+   */
+  memory_megabytes?: number;
+  /**
+   * The most megabytes of bodies in files without a name, when memory has no room; beyond that they wait for their turn. 4096 by default.
+   */
+  files_megabytes?: number;
+  /**
+   * The most megabytes of pictures that are kept for callers who ask again; 64 by default.
+   */
+  kept_megabytes?: number;
+  /**
+   * How many connections may be open; 1024 by default.
+   */
+  connections?: number;
+  /**
+   * How many calls may be at work; 512 by default.
+   */
+  calls?: number;
+  /**
+   * Seconds that the body of a request may take; 120 by default.
+   */
+  body_seconds?: number;
+  /**
+   * Seconds that a request waits for room before it is told to come back; 30 by default.
+   */
+  wait_seconds?: number;
+  /**
+   * Seconds that an answer which nobody has taken is kept for the caller who asks again; 600 by default.
+   */
+  replay_seconds?: number;
+  /**
+   * Seconds that calls may go on when it is told to stop; 30 by default.
+   */
+  drain_seconds?: number;
 }

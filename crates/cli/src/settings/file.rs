@@ -1,11 +1,14 @@
 //! The configuration file: read as TOML, and whatever is wrong in it told with its line and the fix.
 
 use std::env;
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use repaint::{Adapt, Error, Result};
-use repaint_schema::Config;
+use repaint_gateway::Limits;
+use repaint_schema::{Config, ServeConfig};
 use toml::de::{DeTable, DeValue};
 use url::Url;
 
@@ -16,7 +19,7 @@ use crate::output::invalid;
 const ALIKE: f64 = 0.75;
 
 /// What each name takes, and how it is written.
-const TAKES: [(&str, &str, &str); 9] = [
+const TAKES: [(&str, &str, &str); 21] = [
     ("model", "a list of names", r#"model = ["flux2-pro"]"#),
     ("max_cost", "an amount in US dollars without a mark", "max_cost = 0.50"),
     ("timeout", "a whole number of seconds, 1 or more", "timeout = 300"),
@@ -30,7 +33,21 @@ const TAKES: [(&str, &str, &str); 9] = [
         r#"providers.together.base_url = "http://127.0.0.1:8080""#,
     ),
     ("base_url", "an address in quotes", r#"base_url = "http://127.0.0.1:8080""#),
+    ("serve", "a table of what a server holds to", r#"serve.listen = "127.0.0.1:8080""#),
+    ("listen", "an address with a port in quotes", r#"listen = "127.0.0.1:8080""#),
+    ("body_megabytes", MEGABYTES, "body_megabytes = 64"),
+    ("memory_megabytes", MEGABYTES, "memory_megabytes = 64"),
+    ("files_megabytes", MEGABYTES, "files_megabytes = 1024"),
+    ("kept_megabytes", MEGABYTES, "kept_megabytes = 64"),
+    ("connections", "a whole number", "connections = 1024"),
+    ("calls", "a whole number", "calls = 512"),
+    ("body_seconds", SECONDS, "body_seconds = 120"),
+    ("wait_seconds", SECONDS, "wait_seconds = 30"),
+    ("replay_seconds", SECONDS, "replay_seconds = 600"),
+    ("drain_seconds", SECONDS, "drain_seconds = 30"),
 ];
+const MEGABYTES: &str = "a whole number of megabytes";
+const SECONDS: &str = "a whole number of seconds";
 
 /// What a name takes, in a sentence.
 fn takes(name: &str) -> Option<String> {
@@ -51,8 +68,17 @@ impl File<'_> {
         self.known(table)?;
         let config: Config =
             toml::from_str(self.text).map_err(|err| self.of_another_kind(table, &err))?;
-        let Config { model, max_cost, timeout, adapt, capabilities, folder, show, providers } =
-            config;
+        let Config {
+            model,
+            max_cost,
+            timeout,
+            adapt,
+            capabilities,
+            folder,
+            show,
+            providers,
+            serve,
+        } = config;
         let from = |path: &[&str]| {
             let line = span(table, path).map(|it| format!(", line {}", self.line(&it)));
             format!("{}{}", self.path.display(), line.unwrap_or_default())
@@ -84,6 +110,9 @@ impl File<'_> {
             capabilities.map(|it| Set { value: self.beside(&it), from: from(&["capabilities"]) });
         settings.folder = folder.map(|it| Set { value: self.beside(&it), from: from(&["folder"]) });
         settings.show = show.map(|it| Set { value: it.into(), from: from(&["show"]) });
+        if let Some(serve) = serve {
+            self.set_serve(serve, table, settings)?;
+        }
         if providers.is_empty() {
             return Ok(());
         }
@@ -112,6 +141,72 @@ impl File<'_> {
         Ok(())
     }
 
+    /// What a server holds to; within the limits that the schema says.
+    fn set_serve(
+        &self,
+        serve: ServeConfig,
+        table: &DeTable<'_>,
+        settings: &mut Settings,
+    ) -> Result<()> {
+        let schema = repaint_schema::named("config").unwrap_or_default();
+        let ServeConfig {
+            listen,
+            body_megabytes,
+            memory_megabytes,
+            files_megabytes,
+            kept_megabytes,
+            connections,
+            calls,
+            body_seconds,
+            wait_seconds,
+            replay_seconds,
+            drain_seconds,
+        } = serve;
+        let place = |name: &str| span(table, &["serve", name]);
+        let from = |name: &str| {
+            let line = place(name).map(|it| format!(", line {}", self.line(&it)));
+            format!("{}{}", self.path.display(), line.unwrap_or_default())
+        };
+        if let Some(listen) = listen {
+            listen.parse::<SocketAddr>().map_err(|_| {
+                let why = "listen is an address with a port, such as 127.0.0.1:8080";
+                self.wrong(place("listen"), why)
+            })?;
+            settings.serve.push(("listen", Set { value: listen, from: from("listen") }));
+        }
+        let mut number = |name: &'static str, value: Option<u32>| -> Result<Option<u64>> {
+            let Some(value) = value else { return Ok(None) };
+            let limit = &schema["$defs"]["ServeConfig"]["properties"][name];
+            let (least, most) = (limit["minimum"].as_u64(), limit["maximum"].as_u64());
+            let (least, most) = (least.unwrap_or(0), most.unwrap_or(u64::MAX));
+            if !(least..=most).contains(&u64::from(value)) {
+                let why = format!("{name} must be {least} to {most}, not {value}");
+                return Err(self.wrong(place(name), &why));
+            }
+            settings.serve.push((name, Set { value: value.to_string(), from: from(name) }));
+            Ok(Some(value.into()))
+        };
+        let mut limits = Limits::default();
+        let megabytes = |to: &mut u64, it: Option<u64>| *to = it.map_or(*to, |it| it << 20);
+        let seconds =
+            |to: &mut Duration, it: Option<u64>| *to = it.map_or(*to, Duration::from_secs);
+        let count = |to: &mut usize, it: Option<u64>| {
+            *to = it.and_then(|it| usize::try_from(it).ok()).unwrap_or(*to);
+        };
+        megabytes(&mut limits.body, number("body_megabytes", body_megabytes)?);
+        megabytes(&mut limits.memory, number("memory_megabytes", memory_megabytes)?);
+        megabytes(&mut limits.files, number("files_megabytes", files_megabytes)?);
+        megabytes(&mut limits.kept, number("kept_megabytes", kept_megabytes)?);
+        count(&mut limits.connections, number("connections", connections)?);
+        count(&mut limits.calls, number("calls", calls)?);
+        seconds(&mut limits.body_time, number("body_seconds", body_seconds)?);
+        seconds(&mut limits.wait, number("wait_seconds", wait_seconds)?);
+        seconds(&mut limits.replay, number("replay_seconds", replay_seconds)?);
+        seconds(&mut limits.drain, number("drain_seconds", drain_seconds)?);
+        settings.limits = limits;
+        Ok(())
+    }
+
     /// Fails at the first name that means nothing, with the one that was meant.
     fn known(&self, table: &DeTable<'_>) -> Result<()> {
         let schema = repaint_schema::named("config").unwrap_or_default();
@@ -134,6 +229,9 @@ impl File<'_> {
                     set.map_err(|why| self.wrong(Some(field.span()), &why))?;
                 }
             }
+        }
+        if let Some(serve) = inner("serve") {
+            self.known_of(serve, &known(&schema["$defs"]["ServeConfig"]))?;
         }
         if let Some(providers) = inner("providers") {
             let names = known(&schema["$defs"]["ProviderConfig"]);
@@ -288,12 +386,18 @@ mod tests {
     #[test]
     fn whatever_can_be_set_says_what_it_takes() {
         let schema = repaint_schema::named("config").expect("a schema");
-        let names = schema["properties"].as_object().expect("fields").keys();
-        for name in names.map(String::as_str).chain(["base_url"]) {
+        let names = |of: &serde_json::Value| -> Vec<String> {
+            of["properties"].as_object().expect("fields").keys().cloned().collect()
+        };
+        let of_a_server = names(&schema["$defs"]["ServeConfig"]);
+        let names = names(&schema).into_iter().chain(["base_url".to_owned()]);
+        for name in names.chain(of_a_server.clone()) {
+            let name = name.as_str();
             let takes = takes(name).unwrap_or_else(|| panic!("say what `{name}` takes"));
             let (_, example) = takes.split_once("such as ").expect("an example");
             let text = match name {
                 "base_url" => format!("[providers.together]\n{example}"),
+                _ if of_a_server.iter().any(|it| it == name) => format!("[serve]\n{example}"),
                 _ => example.to_owned(),
             };
             set(&text).unwrap_or_else(|err| panic!("{example}: {err}"));

@@ -1,0 +1,191 @@
+//! The answer to a request: JSON whose pictures are encoded as it goes out, and somebody who is told when
+//! it is out.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use repaint_core::Image;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::calls::Seat;
+use crate::dialect::ResponseFormat;
+
+/// So much of a picture is encoded at once: a multiple of 3, so that the pieces join without padding.
+const PIECE: usize = 48 * 1024;
+
+/// The pictures, in the form of Together's answer and of OpenAI's at once.
+#[derive(Clone, Debug, JsonSchema, Serialize)]
+#[schemars(rename = "PicturesAnswer")]
+pub(crate) struct Pictures {
+    /// The id of the job, for `GET /v1/jobs/{id}`.
+    id: String,
+    /// The model, as the request names it.
+    model: String,
+    /// Always `list`.
+    object: String,
+    /// When it was made, in seconds since 1970.
+    created: u64,
+    /// The pictures.
+    data: Vec<Picture>,
+}
+
+/// One picture: an address or base64, as `type` says.
+#[derive(Clone, Debug, JsonSchema, Serialize)]
+#[schemars(rename = "AnsweredPicture")]
+pub(crate) struct Picture {
+    /// Its place, from 0.
+    index: u32,
+    /// `url` or `b64_json`.
+    r#type: String,
+    /// Where it is, usually for minutes only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+    /// The file, as base64.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    b64_json: Option<String>,
+}
+
+/// A body of text and pictures, which tells its seat when it is out.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pieces: std::vec::IntoIter<Piece>,
+    now: Option<(Bytes, usize)>,
+    left: u64,
+    seat: Option<Seat>,
+}
+
+#[derive(Debug)]
+enum Piece {
+    Text(Bytes),
+    Picture(Bytes),
+}
+
+impl Answer {
+    /// The pictures of a job.
+    pub(crate) fn new(
+        id: &str,
+        model: &str,
+        created: u64,
+        images: &[Image],
+        format: Option<ResponseFormat>,
+        seat: Seat,
+    ) -> Self {
+        let mut pieces = Vec::new();
+        let mut text = format!(
+            r#"{{"id":{},"model":{},"object":"list","created":{created},"data":["#,
+            Value::from(id),
+            Value::from(model)
+        );
+        for (index, image) in images.iter().enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            let address = image.address.as_deref();
+            // Without a wish, an address where there is one, as the providers themselves do.
+            let address = address
+                .filter(|_| image.is_left() || matches!(format, None | Some(ResponseFormat::Url)));
+            if let Some(address) = address {
+                let url = Value::from(address);
+                text.push_str(&format!(r#"{comma}{{"index":{index},"type":"url","url":{url}}}"#));
+                continue;
+            }
+            match format {
+                Some(ResponseFormat::Url) => {
+                    let kind = image.media_type.map_or("application/octet-stream", |it| it.name());
+                    let start = format!(
+                        r#"{comma}{{"index":{index},"type":"url","url":"data:{kind};base64,"#
+                    );
+                    text.push_str(&start);
+                }
+                None | Some(ResponseFormat::Base64 | ResponseFormat::B64Json) => {
+                    let start =
+                        format!(r#"{comma}{{"index":{index},"type":"b64_json","b64_json":""#);
+                    text.push_str(&start);
+                }
+            }
+            pieces.push(Piece::Text(std::mem::take(&mut text).into()));
+            pieces.push(Piece::Picture(image.bytes.clone()));
+            text.push_str("\"}");
+        }
+        text.push_str("]}");
+        pieces.push(Piece::Text(text.into()));
+        let length = |it: &Piece| match it {
+            Piece::Text(text) => text.len() as u64,
+            Piece::Picture(bytes) => bytes.len().div_ceil(3) as u64 * 4,
+        };
+        let left = pieces.iter().map(length).sum();
+        Self { pieces: pieces.into_iter(), now: None, left, seat: Some(seat) }
+    }
+
+    /// A body of one text, for what went wrong.
+    pub(crate) fn text(text: Bytes, seat: Seat) -> Self {
+        let left = text.len() as u64;
+        let pieces = vec![Piece::Text(text)].into_iter();
+        Self { pieces, now: None, left, seat: Some(seat) }
+    }
+
+    fn next(&mut self) -> Option<Bytes> {
+        if self.now.is_none() {
+            match self.pieces.next()? {
+                Piece::Text(text) => return Some(text),
+                Piece::Picture(bytes) => self.now = Some((bytes, 0)),
+            }
+        }
+        let (bytes, at) = self.now.as_mut()?;
+        let end = bytes.len().min(*at + PIECE);
+        let encoded: Vec<u8> = base64_simd::STANDARD.encode_type(&bytes[*at..end]);
+        *at = end;
+        if end == bytes.len() {
+            self.now = None;
+        }
+        Some(encoded.into())
+    }
+}
+
+impl Body for Answer {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let Some(bytes) = self.next() else { return Poll::Ready(None) };
+        self.left = self.left.saturating_sub(bytes.len() as u64);
+        if self.left == 0
+            && let Some(seat) = &mut self.seat
+        {
+            seat.answered();
+        }
+        Poll::Ready(Some(Ok(Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left)
+    }
+}
+
+/// The text of a small answer, which is whole.
+pub(crate) fn now_or_never(body: axum::body::Body) -> Bytes {
+    let mut body = std::pin::pin!(body);
+    let mut context = Context::from_waker(std::task::Waker::noop());
+    let mut text = Vec::new();
+    while let Poll::Ready(Some(Ok(frame))) = body.as_mut().poll_frame(&mut context) {
+        text.extend_from_slice(frame.data_ref().map_or(&[][..], |it| it));
+    }
+    text.into()
+}
+
+/// A small answer as JSON.
+pub(crate) fn json(value: &impl Serialize) -> Response {
+    let text = serde_json::to_vec(value).unwrap_or_default();
+    ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], text).into_response()
+}

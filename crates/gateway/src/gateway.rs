@@ -1,0 +1,211 @@
+//! The gateway as a value: what all requests share, and the routes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use hyper::StatusCode;
+use repaint_core::{Policy, Store};
+use tokio::sync::Semaphore;
+
+use crate::budget::Budget;
+use crate::calls::Calls;
+use crate::fault::Fault;
+use crate::fetch::{Fetcher, NoFetcher};
+use crate::jobs::Jobs;
+use crate::keys::{Keys, NoKeys};
+use crate::limits::Limits;
+use crate::metrics::{Metrics, Now};
+use crate::{ask, edits, generations, health, jobs, models, openapi, run};
+
+/// What all requests share. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Gateway(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    router: repaint_router::Router,
+    store: Arc<dyn Store>,
+    seed: u64,
+    policy: Policy,
+    limits: Limits,
+    budget: Budget,
+    spills: Budget,
+    calls: Calls,
+    jobs: Jobs,
+    metrics: Arc<Metrics>,
+    keys: Box<dyn Keys>,
+    fetcher: Box<dyn Fetcher>,
+    working: Arc<Semaphore>,
+    drains: AtomicBool,
+}
+
+impl Gateway {
+    /// A gateway to the models of a router. Its orders are written down in the store, which it may share
+    /// with other gateways; `policy` holds where a request has none, and caps what one may spend.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` if the store cannot be read.
+    pub async fn new(
+        router: repaint_router::Router,
+        store: Arc<dyn Store>,
+        policy: Policy,
+        limits: Limits,
+    ) -> repaint_core::Result<Self> {
+        let secret = store.secret().await?;
+        let seed = secret.iter().take(8).fold(0, |sum: u64, it| sum << 8 | u64::from(*it));
+        let metrics = Arc::new(Metrics::default());
+        let (client, known) = (router.client().clone(), Arc::clone(&store));
+        let calls = Calls::new(limits.replay, limits.kept, Arc::clone(&metrics), known, client);
+        Ok(Self(Arc::new(Shared {
+            router: router.with_store(Arc::clone(&store)),
+            store,
+            seed,
+            policy,
+            budget: Budget::new(limits.memory.max(limits.body)),
+            spills: Budget::new(limits.files),
+            calls,
+            jobs: Jobs::default(),
+            metrics,
+            keys: Box::new(NoKeys),
+            fetcher: Box::new(NoFetcher),
+            working: Arc::new(Semaphore::new(limits.calls)),
+            limits,
+            drains: AtomicBool::new(false),
+        })))
+    }
+
+    /// All routes.
+    pub(crate) fn routes(&self) -> Router {
+        let mut routes = Router::new()
+            .route("/healthz", get(health::healthz))
+            .route("/readyz", get(health::readyz))
+            .route("/metrics", get(health::metrics))
+            .route("/openapi.json", get(openapi::get))
+            .route("/v1/jobs", get(jobs::list))
+            .route("/v1/jobs/{id}", get(jobs::get))
+            .route("/v1/jobs/{id}/cancel", post(jobs::cancel))
+            .route("/v1/jobs/{id}/resume", post(run::resume));
+        // Libraries add `/v1` to an address that has it already, or add none.
+        for base in ["", "/v1", "/v1/v1"] {
+            routes = routes
+                .route(&format!("{base}/images/generations"), post(generations::post))
+                .route(&format!("{base}/images/edits"), post(edits::post))
+                .route(&format!("{base}/images/explain"), post(ask::explain))
+                .route(&format!("{base}/images/validate"), post(ask::validate))
+                .route(&format!("{base}/models"), get(models::list))
+                .route(&format!("{base}/models/{{*path}}"), get(models::get));
+        }
+        routes
+            .method_not_allowed_fallback(|| async {
+                let message = "this address takes another method: see GET /openapi.json";
+                Fault::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
+            })
+            .fallback(|request: Request| async move {
+                let path = repaint_core::quotable(request.uri().path());
+                let message = format!("nothing is at {path}: see GET /openapi.json");
+                Fault::new(StatusCode::NOT_FOUND, "not_found", message)
+            })
+            .layer(from_fn_with_state(self.clone(), counted))
+            .with_state(self.clone())
+    }
+
+    pub(crate) fn router(&self) -> &repaint_router::Router {
+        &self.0.router
+    }
+
+    pub(crate) fn store(&self) -> &Arc<dyn Store> {
+        &self.0.store
+    }
+
+    pub(crate) fn seed(&self) -> u64 {
+        self.0.seed
+    }
+
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.0.policy
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    pub(crate) fn budget(&self) -> &Budget {
+        &self.0.budget
+    }
+
+    /// The bytes that bodies may have in files, together.
+    pub(crate) fn spills(&self) -> &Budget {
+        &self.0.spills
+    }
+
+    pub(crate) fn calls(&self) -> &Calls {
+        &self.0.calls
+    }
+
+    pub(crate) fn jobs(&self) -> &Jobs {
+        &self.0.jobs
+    }
+
+    pub(crate) fn metrics(&self) -> &Arc<Metrics> {
+        &self.0.metrics
+    }
+
+    pub(crate) fn keys(&self) -> &dyn Keys {
+        &*self.0.keys
+    }
+
+    pub(crate) fn fetcher(&self) -> &dyn Fetcher {
+        &*self.0.fetcher
+    }
+
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.0.router.client().now_ms()
+    }
+
+    /// No new work is taken from now on.
+    pub(crate) fn drain(&self) {
+        self.0.drains.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn drains(&self) -> bool {
+        self.0.drains.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn now(&self) -> Now {
+        let (calls, kept_bytes) = self.calls().count();
+        Now {
+            budget_used: self.budget().used(),
+            budget_total: self.budget().total(),
+            in_files: self.spills().used(),
+            calls,
+            kept_bytes,
+            window: self.limits().replay,
+        }
+    }
+}
+
+/// Counts a request, and keeps more from being worked on than may be.
+async fn counted(State(gateway): State<Gateway>, request: Request, next: Next) -> Response {
+    let path = request.extensions().get::<MatchedPath>().map(|it| it.as_str().to_owned());
+    // What nobody serves is counted as one.
+    let path = path.unwrap_or_else(|| "other".to_owned());
+    let began = Instant::now();
+    let works = request.method() == hyper::Method::POST;
+    let permit = if works { gateway.0.working.try_acquire().map(Some) } else { Ok(None) };
+    let response = match permit {
+        Ok(_permit) => next.run(request).await,
+        Err(_) => {
+            let most = gateway.limits().calls;
+            Fault::busy(format!("{most} calls are at work; nothing was done")).into_response()
+        }
+    };
+    gateway.metrics().request(&path, response.status().as_u16(), began.elapsed());
+    response
+}

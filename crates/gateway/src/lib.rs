@@ -1,0 +1,42 @@
+//! An HTTP server that speaks the dialects that callers already speak, Together's and OpenAI's, and makes
+//! them true for every model.
+//!
+//! ```text
+//! receive ─▶ json | form ─▶ dialect ─▶ run ─▶ calls ─▶ router ─▶ answer
+//!  limits     slices         one        │      joined              streamed
+//!                            validator  └─ fault: the caller's dialect
+//! ```
+//!
+//! One file an endpoint group (`generations`, `jobs`, `health`), one a dialect (`dialect/`), and one
+//! validator for both (`dialect::understand`).
+
+mod answer;
+mod ask;
+mod budget;
+mod calls;
+mod dialect;
+mod edits;
+mod fault;
+mod fetch;
+mod form;
+mod gateway;
+mod generations;
+mod health;
+mod ids;
+mod jobs;
+mod json;
+mod keys;
+mod limits;
+mod metrics;
+mod models;
+mod openapi;
+mod receive;
+mod run;
+mod scan;
+mod server;
+mod spill;
+
+pub use gateway::Gateway;
+pub use limits::Limits;
+pub use openapi::openapi;
+pub use server::Server;

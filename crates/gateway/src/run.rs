@@ -1,0 +1,431 @@
+//! From a request that is understood to its answer: joined with an equal call, or run anew.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::{HeaderMap, StatusCode};
+use repaint_client::CancellationToken;
+use repaint_core::{
+    Adaptation, Error, ErrorKind, Estimate, Holds, Image, ImageModel, Job, Outcome, Receipt,
+    Submit, Usd, Warning, WarningCode,
+};
+use repaint_router::Once;
+use twox_hash::XxHash3_128;
+
+use crate::answer::Answer;
+use crate::calls::{Call, End, Gate, Joined, Mark, Print, Seat};
+use crate::dialect::{Names, ResponseFormat, Understood};
+use crate::fault::{Fault, may_have_cost};
+use crate::gateway::Gateway;
+use crate::jobs::Came;
+use crate::keys::Caller;
+
+/// The id of the job, under which its receipt is.
+const RECEIPT: HeaderName = HeaderName::from_static("x-repaint-receipt");
+/// What it was to cost, in US dollars: one amount, or the least and the most.
+const ESTIMATE: HeaderName = HeaderName::from_static("x-repaint-estimate");
+/// Who made the pictures.
+const OFFER: HeaderName = HeaderName::from_static("x-repaint-offer");
+/// How often a library has sent this request before; Stainless's libraries say it.
+const RETRIES: &str = "x-stainless-retry-count";
+const KEY: &str = "idempotency-key";
+/// A key of a caller is no longer.
+const LONGEST_KEY: usize = 255;
+
+/// What is asked for, and by whom.
+pub(crate) struct Request {
+    pub(crate) caller: Caller,
+    pub(crate) understood: Understood,
+    /// A hash of all that the caller sent.
+    pub(crate) body: Print,
+}
+
+/// Joins a call or runs a job, and answers.
+pub(crate) async fn run(
+    gateway: &Gateway,
+    headers: &HeaderMap,
+    request: Request,
+) -> Result<Response, Fault> {
+    let Request { caller, mut understood, body } = request;
+    let names = understood.names;
+    known(gateway, &understood.job)?;
+    crate::fetch::fetched(gateway.fetcher(), gateway.router().registry(), &mut understood.job)
+        .await
+        .map_err(|err| Fault::of(&err, &names))?;
+    let key = key(headers)?;
+    let again = headers.get(RETRIES).is_some_and(|it| it != "0");
+    let print = match &key {
+        Some(key) => gateway.print(&caller, &[b"key", key.as_bytes()]),
+        None => gateway.print(&caller, &[b"body", &body.to_le_bytes()]),
+    };
+    let mark = Mark { again, keyed: key.as_ref().map(|_| body) };
+    let format = understood.format;
+    let model = understood.model.clone();
+    let (joined, elsewhere) = gateway.calls().join(print, mark).await;
+    let seat = match joined {
+        Joined::Before(seat) => seat,
+        Joined::Other => return Err(reused()),
+        Joined::New(seat) => {
+            let how = match (key, elsewhere) {
+                // Callers without an account share none of their keys either.
+                (Some(key), _) if caller.account.is_none() => {
+                    How::Once(format!("{:016x} {key}", caller.word))
+                }
+                (Some(key), _) => How::Once(key),
+                (None, Some(job)) => How::Taking(job),
+                (None, None) => How::Anew,
+            };
+            begin(gateway, &seat.call, caller, understood, how);
+            seat
+        }
+    };
+    let end = seat.call.end().await;
+    Ok(answer(&end, &model, format, &names, seat))
+}
+
+/// Whether the models that a job names are there.
+pub(crate) fn known(gateway: &Gateway, job: &Job) -> Result<(), Fault> {
+    for name in &job.select {
+        gateway.router().registry().resolve(name).map_err(|err| unknown_model(&err))?;
+    }
+    Ok(())
+}
+
+/// A name that stands for no model.
+pub(crate) fn unknown_model(err: &Error) -> Fault {
+    let message = err.message().replace("`repaint models` lists all", "GET /v1/models lists all");
+    Fault::new(StatusCode::NOT_FOUND, "model_not_found", message).about("model")
+}
+
+/// A key of a caller's under which something else was asked for.
+fn reused() -> Fault {
+    let message =
+        "this Idempotency-Key stands for another request already: take a new key for a new request";
+    Fault::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", message)
+        .about("Idempotency-Key")
+}
+
+fn key(headers: &HeaderMap) -> Result<Option<String>, Fault> {
+    let Some(key) = headers.get(KEY) else { return Ok(None) };
+    let text = key.to_str().ok().filter(|it| !it.trim().is_empty() && it.len() <= LONGEST_KEY);
+    let wrong = || {
+        let message =
+            format!("an Idempotency-Key is 1 to {LONGEST_KEY} visible characters of ASCII");
+        Fault::invalid(message).about("Idempotency-Key")
+    };
+    text.map(|it| Some(it.to_owned())).ok_or_else(wrong)
+}
+
+/// How a job begins.
+enum How {
+    Anew,
+    /// Under a key of the caller's.
+    Once(String),
+    /// With what another process has left.
+    Taking(String),
+}
+
+/// Begins the job of a call; it goes on when its caller goes away.
+fn begin(gateway: &Gateway, call: &Arc<Call>, caller: Caller, understood: Understood, how: How) {
+    let Understood { model, job, format, names, warnings } = understood;
+    let mut router = gateway.router().clone().with_hooks(Gate(Arc::clone(call)));
+    if let Some(account) = &caller.account {
+        router = router.on_account(account.clone());
+    }
+    let (planner, mut planned) = (router.clone(), matches!(how, How::Once(_)).then(|| job.clone()));
+    // Whoever wants a conversion wants bytes; whoever wants base64 does, too.
+    let converts = job.policy.adapt.output_format.is_some();
+    let leaves = !converts && matches!(format, None | Some(ResponseFormat::Url));
+    let task = router.task(job).leaving(leaves);
+    let id = match &how {
+        How::Taking(job) => job.clone(),
+        How::Anew | How::Once(_) => task.id().to_owned(),
+    };
+    call.begun(&id, task.canceller());
+    let jobs = gateway.jobs();
+    let account = caller.account.as_deref();
+    jobs.begun(&id, account, &model, gateway.now_ms(), task.canceller());
+    let (kept, own) = (gateway.clone(), Arc::clone(call));
+    let keep = move |mut outcome: Outcome| async move {
+        let receipt = &mut outcome.receipt;
+        receipt.adaptations.extend(kept.moved(&receipt.offer, &names));
+        receipt.warnings.extend(warnings.iter().map(|(field, message)| {
+            Warning::new(WarningCode::Input, Some(field), message.clone())
+        }));
+        let addresses = outcome.images.iter().filter_map(|it| it.address.clone()).collect();
+        kept.brought(&own, outcome);
+        // Only an answer that was written makes the pictures safe; else they can be picked up.
+        ((), own.settled().await.then_some(addresses))
+    };
+    let (gateway, call) = (gateway.clone(), Arc::clone(call));
+    let keyed = matches!(how, How::Once(_));
+    let work = tokio::spawn(async move {
+        // What is refused is refused before the key stands for it: it can be mended and sent again.
+        if let Some(job) = &mut planned {
+            planner.plan(job).await?.first()?;
+        }
+        match how {
+            How::Anew => task.keeping(keep).await.map(Once::Now),
+            How::Once(key) => task.once_keeping(&key, keep).await,
+            How::Taking(job) => task.taking(&job, keep).await,
+        }
+    });
+    tokio::spawn(async move {
+        match work.await {
+            Ok(Ok(Once::Now(()))) => {}
+            // It was planned, so nothing is wrong with it but its key.
+            Ok(Err(err)) if keyed && is_of_the_key(&err) => {
+                gateway.jobs().ended(call.id(), Came::Error(err));
+                gateway.calls().over(&call, End::Reused);
+            }
+            Ok(Ok(Once::Before(orders))) => again(&gateway, &call, orders, leaves).await,
+            Ok(Err(err)) => gateway.failed(&call, err),
+            Err(err) => {
+                let message = format!("the job ended in an unforeseen way: {err}");
+                gateway.failed(&call, Error::new(ErrorKind::OutcomeUnknown, message));
+            }
+        }
+    });
+}
+
+fn is_of_the_key(err: &Error) -> bool {
+    let data = err.data();
+    err.kind() == ErrorKind::InvalidRequest && data.offer.is_none() && data.status.is_none()
+}
+
+/// Fetches the pictures of a call that was answered before, by another process or long ago. It buys
+/// nothing.
+async fn again(gateway: &Gateway, call: &Arc<Call>, orders: Vec<Submit>, leaves: bool) {
+    let mut images = Vec::new();
+    let mut whole: Option<Receipt> = None;
+    let job = orders.first().map(|it| it.job.clone());
+    for order in orders.iter().rev() {
+        let Some(handle) = order.handle.clone().filter(repaint_core::Handle::leads_somewhere)
+        else {
+            continue;
+        };
+        match gateway.router().pick_up(handle, |_| {}).leaving(leaves).run().await {
+            Ok(outcome) => {
+                images.extend(outcome.images);
+                whole.get_or_insert(outcome.receipt);
+            }
+            Err(err) => return gateway.failed(call, err),
+        }
+    }
+    match whole {
+        Some(mut receipt) => {
+            receipt.job = job;
+            gateway.brought(call, Outcome { images, receipt });
+        }
+        None => {
+            let message = "this call was answered before, and its pictures are kept nowhere: take a new \
+                           Idempotency-Key to buy others";
+            gateway.failed(call, Error::new(ErrorKind::Expired, message));
+        }
+    }
+}
+
+/// `POST /v1/jobs/{id}/resume`: brings the pictures of a job that was given up; buys nothing.
+pub(crate) async fn resume(
+    State(gateway): State<Gateway>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+) -> Result<Response, Fault> {
+    let caller = gateway.keys().caller(&headers).await?;
+    let job = crate::jobs::job(&gateway, &caller, &id).await?;
+    let orders: Vec<Submit> =
+        job.orders.into_iter().rev().filter(|it| it.resumable).map(|it| it.order).collect();
+    if orders.is_empty() {
+        let message =
+            "no order of this job can be picked up: GET /v1/jobs/{id} says what became of each";
+        return Err(Fault::new(StatusCode::BAD_REQUEST, "not_resumable", message).of_job(&id));
+    }
+    // Two who ask at once get the same.
+    let print = gateway.print(&caller, &[b"resume", id.as_bytes()]);
+    let mark = Mark { again: false, keyed: Some(0) };
+    let seat = match gateway.calls().join(print, mark).await.0 {
+        Joined::Before(seat) => seat,
+        Joined::Other => return Err(reused()),
+        Joined::New(seat) => {
+            seat.call.begun(&id, CancellationToken::default());
+            let (gateway, call) = (gateway.clone(), Arc::clone(&seat.call));
+            tokio::spawn(async move { pick_up(&gateway, &call, orders).await });
+            seat
+        }
+    };
+    let end = seat.call.end().await;
+    let model = job.model.unwrap_or_default();
+    Ok(answer(&end, &model, None, &Names::default(), seat))
+}
+
+/// Picks up the orders of a job, one after another; what cannot be fetched does not lose the others.
+async fn pick_up(gateway: &Gateway, call: &Arc<Call>, orders: Vec<Submit>) {
+    let (mut images, mut whole, mut last) = (Vec::new(), None::<Receipt>, None);
+    for order in orders {
+        let task = gateway.router().pick_up_order(order.id, |_| {}).leaving(true);
+        // They are safe only when the answer is written, which the call's last seat says.
+        match task.keeping(|it| async move { (it, None) }).await {
+            Ok(mut outcome) => {
+                images.append(&mut outcome.images);
+                match &mut whole {
+                    None => whole = Some(outcome.receipt),
+                    Some(whole) => {
+                        whole.orders.append(&mut outcome.receipt.orders);
+                        whole.spent = whole.spent.and(outcome.receipt.spent);
+                        whole.pictures += outcome.receipt.pictures;
+                    }
+                }
+            }
+            Err(err) => last = Some(err),
+        }
+    }
+    match (whole, last) {
+        (Some(mut receipt), last) => {
+            receipt.failures.extend(last);
+            call.released();
+            gateway.brought(call, Outcome { images, receipt });
+        }
+        (None, Some(err)) => gateway.failed(call, err),
+        (None, None) => {
+            gateway.failed(call, Error::new(ErrorKind::Unexpected, "there was nothing to pick up"));
+        }
+    }
+}
+
+/// A keyed hash of parts, each of which may come in pieces.
+pub(crate) struct Digest {
+    hasher: XxHash3_128,
+    /// Of the part that has not ended.
+    length: u64,
+}
+
+impl Digest {
+    /// A piece of a part.
+    pub(crate) fn piece(&mut self, piece: &[u8]) {
+        self.hasher.write(piece);
+        self.length += piece.len() as u64;
+    }
+
+    /// A part ends: where one does and the next begins matters, too.
+    pub(crate) fn ends(&mut self) {
+        self.hasher.write(&std::mem::take(&mut self.length).to_le_bytes());
+    }
+
+    /// A whole part.
+    pub(crate) fn part(&mut self, part: &[u8]) {
+        self.piece(part);
+        self.ends();
+    }
+
+    pub(crate) fn done(&self) -> Print {
+        self.hasher.finish_128()
+    }
+}
+
+impl Gateway {
+    /// A keyed hash of a caller and of what else counts; the same in all gateways with one store.
+    pub(crate) fn print(&self, caller: &Caller, parts: &[&[u8]]) -> Print {
+        let mut digest = self.digest();
+        digest.part(caller.account.as_deref().unwrap_or_default().as_bytes());
+        digest.part(&caller.word.to_le_bytes());
+        parts.iter().for_each(|it| digest.part(it));
+        digest.done()
+    }
+
+    /// A keyed hash, of nothing yet.
+    pub(crate) fn digest(&self) -> Digest {
+        Digest { hasher: XxHash3_128::with_seed(self.seed()), length: 0 }
+    }
+
+    /// Pictures came.
+    fn brought(&self, call: &Arc<Call>, outcome: Outcome) {
+        let Outcome { images, receipt } = outcome;
+        self.metrics().job("made");
+        let receipt = Box::new(receipt);
+        self.jobs().ended(call.id(), Came::Receipt(receipt.clone()));
+        let created = self.now_ms() / 1000;
+        self.calls().over(call, End::Made { images, receipt, created });
+    }
+
+    /// None came.
+    fn failed(&self, call: &Arc<Call>, err: Error) {
+        self.metrics().job(err.kind().code());
+        self.jobs().ended(call.id(), Came::Error(err.clone()));
+        self.calls().over(call, End::Failed(err));
+    }
+
+    /// What is written down where the model takes images in another field than the caller's.
+    fn moved(&self, offer: &str, names: &Names) -> Option<Adaptation> {
+        let asked = names.images?;
+        let model: &dyn ImageModel = self.router().registry().get(offer)?;
+        let fields = &model.wire()?.fields;
+        let takes = fields.iter().find(|it| matches!(it.holds, Holds::Image | Holds::Images))?;
+        (takes.name != asked).then(|| Adaptation {
+            field: "images".to_owned(),
+            method: "exact".to_owned(),
+            from: asked.into(),
+            to: takes.name.as_str().into(),
+        })
+    }
+}
+
+/// What came of a call, for one who waits for it.
+fn answer(
+    end: &End,
+    model: &str,
+    format: Option<ResponseFormat>,
+    names: &Names,
+    seat: Seat,
+) -> Response {
+    let id = seat.call.id().to_owned();
+    let mut response = match end {
+        End::Made { images, receipt, created } => {
+            let job = receipt.job.as_deref().unwrap_or(&id);
+            let images: &[Image] = images;
+            let body = Answer::new(job, model, *created, images, format, seat);
+            let mut response = Response::new(Body::new(body));
+            let headers = response.headers_mut();
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            put(headers, ESTIMATE, &dollars(receipt.estimate));
+            put(headers, OFFER, &receipt.offer);
+            put(headers, RECEIPT, job);
+            response
+        }
+        End::Failed(_) | End::Reused => {
+            let fault = match end {
+                End::Failed(err) if seat.call.is_cancelled() && !may_have_cost(err) => {
+                    Fault::cancelled().of_job(&id)
+                }
+                End::Failed(err) => Fault::of(err, names).of_job(&id),
+                End::Made { .. } | End::Reused => reused(),
+            };
+            let response = fault.into_response();
+            let (parts, body) = response.into_parts();
+            // It is small, and whole.
+            let text = crate::answer::now_or_never(body);
+            Response::from_parts(parts, Body::new(Answer::text(text, seat)))
+        }
+    };
+    if !response.headers().contains_key(RECEIPT) {
+        put(response.headers_mut(), RECEIPT, &id);
+    }
+    response
+}
+
+fn put(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value)
+        && !value.is_empty()
+    {
+        headers.insert(name, value);
+    }
+}
+
+/// `0.04`, or `0.04-0.06`.
+fn dollars(estimate: Estimate) -> String {
+    let plain = |it: Usd| it.to_string().trim_start_matches('$').to_owned();
+    let Estimate { low, high } = estimate;
+    if low == high { plain(low) } else { format!("{}-{}", plain(low), plain(high)) }
+}

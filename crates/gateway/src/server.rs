@@ -1,0 +1,151 @@
+//! The gateway behind a port: connections within their limits, and an end that loses nothing.
+
+use std::future::pending;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{interval, sleep, timeout};
+
+use crate::gateway::Gateway;
+
+/// The head of a request has no more bytes.
+const HEAD: usize = 32 * 1024;
+/// The head of a request has no more lines.
+const HEADERS: usize = 100;
+/// How often what was kept is looked at.
+const TIDIES: Duration = Duration::from_secs(1);
+
+/// A gateway that listens. Dropping it ends it at once; [`stop`](Self::stop) lets calls finish.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    gateway: Gateway,
+    stop: watch::Sender<bool>,
+    task: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Listens at an address; port 0 is any that is free.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the address is taken or not of this machine; and if others can reach it while strangers
+    /// are let in, since there are no keys of callers.
+    pub async fn bind(gateway: Gateway, listen: SocketAddr) -> io::Result<Self> {
+        if !gateway.keys().keep_out() && !listen.ip().is_loopback() {
+            let message = format!(
+                "{listen} can be reached from other machines, and without keys of callers everybody there \
+                 could spend your money: listen on 127.0.0.1"
+            );
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        }
+        let listener = TcpListener::bind(listen).await?;
+        let address = listener.local_addr()?;
+        let (stop, stopped) = watch::channel(false);
+        let task = tokio::spawn(accept(listener, gateway.clone(), stopped));
+        Ok(Self { address, gateway, stop, task: Some(task) })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Takes no more calls, and waits for those that go on, as long as the limits say. What is not done
+    /// then stands in the store, and can be picked up.
+    pub async fn stop(mut self) {
+        self.gateway.drain();
+        // An error means that it has ended by itself.
+        let _ = self.stop.send(true);
+        if let Some(task) = self.task.take() {
+            let _ = task.await;
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(task) = &self.task {
+            task.abort();
+        }
+    }
+}
+
+async fn accept(listener: TcpListener, gateway: Gateway, stopped: watch::Receiver<bool>) {
+    let (mut open, mut stop) = (JoinSet::new(), stopped.clone());
+    let room = Arc::new(Semaphore::new(gateway.limits().connections));
+    let mut tidies = interval(TIDIES);
+    let routes = gateway.routes();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    // Who comes when all places are taken is let go at once, and comes again.
+                    let Ok(place) = Arc::clone(&room).try_acquire_owned() else { continue };
+                    let (gateway, stopped) = (gateway.clone(), stopped.clone());
+                    let routes = routes.clone();
+                    open.spawn(async move {
+                        gateway.metrics().connections.fetch_add(1, Ordering::Relaxed);
+                        connection(stream, routes, gateway.limits().head, stopped).await;
+                        gateway.metrics().connections.fetch_sub(1, Ordering::Relaxed);
+                        drop(place);
+                    });
+                }
+                // Such as too many open files: it may be over soon.
+                Err(_) => sleep(Duration::from_millis(50)).await,
+            },
+            Some(_) = open.join_next() => {}
+            _ = tidies.tick() => gateway.calls().tidy(),
+            _ = stop.changed() => break,
+        }
+    }
+    drop(listener);
+    let all = async {
+        while open.join_next().await.is_some() {}
+        // Jobs whose callers have gone, too.
+        while gateway.calls().any_at_work() {
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    // Those that hang are given up; dropping the set ends them.
+    let _ = timeout(gateway.limits().drain, all).await;
+}
+
+async fn connection(
+    stream: TcpStream,
+    routes: axum::Router,
+    head: Duration,
+    mut stopped: watch::Receiver<bool>,
+) {
+    // What is small goes out at once; a stream that cannot do that goes on.
+    let _ = stream.set_nodelay(true);
+    let service = TowerToHyperService::new(routes);
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(head)
+        .max_buf_size(HEAD.max(64 * 1024))
+        .max_headers(HEADERS);
+    let mut connection = http.serve_connection(TokioIo::new(stream), service);
+    let stop = async {
+        if stopped.wait_for(|it| *it).await.is_err() {
+            pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        // How a connection ends is the caller's business.
+        _ = &mut connection => {}
+        () = stop => {
+            std::pin::Pin::new(&mut connection).graceful_shutdown();
+            let _ = (&mut connection).await;
+        }
+    }
+}

@@ -1,0 +1,577 @@
+//! The gateway behind a real socket, in front of the emulator: what clients of Together and OpenAI meet.
+
+mod house;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use house::{Form, House, Raw, data_uri, picture, until};
+use repaint_core::{Filter, Store, SubmitState};
+use repaint_emulator::{Fault, Settings};
+use repaint_store::Memory;
+use serde_json::json;
+
+/// The seed's first example, as it is printed, but for the address.
+const KONTEXT: &str = r#"{
+         "model": "black-forest-labs/FLUX.1-kontext-pro",
+         "width": 1024,
+         "height": 768,
+         "prompt": "Transform this into a watercolor painting",
+         "image_url": "https://cdn.pixabay.com/photo/2020/05/20/08/27/cat-5195431_1280.jpg"
+       }"#;
+/// The seed's second.
+const FLUX2: &str = r#"{
+         "model": "black-forest-labs/FLUX.2-pro",
+         "width": 1024,
+         "height": 768,
+         "prompt": "Replace the color of the car to blue",
+         "reference_images": ["https://images.pexels.com/photos/3729464/pexels-photo-3729464.jpeg"]
+       }"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_examples_of_the_seed_run_unchanged_at_every_base_address() {
+    let house = House::open().await;
+    for path in ["/v1/images/generations", "/v1/v1/images/generations", "/images/generations"] {
+        for (body, model, field) in [
+            (KONTEXT, "black-forest-labs/FLUX.1-kontext-pro", "image_url"),
+            (FLUX2, "black-forest-labs/FLUX.2-pro", "reference_images"),
+        ] {
+            let answer = house.post(path, body).await;
+            assert_eq!(answer.status, 200, "{}", answer.body);
+            let it = &answer.body;
+            assert_eq!((it["model"].as_str(), it["object"].as_str()), (Some(model), Some("list")));
+            assert!(it["id"].is_string() && it["created"].is_u64());
+            assert_eq!(
+                (&it["data"][0]["index"], &it["data"][0]["type"]),
+                (&json!(0), &json!("url"))
+            );
+            assert!(house.fetch(it["data"][0]["url"].as_str().expect("a url")).await.len() > 100);
+            assert_eq!(answer.header("x-repaint-receipt"), it["id"].as_str());
+            assert!(answer.header("x-repaint-estimate").is_some_and(|it| it.starts_with("0.0")));
+            let seen = house.last_order();
+            assert!(seen.fields.contains(&field.to_owned()) && seen.images.len() == 1, "{seen:?}");
+        }
+    }
+    assert_eq!(house.paid(), 6);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn images_arrive_in_the_field_that_the_model_takes_whatever_the_caller_calls_it() {
+    let house = House::open().await;
+    let one = "https://example.com/1.png";
+    for (model, field, takes) in [
+        ("black-forest-labs/FLUX.2-dev", "image_url", "reference_images"),
+        ("google/gemini-3-pro-image", "image_url", "reference_images"),
+        ("black-forest-labs/FLUX.1-kontext-pro", "reference_images", "image_url"),
+        ("black-forest-labs/FLUX.2-pro", "image", "reference_images"),
+        ("bfl/kontext-pro", "images", "input_image"),
+    ] {
+        let image =
+            if field == "image_url" || field == "image" { json!(one) } else { json!([one]) };
+        let body = json!({ "model": model, "prompt": "p", field: image });
+        let answer = house.post("/v1/images/generations", &body.to_string()).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        let seen = house.last_order();
+        assert!(seen.fields.contains(&takes.to_owned()), "{model}: {:?}", seen.fields);
+        assert!(!seen.fields.contains(&field.to_owned()), "{model}: {:?}", seen.fields);
+        assert_eq!(seen.images.len(), 1, "{model}");
+        let job =
+            house.get(&format!("/v1/jobs/{}", answer.body["id"].as_str().expect("an id"))).await;
+        let adaptations = &job.body["receipt"]["adaptations"];
+        let wanted = json!({ "field": "images", "method": "exact", "from": field, "to": takes });
+        assert!(adaptations.as_array().is_some_and(|it| it.contains(&wanted)), "{adaptations}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_would_lose_an_image_is_refused_before_anything_is_bought() {
+    let house = House::open().await;
+    let (a, b) = ("https://example.com/1.png", "https://example.com/2.png");
+    for (fields, status, param, words) in [
+        // Kontext takes one image.
+        (json!({ "reference_images": [a, b] }), 400, "reference_images", "1 input image"),
+        (json!({ "image_url": a, "reference_images": [a] }), 400, "reference_images", "image_url"),
+        (json!({ "reference_images": [] }), 400, "reference_images", "leave the field out"),
+        (json!({ "image_url": "" }), 400, "image_url", "address"),
+        (json!({ "image_url": "/etc/passwd" }), 400, "image_url", "address"),
+        (json!({ "image_url": "file:///etc/passwd" }), 400, "image_url", "address"),
+        (json!({ "image_url": a, "mask": b }), 400, "mask", "mask"),
+        (json!({ "image_url": a, "no_such_field": 1 }), 400, "no_such_field", "no_such_field"),
+        (json!({ "image_url": a, "input_image": b }), 400, "input_image", "input_image"),
+        (json!({ "image_url": a, "n": 0 }), 400, "n", "1 to 100"),
+        (json!({ "image_url": a, "seed": -1 }), 400, "seed", "seed"),
+        (json!({ "model": "no/such-model" }), 404, "model", "no/such-model"),
+        (json!({ "model": "black-forest-labs/FLUX.1-kontext-pr" }), 404, "model", "did you mean"),
+    ] {
+        let mut body = json!({ "model": "black-forest-labs/FLUX.1-kontext-pro", "prompt": "p" });
+        body.as_object_mut().expect("fields").extend(fields.as_object().cloned().expect("fields"));
+        let answer = house.post("/v1/images/generations", &body.to_string()).await;
+        let error = &answer.body["error"];
+        assert_eq!(answer.status, status, "{body}: {error}");
+        assert_eq!(error["param"], param, "{body}: {error}");
+        assert!(error["message"].as_str().is_some_and(|it| it.contains(words)), "{body}: {error}");
+        assert!(error["code"].is_string() && error["type"] == "invalid_request_error", "{error}");
+        assert!(answer.body["id"].as_str().is_some_and(|it| !it.is_empty()));
+    }
+    assert_eq!(house.paid(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn base64_comes_as_the_very_bytes_and_data_uris_go_on_as_they_came() {
+    let house = House::open().await;
+    let image = data_uri(400_000);
+    for format in ["base64", "b64_json"] {
+        let body = json!({
+            "prompt": "p", "reference_images": [image], "response_format": format,
+            // After the images, as libraries may write it.
+            "model": "black-forest-labs/FLUX.2-pro"
+        });
+        let answer = house.post("/v1/images/generations", &body.to_string()).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        let picture = &answer.body["data"][0];
+        assert_eq!(picture["type"], "b64_json");
+        let bytes = base64_simd::STANDARD
+            .decode_to_vec(picture["b64_json"].as_str().expect("base64"))
+            .expect("base64");
+        let mark = b"emulated by repaint";
+        assert!(bytes.windows(mark.len()).any(|it| it == mark), "the provider's marks are there");
+        assert_eq!(house.last_order().images.len(), 1);
+    }
+    let metrics = house.text("/metrics").await;
+    assert!(metrics.contains("repaint_body_bytes 0\n"), "no body is held: {metrics}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_provider_refuses_keeps_its_status_and_what_may_be_bought_is_never_a_5xx() {
+    for (fault, status, code, retried) in [
+        (Fault::NoCredit, 402, "exhausted", None),
+        (Fault::ModeratedInput, 400, "moderated", None),
+        (Fault::ModeratedOutput, 422, "moderated", None),
+        (Fault::ServerError, 424, "outcome_unknown", Some("false")),
+        (Fault::ResetAfterBody, 424, "outcome_unknown", Some("false")),
+    ] {
+        let house = House::with(|it| it.always = Some(fault)).await;
+        let body = json!({ "model": "together/kontext-pro", "prompt": "p" });
+        let answer = house.post("/v1/images/generations", &body.to_string()).await;
+        let error = &answer.body["error"];
+        assert_eq!(
+            (answer.status, error["code"].as_str()),
+            (status, Some(code)),
+            "{fault:?} {error}"
+        );
+        assert_eq!(answer.header("x-should-retry"), retried, "{fault:?}");
+        let job =
+            house.get(&format!("/v1/jobs/{}", answer.body["id"].as_str().expect("an id"))).await;
+        assert_eq!(job.body["error"]["code"], code, "{fault:?} {}", job.body);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_breaks_off_and_posts_again_pays_once() {
+    let house = House::with(|it| it.latency = Duration::from_millis(600)).await;
+    let mut first = Raw::post(&house, FLUX2, &[]).await;
+    house.until_paid(1).await;
+    first.reset();
+    house.until_metric("repaint_calls_left_total 1").await;
+    // Before the provider is done, and again after: it was never read.
+    let mut second = Raw::post(&house, FLUX2, &[("x-stainless-retry-count", "1")]).await;
+    house.until_metric("repaint_replays_total{by=\"left\"} 1").await;
+    second.reset();
+    house.until_metric("repaint_calls_left_total 2").await;
+    let answer = house.post("/v1/images/generations", FLUX2).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(house.paid(), 1);
+    // It was answered, so the next is a new picture, unless it says that it is the same.
+    house.post("/v1/images/generations", FLUX2).await;
+    assert_eq!(house.paid(), 2);
+    let again =
+        house.post_with("/v1/images/generations", FLUX2, &[("x-stainless-retry-count", "2")]);
+    assert_eq!(again.await.status, 200);
+    assert_eq!(house.paid(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_callers_who_both_wait_get_two_pictures() {
+    let house = House::with(|it| it.latency = Duration::from_millis(200)).await;
+    let path = "/v1/images/generations";
+    let (a, b) = tokio::join!(house.post(path, FLUX2), house.post(path, FLUX2));
+    assert_eq!((a.status, b.status), (200, 200));
+    assert_ne!(a.body["id"], b.body["id"]);
+    assert_eq!(house.paid(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idempotency_key_is_one_call_and_stands_for_one_body() {
+    let house = House::with(|it| it.latency = Duration::from_millis(200)).await;
+    let path = "/v1/images/generations";
+    let key = [("idempotency-key", "order-17")];
+    let (a, b) =
+        tokio::join!(house.post_with(path, FLUX2, &key), house.post_with(path, FLUX2, &key));
+    assert_eq!((a.status, b.status), (200, 200), "{} {}", a.body, b.body);
+    assert_eq!(a.body, b.body);
+    let c = house.post_with(path, FLUX2, &key).await;
+    assert_eq!(c.body, a.body);
+    assert_eq!(house.paid(), 1);
+    let other = house.post_with(path, KONTEXT, &key).await;
+    assert_eq!(
+        (other.status, &other.body["error"]["code"]),
+        (422, &json!("idempotency_key_reused"))
+    );
+    // What is refused can be mended under the same key.
+    let key = [("idempotency-key", "order-18")];
+    let wrong = json!({ "model": "together/kontext-pro", "prompt": "p", "no_such_field": 1 });
+    assert_eq!(house.post_with(path, &wrong.to_string(), &key).await.status, 400);
+    assert_eq!(house.post_with(path, KONTEXT, &key).await.status, 200);
+    assert_eq!(house.paid(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_left_at_one_gateway_is_taken_at_another_with_the_same_store() {
+    let store: Arc<dyn Store> = Arc::new(Memory::new());
+    let slow = |it: &mut Settings| it.latency = Duration::from_millis(600);
+    let (house, other) = House::two(slow, Arc::clone(&store)).await;
+    // While the provider is at it; and when it is done, and the first gateway has the picture.
+    for waits in [false, true] {
+        let paid = house.paid();
+        let mut first = Raw::post(&house, FLUX2, &[]).await;
+        house.until_paid(paid + 1).await;
+        first.reset();
+        let left = format!("repaint_calls_left_total {}", paid + 1);
+        house.until_metric(&left).await;
+        if waits {
+            until(|| async {
+                let orders = store.list(&Filter::default()).await.expect("orders");
+                orders[0].state == SubmitState::Made
+            })
+            .await;
+        }
+        let answer = house.post_at(&other, FLUX2, &[]).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        assert!(
+            house.fetch(answer.body["data"][0]["url"].as_str().expect("a url")).await.len() > 100
+        );
+        assert_eq!(house.paid(), paid + 1);
+    }
+    // Nothing is left now.
+    let answer = house.post_at(&other, FLUX2, &[]).await;
+    assert_eq!((answer.status, house.paid()), (200, 3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_holds_at_every_gateway_with_the_same_store() {
+    let store: Arc<dyn Store> = Arc::new(Memory::new());
+    let (house, other) = House::two(|_| {}, store).await;
+    let key = [("idempotency-key", "order-17")];
+    let first = house.post_with("/v1/images/generations", FLUX2, &key).await;
+    assert_eq!(first.status, 200, "{}", first.body);
+    let second = house.post_at(&other, FLUX2, &key).await;
+    assert_eq!(second.status, 200, "{}", second.body);
+    assert_eq!(second.body["data"][0]["url"], first.body["data"][0]["url"]);
+    assert_eq!(house.paid(), 1);
+    let third = house.post_at(&other, KONTEXT, &key).await;
+    assert_eq!(third.status, 422, "{}", third.body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_was_given_up_is_brought_back_without_buying() {
+    let house = House::with(|it| it.latency = Duration::from_millis(900)).await;
+    let slow = json!({ "model": "bfl/flux2-pro", "prompt": "p" }).to_string();
+    let cancelled = async {
+        house.until_paid(1).await;
+        let jobs = house.get("/v1/jobs").await;
+        let id = jobs.body["data"][0]["id"].as_str().expect("an id").to_owned();
+        assert_eq!(jobs.body["data"][0]["state"], "running");
+        assert_eq!(house.post(&format!("/v1/jobs/{id}/cancel"), "").await.status, 200);
+        id
+    };
+    let (answer, id) = tokio::join!(house.post("/v1/images/generations", &slow), cancelled);
+    assert_eq!((answer.status, answer.body["id"].as_str()), (424, Some(id.as_str())));
+    let job = house.get(&format!("/v1/jobs/{id}")).await;
+    assert_eq!(job.body["state"], "resumable", "{}", job.body);
+    let brought = house.post(&format!("/v1/jobs/{id}/resume"), "").await;
+    assert_eq!(brought.status, 200, "{}", brought.body);
+    assert!(house.fetch(brought.body["data"][0]["url"].as_str().expect("a url")).await.len() > 100);
+    house.until_safe(&id).await;
+    let again = house.post(&format!("/v1/jobs/{id}/resume"), "").await;
+    assert_eq!((again.status, &again.body["error"]["code"]), (400, &json!("not_resumable")));
+    assert_eq!(house.post("/v1/jobs/none/resume", "").await.status, 404);
+    assert_eq!(house.paid(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn models_of_this_machine_answer_with_bytes_and_take_no_address() {
+    let house = House::open().await;
+    let path = "/v1/images/generations";
+    let mut body = json!({ "model": "local/watercolor", "prompt": "Transform this into a watercolor painting",
+                           "image_url": data_uri(10) });
+    for (format, kind) in
+        [(json!(null), "b64_json"), (json!("base64"), "b64_json"), (json!("url"), "url")]
+    {
+        body["response_format"] = format;
+        let answer = house.post(path, &body.to_string()).await;
+        let picture = &answer.body["data"][0];
+        assert_eq!((answer.status, &picture["type"]), (200, &json!(kind)), "{}", answer.body);
+        assert!(picture[kind].as_str().is_some_and(|it| 100 < it.len()));
+    }
+    body["image_url"] = json!("https://example.com/1.png");
+    let answer = house.post(path, &body.to_string()).await;
+    assert_eq!((answer.status, &answer.body["error"]["param"]), (400, &json!("image_url")));
+    assert_eq!(house.paid(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_stops_lets_calls_finish() {
+    let house = House::with(|it| it.latency = Duration::from_millis(400)).await;
+    let answer = tokio::spawn({
+        let request = house.request("/v1/images/generations", FLUX2);
+        async move { request.send().await.expect("an answer").status().as_u16() }
+    });
+    house.until_paid(1).await;
+    let emulator = house.stop().await;
+    assert_eq!(answer.await.expect("no panic"), 200);
+    assert_eq!(emulator.emulator().orders().count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_for_which_memory_has_no_room_go_on_from_files() {
+    let (slow, tight) = (Duration::from_millis(500), 2 << 20);
+    let house =
+        House::set(|it| it.latency = slow, |it| (it.body, it.memory) = (tight, tight)).await;
+    let path = "/v1/images/generations";
+    let body = |index: usize| {
+        let image = data_uri(1_000_000 + index);
+        json!({ "model": "together/flux2-pro", "prompt": index.to_string(),
+                "reference_images": [image], "response_format": "b64_json" })
+        .to_string()
+    };
+    let bodies: Vec<String> = (0..5).map(body).collect();
+    let all = bodies.iter().map(|it| house.post(path, it));
+    let answers = async {
+        let mut answers = Vec::new();
+        let all: Vec<_> = all.collect();
+        for answer in futures(all).await {
+            answers.push(answer);
+        }
+        answers
+    };
+    let spilled = async {
+        until(|| async { !house.text("/metrics").await.contains("_in_files 0\n") }).await;
+    };
+    let (answers, ()) = tokio::join!(answers, spilled);
+    for answer in &answers {
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+    let metrics = house.text("/metrics").await;
+    assert!(
+        metrics.contains("_in_files 0\n") && metrics.contains("repaint_body_bytes 0\n"),
+        "{metrics}"
+    );
+    let seen: Vec<_> = house.emulator.emulator().orders().cloned().collect();
+    assert!(seen.len() == 5 && seen.iter().all(|it| it.images.len() == 1), "{seen:?}");
+    // In memory or in a file, it is the same request.
+    let again = [("x-stainless-retry-count", "1")];
+    for (body, before) in bodies.iter().zip(&answers) {
+        let answer = house.post_with(path, body, &again).await;
+        assert_eq!(answer.body["id"], before.body["id"]);
+    }
+    assert_eq!(house.paid(), 5);
+}
+
+/// All at once, in their order.
+async fn futures<F: Future<Output = T>, T>(all: Vec<F>) -> Vec<T> {
+    let mut all: Vec<_> = all.into_iter().map(|it| (Box::pin(it), None)).collect();
+    std::future::poll_fn(|context| {
+        for (work, done) in all.iter_mut().filter(|it| it.1.is_none()) {
+            if let std::task::Poll::Ready(it) = work.as_mut().poll(context) {
+                *done = Some(it);
+            }
+        }
+        match all.iter().all(|it| it.1.is_some()) {
+            true => std::task::Poll::Ready(()),
+            false => std::task::Poll::Pending,
+        }
+    })
+    .await;
+    all.into_iter().filter_map(|it| it.1).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_beyond_its_limits_is_refused_unread() {
+    let house = House::limited(|it| it.body = 100_000).await;
+    let body = json!({ "model": "m", "prompt": "p", "image_url": data_uri(400_000) }).to_string();
+    let answer = house.post("/v1/images/generations", &body).await;
+    assert_eq!((answer.status, &answer.body["error"]["code"]), (413, &json!("too_large")));
+    for (content_type, body, status) in [
+        ("text/plain", "{}", 415),
+        ("application/json", "{", 400),
+        ("application/json", "[]", 400),
+        ("application/json", r#"{"n":1,"n":2}"#, 400),
+        ("multipart/form-data; boundary=x", "--x--", 415),
+    ] {
+        let headers = [("content-type", content_type)];
+        let answer = house.post_with("/v1/images/generations", body, &headers).await;
+        assert_eq!(answer.status, status, "{content_type} {body}: {}", answer.body);
+    }
+    assert_eq!(house.get("/v1/nowhere").await.status, 404);
+    assert_eq!(house.get("/v1/images/generations").await.status, 405);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn edits_take_files_under_every_name_that_libraries_give_them() {
+    let house = House::open().await;
+    let (a, b) = (picture(10), picture(300_000));
+    for (model, names, images) in [
+        ("black-forest-labs/FLUX.1-kontext-pro", vec!["image"], 1),
+        // What OpenAI's library does with a list of one.
+        ("black-forest-labs/FLUX.1-kontext-pro", vec!["image[]"], 1),
+        ("black-forest-labs/FLUX.2-pro", vec!["image[]", "image[]"], 2),
+        ("black-forest-labs/FLUX.2-pro", vec!["image", "image"], 2),
+        ("black-forest-labs/FLUX.2-pro", vec!["images[]", "images[]"], 2),
+    ] {
+        let mut form = Form::new().text("prompt", "the cat\r\npets the dog").text("model", model);
+        form = form.text("n", "1").text("response_format", "b64_json");
+        for (name, file) in names.iter().zip([&a, &b]) {
+            form = form.file(name, file);
+        }
+        let answer = house.post_form("/v1/images/edits", form).await;
+        assert_eq!(answer.status, 200, "{names:?}: {}", answer.body);
+        assert_eq!(answer.body["data"][0]["type"], "b64_json");
+        let seen = house.last_order();
+        assert_eq!(
+            (seen.images.len(), seen.prompt.as_deref()),
+            (images, Some("the cat\r\npets the dog"))
+        );
+    }
+    let paid = house.paid();
+    for (form, param, words) in [
+        (Form::new().text("prompt", "p").text("model", "flux2-pro"), "image", "needs an image"),
+        (Form::new().text("model", "flux2-pro").file("image", &a), "prompt", "missing"),
+        (
+            Form::new()
+                .text("prompt", "p")
+                .text("model", "together/kontext-pro")
+                .file("image", &a)
+                .file("mask", &a),
+            "mask",
+            "mask",
+        ),
+        (
+            Form::new()
+                .text("prompt", "p")
+                .text("model", "together/kontext-pro")
+                .file("image[]", &a)
+                .file("image[]", &b),
+            "image",
+            "1 input image",
+        ),
+        (
+            Form::new().text("prompt", "p").text("model", "flux2-pro").file("image", b"no picture"),
+            "image[0]",
+            "cannot be read",
+        ),
+        (
+            Form::new().text("prompt", "p").text("model", "flux2-pro").text("image", "/etc/passwd"),
+            "image[0]",
+            "address",
+        ),
+        (
+            Form::new()
+                .text("prompt", "p")
+                .text("model", "flux2-pro")
+                .file("image", &a)
+                .text("n", "many"),
+            "n",
+            "whole number",
+        ),
+    ] {
+        let answer = house.post_form("/v1/images/edits", form).await;
+        let error = &answer.body["error"];
+        assert_eq!((answer.status, &error["param"]), (400, &json!(param)), "{error}");
+        assert!(error["message"].as_str().is_some_and(|it| it.contains(words)), "{error}");
+    }
+    assert_eq!(house.paid(), paid);
+    let json = json!({ "model": "flux2-pro", "prompt": "p",
+                       "images": [{ "image_url": data_uri(10) }, "https://example.com/2.png"] });
+    let answer = house.post("/v1/images/edits", &json.to_string()).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(house.last_order().images.len(), 2);
+    let none = json!({ "model": "flux2-pro", "prompt": "p" });
+    assert_eq!(house.post("/v1/images/edits", &none.to_string()).await.status, 400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_that_is_posted_again_is_the_same_whatever_its_boundary() {
+    let house = House::open().await;
+    let form = || {
+        let form = Form::new().text("prompt", "p").text("model", "together/flux2-pro");
+        form.file("image", &picture(10))
+    };
+    let again = [("x-stainless-retry-count", "1")];
+    let first = house.post_form("/v1/images/edits", form()).await;
+    let second = house.post_form_with("/v1/images/edits", form(), &again).await;
+    assert_eq!((second.status, &second.body["id"]), (200, &first.body["id"]));
+    assert_eq!(house.paid(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn models_are_told_with_what_they_take_and_requests_are_explained_before_they_cost() {
+    let house = House::open().await;
+    let models = house.get("/v1/models").await;
+    let list = models.body["data"].as_array().expect("a list").clone();
+    let pro = list.iter().find(|it| it["id"] == "together/flux2-pro").expect("it is there");
+    assert_eq!((&pro["object"], &pro["owned_by"]), (&json!("model"), &json!("together")));
+    assert_eq!(
+        (&pro["accepts"]["images"]["value"]["max"], &pro["ready"]),
+        (&json!(8), &json!(true))
+    );
+    let name = "black-forest-labs/FLUX.2-pro";
+    assert_eq!(&house.get(&format!("/v1/models/{name}")).await.body, pro);
+    let schema = house.get(&format!("/v1/models/{name}/schema")).await;
+    assert!(schema.body["properties"]["reference_images"].is_object(), "{}", schema.body);
+    assert_eq!(house.get("/v1/models/no/such").await.status, 404);
+    assert_eq!(house.get("/v1/models/flux2-pro").await.status, 400, "it is at two providers");
+
+    let two = json!({ "model": "auto", "prompt": "p",
+                      "reference_images": ["https://example.com/1.png", "https://example.com/2.png"] });
+    let plan = house.post("/v1/images/explain", &two.to_string()).await;
+    assert_eq!(plan.status, 200, "{}", plan.body);
+    assert!(plan.body["candidates"][0]["estimate"]["low"].is_u64(), "{}", plan.body);
+    let offers = |it: &serde_json::Value| it["offer"] == "together/kontext-pro";
+    assert!(plan.body["refusals"].as_array().is_some_and(|it| it.iter().any(offers)));
+
+    let valid = house.post("/v1/images/validate", &two.to_string()).await;
+    assert_eq!(valid.body, json!({ "valid": true, "errors": [] }));
+    for (field, value, param) in [
+        ("model", json!("together/kontext-pro"), "reference_images"),
+        ("n", json!(0), "n"),
+        ("image_url", json!("https://example.com/3.png"), "reference_images"),
+    ] {
+        let mut body = two.clone();
+        body[field] = value;
+        let verdict = house.post("/v1/images/validate", &body.to_string()).await;
+        assert_eq!((verdict.status, &verdict.body["valid"]), (200, &json!(false)));
+        assert_eq!(verdict.body["errors"][0]["param"], param, "{}", verdict.body);
+        assert!(verdict.body["errors"][0]["fix"].as_str().is_some_and(|it| !it.is_empty()));
+    }
+    assert_eq!(house.paid(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_are_told_with_receipts_and_errors() {
+    let house = House::open().await;
+    let made = house.post("/v1/images/generations", FLUX2).await;
+    let id = made.body["id"].as_str().expect("an id");
+    let job = house.get(&format!("/v1/jobs/{id}")).await;
+    assert_eq!((&job.body["state"], &job.body["object"]), (&json!("made"), &json!("job")));
+    assert_eq!(job.body["receipt"]["offer"], "together/flux2-pro");
+    assert_eq!(job.body["orders"][0]["order"]["job"], *id);
+    house.until_safe(id).await;
+    let list = house.get("/v1/jobs?limit=10").await;
+    assert_eq!(list.body["data"][0]["id"], *id);
+    let open = house.get("/v1/jobs?open=true").await;
+    assert_eq!(open.body["data"], json!([]), "it is safe");
+    assert_eq!(house.get("/v1/jobs?limit=0").await.status, 400);
+    assert_eq!(house.get("/v1/jobs/none").await.status, 404);
+    assert_eq!(house.text("/healthz").await, "ok\n");
+    assert_eq!(house.text("/readyz").await, "ready\n");
+}
