@@ -25,14 +25,15 @@ _providers._common.HARDCODED_MODEL_INFERENCE_MAPPING["together"] = {
 }
 
 
-def client(base: str) -> InferenceClient:
+def client(base: str) -> str:
     # No argument and no variable says where a provider is.
     TASK.base_url = base
-    return InferenceClient(provider="together", api_key="any", timeout=1)
+    return base
 
 
-def edit(model: str, image: object, **fields: object):
-    def send(client: InferenceClient) -> list[Picture]:
+def edit(model: str, image: object, timeout: float | None = None, **fields: object):
+    def send(_: str) -> list[Picture]:
+        client = InferenceClient(provider="together", api_key="any", timeout=timeout)
         try:
             picture = client.image_to_image(image, prompt="make it night", model=model, **fields)
         except InferenceTimeoutError as error:
@@ -94,7 +95,7 @@ CASES = [
     ),
     Case(
         "an answer that comes too late",
-        edit(FLUX2, CAT),
+        edit(FLUX2, CAT, timeout=1),
         emulate={"status": "timeout", "posts": 1, "paid": 1},
         serve={"status": "timeout", "posts": 1, "paid": 1},
         at="slow",

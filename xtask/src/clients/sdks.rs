@@ -7,7 +7,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 
 use super::network::Network;
-use super::tools::{self, Tool, Tools, Trouble};
+use super::tools::{self, Tool, Trouble};
+use super::trials::{Bench, typescript};
 use super::{copy, failed};
 use crate::{cargo, root};
 
@@ -22,6 +23,8 @@ const NODE: Tool = Tool::Npm("tests/clients/node");
 const PYTHON: Tool = Tool::Pip("tests/clients/python");
 const TOGETHER2: Tool = Tool::Pip("tests/clients/together2");
 const LITELLM: Tool = Tool::Pip("tests/clients/litellm");
+const OURS: Tool = Tool::Pip("clients/python");
+const OURS_TOO: Tool = Tool::Npm("clients/typescript");
 const CURL: Tool = Tool::Program("curl", "--version");
 
 const SDKS: &[Sdk] = &[
@@ -34,6 +37,8 @@ const SDKS: &[Sdk] = &[
     Sdk { name: "openai for Node", tool: NODE, program: "try-openai.mjs" },
     Sdk { name: "ai for Node", tool: NODE, program: "try-ai.mjs" },
     Sdk { name: "cURL", tool: CURL, program: "try_curl.py" },
+    Sdk { name: "our package for Python", tool: OURS, program: "try_repaint.py" },
+    Sdk { name: "our package for TypeScript", tool: OURS_TOO, program: "try-repaint.mjs" },
 ];
 
 /// What befalls the orders at a server, by the name that the cases have for it: the emulator's flags.
@@ -62,13 +67,13 @@ const AT_A_TIME: usize = 4;
 pub(super) type Tried = (String, Result<String, Trouble>);
 
 /// Tries the libraries in every way, but only those whose trial is `wanted` by its name.
-pub(super) fn run(tools: &mut Tools, wanted: impl Fn(&str) -> bool) -> Result<Vec<Tried>, Trouble> {
+pub(super) fn run(bench: &mut Bench, wanted: impl Fn(&str) -> bool) -> Result<Vec<Tried>, Trouble> {
     let names = |sdk: &Sdk| WAYS.iter().map(|way| (*way, way.trial(sdk))).collect::<Vec<_>>();
     let mut all = Vec::new();
     for sdk in SDKS {
         let names: Vec<_> = names(sdk).into_iter().filter(|(_, name)| wanted(name)).collect();
         if !names.is_empty() {
-            let program = program(sdk, tools);
+            let program = program(sdk, bench);
             all.extend(names.into_iter().map(|(way, name)| (name, way, program.clone())));
         }
     }
@@ -99,9 +104,12 @@ pub(super) fn run(tools: &mut Tools, wanted: impl Fn(&str) -> bool) -> Result<Ve
 /// An interpreter and its program.
 type Line = (PathBuf, PathBuf);
 
-fn program(sdk: &Sdk, tools: &mut Tools) -> Result<Line, Trouble> {
+fn program(sdk: &Sdk, bench: &mut Bench) -> Result<Line, Trouble> {
     let from = root().join("tests/clients");
-    let place = tools.get(sdk.tool)?;
+    let place = match sdk.tool {
+        OURS_TOO => typescript(bench)?,
+        tool => bench.tools.get(tool)?,
+    };
     Ok(match sdk.tool {
         // It must stand beside its packages, where node looks for them.
         Tool::Npm(_) => {
@@ -112,7 +120,7 @@ fn program(sdk: &Sdk, tools: &mut Tools) -> Result<Line, Trouble> {
         }
         Tool::Pip(_) => (place.join("bin/python"), from.join(sdk.program)),
         Tool::Program(..) => {
-            (tools.get(Tool::Program("python3", "--version"))?, from.join(sdk.program))
+            (bench.tools.get(Tool::Program("python3", "--version"))?, from.join(sdk.program))
         }
     })
 }
@@ -121,6 +129,8 @@ fn program(sdk: &Sdk, tools: &mut Tools) -> Result<Line, Trouble> {
 fn one((interpreter, program): &Line, way: Way, network: &Network) -> Result<String, Trouble> {
     let servers = Servers::start(way, network)?;
     let mut command = network.command(interpreter);
+    // Only ours is not installed.
+    command.env("PYTHONPATH", root().join("clients/python"));
     command.arg(program).args(["--as", way.mode()]).args(&servers.words);
     let printed = tools::ended(&mut command)?;
     let last = printed.lines().last().unwrap_or_default().to_owned();

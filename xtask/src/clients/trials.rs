@@ -43,8 +43,8 @@ struct Trial {
 
 /// What the trials share; made when the first of them asks for it.
 #[derive(Default)]
-struct Bench {
-    tools: Tools,
+pub(super) struct Bench {
+    pub(super) tools: Tools,
     built: bool,
     lines: Option<PathBuf>,
     jobs: Option<PathBuf>,
@@ -73,7 +73,7 @@ pub(crate) fn run(words: &str) -> Result<(), String> {
     for Trial { name, run } in TRIALS.iter().filter(|it| wanted(it.name)) {
         tell(name, run(&mut bench));
     }
-    let sdks = sdks::run(&mut bench.tools, wanted).map_err(|it| it.to_string())?;
+    let sdks = sdks::run(&mut bench, wanted).map_err(|it| it.to_string())?;
     sdks.into_iter().for_each(|(name, found)| tell(&name, found));
     println!("{passed} trials of the clients passed, {wrong} failed, {not_run} NOT RUN");
     if passed + wrong + not_run == 0 {
@@ -120,13 +120,12 @@ fn typescript_builds(bench: &mut Bench) -> Result<String, Trouble> {
     Ok(String::new())
 }
 
-/// The folder of the package that was built.
-fn typescript(bench: &mut Bench) -> Result<PathBuf, Trouble> {
-    let place = bench.tools.get(Tool::Npm("clients/typescript"))?;
-    match bench.built {
-        true => Ok(place),
-        false => Err(Trouble::Failed("the package did not build".to_owned())),
+/// The folder of the package, which is built now if it was not yet.
+pub(super) fn typescript(bench: &mut Bench) -> Result<PathBuf, Trouble> {
+    if !bench.built {
+        typescript_builds(bench)?;
     }
+    bench.tools.get(Tool::Npm("clients/typescript"))
 }
 
 fn typescript_claims(bench: &mut Bench) -> Result<String, Trouble> {
