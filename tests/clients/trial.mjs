@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 export const PNG = fileURLToPath(new URL("picture.png", import.meta.url));
-const KNOWN = ["status", "says", "images", "kinds", "fields", "type", "as", "count", "posts", "paid"];
+const KNOWN = ["status", "says", "images", "kinds", "fields", "type", "as", "count", "posts", "paid", "adapted"];
 
 /** An error as the library tells it: a status of HTTP, or `timeout`. */
 export class Failed extends Error {
@@ -56,7 +56,7 @@ export async function run(client, cases, posts) {
     const mine = client(base);
     const wrong = [];
     for (const it of wanted.filter((it) => (it.at ?? "sound") === name)) {
-      wrong.push(...(await tried(it, mine, it[mode], emulator, posts)));
+      wrong.push(...(await tried(it, mine, it[mode], base, emulator, posts)));
     }
     return wrong;
   });
@@ -68,7 +68,7 @@ export async function run(client, cases, posts) {
 }
 
 /** What is wrong, in one line, if anything is. */
-async function tried(it, client, outcome, emulator, posts) {
+async function tried(it, client, outcome, base, emulator, posts) {
   const log = `${emulator}/__emulator/requests`;
   await (await fetch(log, { method: "DELETE" })).text();
   let got;
@@ -79,6 +79,7 @@ async function tried(it, client, outcome, emulator, posts) {
     got = error;
   }
   const wrong = differences(outcome, got, await (await fetch(log)).json(), posts);
+  if ("adapted" in outcome && wrong.length === 0) wrong.push(...(await untold(base, outcome.adapted)));
   return 0 < wrong.length ? [`${it.name} (rows ${it.rows ?? []}): ${wrong.join("; ")}`] : [];
 }
 
@@ -119,6 +120,13 @@ function differences(outcome, got, seen, posts) {
     if (0 < lost.length) wrong.push(`${lost} did not arrive, but ${last.fields}`);
   }
   return wrong;
+}
+
+/** Whether the receipt of the last job at a gateway says that the images were moved from one field to another. */
+async function untold(base, adapted) {
+  const { data } = await (await fetch(`${base}/v1/jobs?limit=1`)).json();
+  const told = data[0].receipt.adaptations.map(({ from, to }) => `${from} ${to}`);
+  return told.includes(adapted.join(" ")) ? [] : [`the receipt tells of ${told}, not of ${adapted}`];
 }
 
 function mediaType(data) {

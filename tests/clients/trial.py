@@ -11,10 +11,11 @@ import base64
 import json
 import sys
 import traceback
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 from urllib.request import Request, urlopen
 
 PNG = Path(__file__).with_name("picture.png")
@@ -104,7 +105,7 @@ def run(client: Callable[[str], Any], cases: list[Case], posts: int, workers: in
         base, _, emulator = servers[name].partition(",")
         mine = client(base)
         here = [case for case in wanted if case.at == name]
-        return [wrong for case in here if (wrong := tried(case, mine, getattr(case, mode), emulator or base, posts))]
+        return [wrong for case in here if (wrong := tried(case, mine, getattr(case, mode), base, emulator or base, posts))]
 
     # A server has a log of its own, so that one may be tried beside the other.
     with ThreadPoolExecutor(workers) as pool:
@@ -115,7 +116,7 @@ def run(client: Callable[[str], Any], cases: list[Case], posts: int, workers: in
     sys.exit(1 if wrong or len(wanted) == len(left) else 0)
 
 
-def tried(case: Case, client: Any, outcome: dict[str, Any], emulator: str, posts: int) -> str | None:
+def tried(case: Case, client: Any, outcome: dict[str, Any], base: str, emulator: str, posts: int) -> str | None:
     """What is wrong, if anything is."""
     log = f"{emulator}/__emulator/requests"
     urlopen(Request(log, method="DELETE")).read()
@@ -127,12 +128,14 @@ def tried(case: Case, client: Any, outcome: dict[str, Any], emulator: str, posts
         return f"{case.name}: the library fails by itself:\n{traceback.format_exc(limit=-3)}"
     seen = json.load(urlopen(log))
     wrong = list(differences(outcome, got, seen, posts))
+    if "adapted" in outcome and not wrong:
+        wrong = list(untold(base, outcome["adapted"]))
     return f"{case.name} (rows {case.rows}): {'; '.join(wrong)}" if wrong else None
 
 
-def differences(outcome: dict[str, Any], got: list[Picture] | Failed, seen: dict[str, Any], posts: int) -> Any:
+def differences(outcome: dict[str, Any], got: list[Picture] | Failed, seen: dict[str, Any], posts: int) -> Iterator[str]:
     """Each way in which what happened is not what the table says."""
-    unknown = outcome.keys() - {"status", "says", "images", "kinds", "fields", "type", "as", "count", "posts", "paid"}
+    unknown = outcome.keys() - {"status", "says", "images", "kinds", "fields", "type", "as", "count", "posts", "paid", "adapted"}
     if unknown:
         yield f"the table says {unknown}, which nothing looks at"
     bad = "status" in outcome
@@ -168,3 +171,11 @@ def differences(outcome: dict[str, Any], got: list[Picture] | Failed, seen: dict
             yield f"kinds {kinds}, not {outcome['kinds']}"
         if lost := set(outcome.get("fields", [])) - set(taken[-1]["fields"]):
             yield f"{lost} did not arrive, but {taken[-1]['fields']}"
+
+
+def untold(base: str, adapted: list[str]) -> Iterator[str]:
+    """Whether the receipt of the last job at a gateway says that the images were moved from one field to another."""
+    job = json.load(urlopen(f"{base}/v1/jobs?limit=1"))["data"][0]
+    told = [[it["from"], it["to"]] for it in job["receipt"]["adaptations"]]
+    if adapted not in told:
+        yield f"the receipt tells of {told}, not of {adapted}"
