@@ -1,6 +1,7 @@
 // Tries a library for Node against a server, as trial.py does for Python; that file says how it is called and what the words mean.
 
 import { readFileSync } from "node:fs";
+import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 export const PNG = fileURLToPath(new URL("picture.png", import.meta.url));
@@ -78,7 +79,13 @@ async function tried(it, client, outcome, base, emulator, posts) {
     if (!(error instanceof Failed)) return [`${it.name}: the library fails by itself: ${error.stack}`];
     got = error;
   }
-  const wrong = differences(outcome, got, await (await fetch(log)).json(), posts);
+  const look = async () => differences(outcome, got, await (await fetch(log)).json(), posts);
+  let wrong = await look();
+  // What a library gave up may still be on its way.
+  for (let patience = outcome.status === "timeout" ? 50 : 0; 0 < patience && 0 < wrong.length; patience -= 1) {
+    await setTimeout(100);
+    wrong = await look();
+  }
   if ("adapted" in outcome && wrong.length === 0) wrong.push(...(await untold(base, outcome.adapted)));
   return 0 < wrong.length ? [`${it.name} (rows ${it.rows ?? []}): ${wrong.join("; ")}`] : [];
 }

@@ -10,6 +10,7 @@ A server has a name for what befalls the orders there; cases of servers that are
 import base64
 import json
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -126,8 +127,13 @@ def tried(case: Case, client: Any, outcome: dict[str, Any], base: str, emulator:
         got = failed
     except Exception:
         return f"{case.name}: the library fails by itself:\n{traceback.format_exc(limit=-3)}"
-    seen = json.load(urlopen(log))
-    wrong = list(differences(outcome, got, seen, posts))
+    wrong = list(differences(outcome, got, json.load(urlopen(log)), posts))
+    # What a library gave up may still be on its way.
+    patience = 50 if outcome.get("status") == "timeout" else 0
+    while wrong and 0 < patience:
+        patience -= 1
+        time.sleep(0.1)
+        wrong = list(differences(outcome, got, json.load(urlopen(log)), posts))
     if "adapted" in outcome and not wrong:
         wrong = list(untold(base, outcome["adapted"]))
     return f"{case.name} (rows {case.rows}): {'; '.join(wrong)}" if wrong else None

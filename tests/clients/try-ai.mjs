@@ -44,6 +44,8 @@ const url = { images: ["image_url"] };
 const list = { images: ["reference_images[0]"] };
 const both = { images: ["reference_images[0]", "reference_images[1]"] };
 const refused = { status: 400, says: ["image_url"] };
+// It fetches no picture from this machine itself but from the server that it asked: this one must be in the answer.
+const inside = { providerOptions: { repaint: { response_format: "b64_json" } } };
 // Together has no path for edits.
 const nowhere = { status: 404 };
 
@@ -121,13 +123,25 @@ await run(
       serve: { images: [], fields: ["width", "height"] },
       rows: [25],
     },
-    { name: "the compatible provider sends a file", send: send("compatible", kontext, night(png)), emulate: nowhere, serve: { ...url, kinds: ["data_uri"] }, rows: [28] },
-    { name: "the compatible provider sends two files", send: send("compatible", flux2, night(png, png)), emulate: nowhere, serve: both, rows: [28] },
+    {
+      name: "the compatible provider sends a file",
+      send: send("compatible", kontext, night(png), inside),
+      emulate: nowhere,
+      serve: { ...url, kinds: ["data_uri"] },
+      rows: [28],
+    },
+    {
+      name: "the compatible provider sends two files",
+      send: send("compatible", flux2, night(png, png), inside),
+      emulate: nowhere,
+      serve: both,
+      rows: [28],
+    },
     {
       name: "the compatible provider sends two files to a model of one image",
       send: send("compatible", kontext, night(png, png)),
       emulate: nowhere,
-      serve: { status: 400, says: ["takes 1 image", "not 2"] },
+      serve: { status: 400, says: ["at most 1 input image", "not 2"] },
       rows: [2, 28],
     },
   ],

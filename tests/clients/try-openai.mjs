@@ -29,6 +29,22 @@ const picture = () => toFile(readFileSync(PNG), "cat.png", { type: "image/png" }
 const edit = (model, image, fields = {}) => (openai) =>
   answer(async () => openai.images.edit({ model, prompt: "make it night", image: await image(), ...fields }));
 
+/** The same order with the same key: the second is answered with what the first was. */
+async function twice(openai) {
+  const order = () =>
+    answer(() => openai.images.generate({ model: flux2, prompt: "a red fox" }, { headers: { "Idempotency-Key": "one-order" } }));
+  const [[first], [second]] = [await order(), await order()];
+  if (!first.data.equals(second.data)) throw new Failed("another picture", "");
+  return [first, second];
+}
+
+async function models(openai) {
+  const ids = [];
+  for await (const { id } of openai.models.list()) ids.push(id);
+  if (!ids.includes("together/flux2-pro")) throw new Failed("not listed", `${ids}`);
+  return [];
+}
+
 const [flux2, kontext] = ["black-forest-labs/FLUX.2-pro", "black-forest-labs/FLUX.1-kontext-pro"];
 const [one, several] = [() => picture(), (count) => () => Promise.all(Array.from({ length: count }, picture))];
 // Together has no such path.
@@ -52,9 +68,11 @@ await run(
       name: "two files for a model of one image",
       send: edit(kontext, several(2)),
       emulate,
-      serve: { status: 400, says: ["takes 1 image", "not 2"] },
+      serve: { status: 400, says: ["at most 1 input image", "not 2"] },
       rows: [2, 28],
     },
+    { name: "the models are listed", send: models, emulate: null, serve: { images: [], count: 0 } },
+    { name: "an order with a key is bought once", send: twice, emulate: null, serve: { images: [], count: 2, paid: 1 } },
   ],
   3,
 );

@@ -89,7 +89,7 @@ CASES = [
         "an outcome that is unknown",
         edit(FLUX2, CAT),
         emulate={"status": 504, "posts": 1, "paid": 1},
-        serve={"status": 424, "posts": 1, "paid": 1, "says": ["outcome"]},
+        serve={"status": 424, "posts": 1, "paid": 1, "says": ["charged"]},
         at="504",
         rows=[18],
     ),

@@ -57,7 +57,7 @@ CASES = [
         "two files for a model of one image",
         edit(KONTEXT, [PNG.open("rb"), PNG.open("rb")]),
         NOWHERE,
-        {"status": 400, "says": ["takes 1 image", "not 2"]},
+        {"status": 400, "says": ["at most 1 input image", "not 2"]},
         rows=[2, 28],
     ),
 ]

@@ -31,6 +31,26 @@ def edit(model: str, image: object, **fields: object):
     return lambda client: answer(lambda: client.images.edit(model=model, prompt="make it night", image=image, **fields))
 
 
+def twice(client: OpenAI) -> list[Picture]:
+    """The same order with the same key: the second is answered with what the first was."""
+
+    def order() -> list[Picture]:
+        headers = {"Idempotency-Key": "one-order"}
+        return answer(lambda: client.images.generate(model=FLUX2, prompt="a red fox", extra_headers=headers))
+
+    first, second = order(), order()
+    if first != second:
+        raise Failed("another picture")
+    return first + second
+
+
+def models(client: OpenAI) -> list[Picture]:
+    ids = [it.id for it in client.models.list()]
+    if "together/flux2-pro" not in ids:
+        raise Failed("not listed", str(ids))
+    return []
+
+
 FLUX2, KONTEXT = "black-forest-labs/FLUX.2-pro", "black-forest-labs/FLUX.1-kontext-pro"
 PICTURE = ("cat.png", PNG.read_bytes(), "image/png")
 # Together has no such path.
@@ -53,7 +73,7 @@ CASES = [
         "two files for a model of one image",
         edit(KONTEXT, [PICTURE, PICTURE]),
         NOWHERE,
-        {"status": 400, "says": ["takes 1 image", "not 2"]},
+        {"status": 400, "says": ["at most 1 input image", "not 2"]},
         rows=[2, 28],
     ),
     Case(
@@ -63,6 +83,8 @@ CASES = [
         {"status": 400, "says": ["mask"]},
         rows=[28],
     ),
+    Case("the models are listed", models, emulate=None, serve={"images": [], "count": 0}),
+    Case("an order with a key is bought once", twice, emulate=None, serve={"images": [], "count": 2, "paid": 1}),
 ]
 
 if __name__ == "__main__":
