@@ -2,14 +2,15 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 use super::network::Network;
 use super::tools::{self, Tool, Trouble};
 use super::trials::{Bench, typescript};
-use super::{copy, failed};
+use super::{copy, emptied, failed};
 use crate::{cargo, root};
 
 /// A library, what it needs, and its program in tests/clients/.
@@ -51,14 +52,16 @@ const SERVERS: &[(&str, &[&str])] = &[
     ("moderated-output", &["--fault", "moderated-output"]),
 ];
 
-/// What stands between a library and the emulator.
+/// What stands between a library and the emulator: the cases tell what comes of it.
 #[derive(Clone, Copy, Debug)]
 enum Way {
     /// Nothing: it is the provider, with all its silence.
     Emulate,
+    /// The gateway, which takes it for its provider.
+    Serve,
 }
 
-const WAYS: &[Way] = &[Way::Emulate];
+const WAYS: &[Way] = &[Way::Emulate, Way::Serve];
 
 /// So many programs run at a time; they wait most of it.
 const AT_A_TIME: usize = 4;
@@ -81,7 +84,7 @@ pub(super) fn run(bench: &mut Bench, wanted: impl Fn(&str) -> bool) -> Result<Ve
         return Ok(Vec::new());
     }
     cargo(&["build", "--quiet", "-p", "repaint-cli"]).map_err(Trouble::Failed)?;
-    forget()?;
+    emptied(LOGS)?;
     let network = Network::new();
     let mut tried = Vec::new();
     for some in all.chunks(AT_A_TIME) {
@@ -144,59 +147,92 @@ impl Way {
     fn mode(self) -> &'static str {
         match self {
             Self::Emulate => "emulate",
+            Self::Serve => "serve",
         }
     }
 
     fn trial(self, sdk: &Sdk) -> String {
         match self {
             Self::Emulate => format!("{} meets a provider as it is", sdk.name),
+            Self::Serve => format!("{} goes through the gateway", sdk.name),
         }
     }
 }
 
 /// The servers of one program; they end with this.
-struct Servers {
+struct Servers<'a> {
+    network: &'a Network,
     children: Vec<Child>,
     /// `NAME=BASE`, as the program is told of them.
     words: Vec<String>,
 }
 
-impl Servers {
-    fn start(way: Way, network: &Network) -> Result<Self, Trouble> {
-        let mut servers = Self { children: Vec::new(), words: Vec::new() };
+impl<'a> Servers<'a> {
+    fn start(way: Way, network: &'a Network) -> Result<Self, Trouble> {
+        let mut servers = Self { network, children: Vec::new(), words: Vec::new() };
         for (name, flags) in SERVERS {
-            let emulator =
-                servers.listen(network, |command| command.arg("emulate").args(*flags))?;
-            servers.words.push(match way {
-                Way::Emulate => format!("{name}={emulator}"),
-            });
+            let word = match way {
+                Way::Emulate => format!("{name}={}", servers.emulator(flags)?),
+                Way::Serve => format!("{name}={}", servers.gateway(flags)?),
+            };
+            servers.words.push(word);
         }
         Ok(servers)
     }
 
-    /// Starts a server, and waits for the line that says where it listens.
+    fn emulator(&mut self, flags: &[&str]) -> Result<String, Trouble> {
+        self.listen(|it| it.arg("emulate").args(flags)).map(|(address, _)| address)
+    }
+
+    /// A gateway's address and that of the emulator behind it, which is within it where nothing befalls orders.
+    fn gateway(&mut self, flags: &[&str]) -> Result<String, Trouble> {
+        let words = ["serve", "--listen", "127.0.0.1:0"];
+        if flags.is_empty() {
+            let (gateway, log) = self.listen(|it| it.args(words).arg("--emulate"))?;
+            let said = fs::read_to_string(&log).map_err(failed(&log))?;
+            let emulator =
+                said.lines().find_map(|it| it.split_once("are emulated at ")).map(|it| it.1);
+            let silent =
+                || Trouble::Failed(format!("{} does not say where: {said}", log.display()));
+            let emulator = emulator.ok_or_else(silent)?.trim_end_matches('/');
+            return Ok(format!("{gateway},{emulator}"));
+        }
+        let emulator = self.emulator(flags)?;
+        let there = [("TOGETHER_BASE_URL", emulator.as_str()), ("TOGETHER_API_KEY", "any")];
+        let (gateway, _) = self.listen(|it| it.args(words).envs(there))?;
+        Ok(format!("{gateway},{emulator}"))
+    }
+
+    /// Starts a server, and waits for the line that says where it listens: its address, and the file that it logs to.
     fn listen(
         &mut self,
-        network: &Network,
         words: impl FnOnce(&mut Command) -> &mut Command,
-    ) -> Result<String, Trouble> {
+    ) -> Result<(String, PathBuf), Trouble> {
         let repaint = tools::target().join("../debug/repaint");
-        let log = tools::target().join("servers.log");
-        let file = File::options().create(true).append(true).open(&log).map_err(failed(&log))?;
-        let mut command = network.command(&repaint);
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let log = tools::target().join(LOGS).join(format!("{number}.log"));
+        let mut command = self.network.command(&repaint);
         words(&mut command).env("REPAINT_CONFIG", "none").env("REPAINT_STORE", "none");
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(file);
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        command.stderr(File::create(&log).map_err(failed(&log))?);
         let mut child = command.spawn().map_err(failed(&repaint))?;
         let mut line = String::new();
         let read = child.stdout.take().map(|it| BufReader::new(it).read_line(&mut line));
         self.children.push(child);
         let silent = || Trouble::Failed(format!("a server does not start: see {}", log.display()));
         read.transpose().map_err(failed(&repaint))?;
-        line.trim().strip_prefix("listening on ").map(str::to_owned).ok_or_else(silent)
+        let address = line.trim().strip_prefix("listening on ").map(str::to_owned);
+        Ok((address.ok_or_else(silent)?, log))
     }
 }
 
-impl Drop for Servers {
+/// How many servers were started; each has a log of its own.
+static STARTED: AtomicU32 = AtomicU32::new(0);
+
+/// The folder of those.
+const LOGS: &str = "servers";
+
+impl Drop for Servers<'_> {
     fn drop(&mut self) {
         for child in &mut self.children {
             // It has ended by itself, or does now.
@@ -204,10 +240,4 @@ impl Drop for Servers {
             let _ = child.wait();
         }
     }
-}
-
-/// Forgets what the servers of an earlier run said.
-fn forget() -> Result<(), Trouble> {
-    let log: &Path = &tools::target().join("servers.log");
-    if log.exists() { fs::remove_file(log).map_err(failed(log)) } else { Ok(()) }
 }
