@@ -26,8 +26,8 @@ def answer(call) -> list[Picture]:
     try:
         return pictures(call().data)
     except Timeout as error:
-        # It calls the status of a gateway that gave up so, too.
-        raise Failed(504 if "Error code: 504" in str(error) else "timeout", str(error))
+        # It calls an answer with 504 so, too.
+        raise Failed(504 if error.status_code == 504 else "timeout", str(error))
     except Exception as error:
         if (status := getattr(error, "status_code", None)) is None:
             raise
