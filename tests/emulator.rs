@@ -7,7 +7,7 @@ use std::time::Duration;
 use image::{Rgb, RgbImage};
 use repaint_client::Client;
 use repaint_core::{
-    ErrorKind, ImageInput, ImageModel, ImageRequest, Job, Policy, Registry, Result, Usd,
+    ErrorKind, ImageInput, ImageModel, ImageRequest, Job, OrderBy, Policy, Registry, Result, Usd,
 };
 use repaint_emulator::{
     Emulator, Fault, InProcess, Incoming, Outgoing, Seen, Server, Serving, Settings, Stage,
@@ -106,7 +106,8 @@ async fn every_input_image_of_every_offer_is_seen_in_its_place() {
         assert_eq!(order.offer.as_deref(), Some(model.id()));
         assert_eq!(order.prompt.as_deref(), Some("Put them together"));
         assert_eq!(order.images.len(), most);
-        // Worked out anew from the price, it lies within what was foretold.
+        // Worked out anew from the price and the size that the provider takes where none is named, it
+        // lies within what was foretold.
         let estimate = outcome.receipt.estimate;
         let billed = order.billed_micro_usd;
         assert!(
@@ -414,6 +415,28 @@ async fn whatever_befalls_a_poll_or_a_download_the_order_is_made_once_and_can_be
     }
 }
 
+/// Row 20. The order is taken and paid, so failing to ask for it is no proof that nothing was bought.
+#[tokio::test(start_paused = true)]
+async fn a_job_that_cannot_be_asked_for_until_the_deadline_may_be_made_and_is_picked_up_later() {
+    let tiny = emulator(Settings { thumbnails: true, ..Settings::default() });
+    let lasting = |it: &Fault| it.strikes(Stage::Poll) && !matches!(it, Fault::Expired);
+    for fault in Fault::all().filter(lasting).filter(|it| *it != Fault::SlowDrip) {
+        let way = InProcess::new(tiny.clone())
+            .choosing(move |stage, _| (stage == Stage::Poll).then_some(fault));
+        let mut job = timed("bfl", edit(), 60);
+        job.select.push("flux2-pro".to_owned());
+        job.policy.order = OrderBy::Preference;
+        let err = Router::new(linked(), in_process(&way)).run(job).await.expect_err("no picture");
+        assert_eq!(err.kind(), ErrorKind::OutcomeUnknown, "{fault}: {err:?}");
+        assert!(err.data().resume.is_some() && !err.message().contains("nothing was bought"));
+        assert_eq!(way.emulator().orders().count(), 1, "{fault}: nobody else is asked");
+        let handle = err.data().resume.clone().expect("a handle");
+        let sound = way.choosing(|_, _| None);
+        let outcome = Router::new(linked(), in_process(&sound)).pick_up(handle, |_| {}).run().await;
+        assert_eq!(outcome.expect("a picture").images.len(), 1, "{fault}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_polling_address_at_another_host_of_the_provider_is_used_to_the_letter() {
     let settings = Settings { always: Some(Fault::PollHost), ..Settings::default() };
@@ -537,8 +560,8 @@ async fn what_came_and_what_it_would_have_cost_is_told_and_no_key_is() {
         (&images[1]["field"], &images[1]["kind"]),
         (&json!("reference_images[1]"), &json!("url"))
     );
-    // 1024 by 1024 at $0.0154 a megapixel, twice.
-    assert_eq!(told["billed_micro_usd"], json!(2 * 16_148));
+    // 1024 by 768 at $0.0154 a megapixel, twice.
+    assert_eq!(told["billed_micro_usd"], json!(2 * 12_111));
     let log = lines.lock().expect("nobody panics").join("\n");
     assert_eq!(log.lines().count(), 3, "one line a request: {log}");
     for secret in [KEY, "a secret plan", "token=t"] {

@@ -207,6 +207,15 @@ async fn one_budget_of_repeats_holds_for_a_job_with_all_its_offers() {
     assert_eq!(first, 2, "while others wait, it is repeated once");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_rate_limit_that_does_not_end_says_how_often_it_was_met() {
+    let network = Script::new([reply(429, &json!({}))]);
+    let wanted = Job { select: vec!["together/flux2-dev".into()], ..Job::new(edit()) };
+    let err = scripted(&network).run(wanted).await.expect_err("limited");
+    assert_eq!(network.orders().len(), 5);
+    assert!(err.message().contains("rate limit is reached (429); tried 5 times"), "{err}");
+}
+
 /// Row 20. What is asked for again is the picture, never the order; and nobody else gets it either.
 #[tokio::test(start_paused = true)]
 async fn a_failed_poll_or_download_never_orders_again_anywhere() {
@@ -221,14 +230,22 @@ async fn a_failed_poll_or_download_never_orders_again_anywhere() {
     let policy = Policy { providers: only("bfl"), ..Policy::default() };
     let outcome = scripted(&network).run(Job { policy, ..wanted.clone() }).await.expect("it came");
     assert_eq!((network.orders().len(), outcome.images.len()), (1, 1));
-    for status in [500, 503, 401, 402, 404] {
+    let unknown = ErrorKind::OutcomeUnknown;
+    for (status, kind) in [
+        (500, unknown),
+        (503, unknown),
+        (401, ErrorKind::Denied),
+        (402, unknown),
+        (429, unknown),
+        (404, ErrorKind::Expired),
+    ] {
         let taken = reply(200, &ticket("https://api.bfl.ai/v1/get_result?id=job-1"));
         let network = Script::new([taken, reply(status, &json!({}))]);
         let mut wanted = wanted.clone();
         (wanted.policy.order, wanted.select) =
             (OrderBy::Preference, vec!["bfl/flux2-pro".into(), "together/flux2-pro".into()]);
         let err = scripted(&network).run(wanted).await.expect_err("it never comes");
-        assert_eq!(network.orders().len(), 1, "{status}: {err}");
+        assert_eq!((network.orders().len(), err.kind()), (1, kind), "{status}: {err}");
         assert_eq!(err.data().resume.as_ref().expect("a handle").id, "job-1", "{status}");
     }
 }

@@ -109,6 +109,36 @@ fn an_example_is_right_or_wrong_as_its_name_says() {
     }
 }
 
+/// They stand beside each other: what programs of others are tried with.
+#[test]
+fn every_document_has_examples_that_its_schema_judges_as_their_names_say() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../schemas/examples");
+    let list = |path: &std::path::Path| -> Vec<std::path::PathBuf> {
+        let entries = std::fs::read_dir(path).into_iter().flatten();
+        entries.map(|it| it.expect("an entry").path()).collect()
+    };
+    for name in repaint_schema::names() {
+        // The data files are beside their schemas.
+        if name.starts_with("commands/") || ["catalog", "codes", "index"].contains(&name) {
+            continue;
+        }
+        let schema = repaint_schema::named(name).expect("a document");
+        let validator = jsonschema::validator_for(&schema).expect("a schema");
+        let mut seen = 0;
+        for kind in ["valid", "invalid"] {
+            for path in list(&folder.join(name).join(kind)) {
+                let text = std::fs::read_to_string(&path).expect("an example");
+                let value: Value = serde_json::from_str(&text).expect("JSON");
+                let faults: Vec<String> =
+                    validator.iter_errors(&value).map(|it| it.to_string()).collect();
+                assert_eq!(faults.is_empty(), kind == "valid", "{}: {faults:?}", path.display());
+                seen += usize::from(kind == "valid");
+            }
+        }
+        assert!(0 < seen, "{name} has no example");
+    }
+}
+
 fn is_as_named(schema: &Value, of: &str, name: &str, value: &Value, codes: Vec<Value>) {
     let (kind, code) = name.split_once('/').expect("valid/… or invalid/…");
     assert_eq!(jsonschema::is_valid(schema, value), kind == "valid", "{of}: {name}");

@@ -98,9 +98,7 @@ async fn pictures_in_the_answer_come_back_untouched_and_in_order() {
 
 #[tokio::test]
 async fn what_a_status_means_is_what_the_caller_can_do() {
-    use ErrorKind::{
-        Denied, Exhausted, InvalidRequest, Moderated, OutcomeUnknown, Unavailable, Unexpected,
-    };
+    use ErrorKind::{Denied, Exhausted, InvalidRequest, OutcomeUnknown, Unavailable, Unexpected};
     let words = json!({ "id": "o1", "error": { "message": "said the provider", "code": null } });
     for (status, kind) in [
         (400, InvalidRequest),
@@ -109,7 +107,7 @@ async fn what_a_status_means_is_what_the_caller_can_do() {
         (403, Denied),
         (404, InvalidRequest),
         (413, InvalidRequest),
-        (422, Moderated),
+        (422, InvalidRequest),
         (503, Unavailable),
         // The order was there, and nobody knows what became of it.
         (408, OutcomeUnknown),
@@ -172,7 +170,7 @@ async fn an_answer_with_words_and_no_picture_is_an_error_with_the_words() {
     ] {
         let server = MockServer::start().await;
         let err = together(&server, json(200, answer)).await.expect_err("no picture");
-        assert_eq!(err.kind(), ErrorKind::Unexpected);
+        assert_eq!(err.kind(), ErrorKind::OutcomeUnknown);
         assert!(err.to_string().contains("I cannot draw this"), "{err}");
         assert_eq!(requests(&server).await.len(), 1);
     }
@@ -364,7 +362,7 @@ async fn a_ticket_that_cannot_be_read_may_have_been_charged() {
 async fn a_job_that_is_ready_without_a_picture_keeps_its_handle() {
     let server = MockServer::start().await;
     let err = bfl(&server, status("Ready")).await.expect_err("no picture");
-    assert_eq!(err.kind(), ErrorKind::Unexpected);
+    assert_eq!(err.kind(), ErrorKind::OutcomeUnknown);
     assert_eq!(err.data().resume.as_ref().expect("a handle").id, "job-1");
 }
 

@@ -4,6 +4,7 @@ mod ask;
 mod house;
 mod notes;
 pub mod rules;
+pub mod simulation;
 mod turns;
 mod wire;
 

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use repaint_core::Registry;
 
-use crate::{root, schemas};
+use crate::{documents, root, schemas};
 
 /// What to do with a file that is not what it should be.
 #[derive(Clone, Copy, PartialEq)]
@@ -25,7 +25,7 @@ pub(crate) fn run(mode: Mode) -> Result<(), String> {
     let registry = Registry::linked().map_err(|err| err.to_string())?;
     let mut files = repaint_schema::files(&registry);
     files.insert("README.md".to_owned(), readme(&registry)?);
-    files.extend(examples(&registry));
+    files.extend(examples(&registry)?);
     files.insert(schemas::CHANGELOG.to_owned(), schemas::changelog(&registry)?);
     let strays = strays(&files)?;
     let mut stale = Vec::new();
@@ -63,7 +63,7 @@ pub(crate) fn run(mode: Mode) -> Result<(), String> {
 }
 
 /// Right and wrong values for the schemas, under the path of each.
-fn examples(registry: &Registry) -> Vec<(String, String)> {
+fn examples(registry: &Registry) -> Result<Vec<(String, String)>, String> {
     let mut files = Vec::new();
     let mut add = |schema: &str, name: String, value: serde_json::Value| {
         let folder = schema.trim_end_matches(".schema.json");
@@ -77,7 +77,10 @@ fn examples(registry: &Registry) -> Vec<(String, String)> {
             add(&repaint_schema::request_path(model), name, body);
         }
     }
-    files
+    for (document, name, value) in documents::examples(registry)? {
+        add(document, name, value);
+    }
+    Ok(files)
 }
 
 /// The README with today's models, and with how well their facts are known.

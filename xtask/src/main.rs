@@ -5,6 +5,7 @@ mod book;
 mod clients;
 mod codegen;
 mod corpus;
+mod documents;
 mod facade;
 mod licences;
 mod new_adapter;
@@ -32,14 +33,29 @@ usage: cargo xtask CHORE
   facade            checks the library as a dependency: how many crates it costs, that each adapter compiles
                     alone, and that its public API is the one in crates/*/api.txt
   facade --renew    the same, and writes those files
+  facade --timed    builds it with two adapters from nothing, in target/cold, and says how long that took
   licences          fails if a dependency has a licence that is not on the list
   new-adapter       FAMILY --provider PROVIDER: writes the crate of a new family, and registers it
   provenance        lists the facts that are assumed, old or about to end: [--json] [--today YYYY-MM-DD]
   release-schemas VERSION
                     makes the present set of schemas the baseline that later ones must not break
+  simulate          plays schedules of faults and deaths in paused time: [--schedules N] [--seed S] [--only INDEX]
   test              runs every test of the workspace
-  test --clients    builds and tries the clients, and the libraries of others against our servers; says NOT RUN
-                    where a tool is missing; with WORDS only what has them in its name";
+  test --clients [WORDS]
+                    builds and tries the clients, and the libraries of others against our servers; says NOT
+                    RUN where a tool is missing; with WORDS only what has them in its name";
+
+const SIMULATE: &[&str] = &[
+    "run",
+    "--quiet",
+    "--profile",
+    "simulation",
+    "-p",
+    "repaint-tests",
+    "--bin",
+    "simulate",
+    "--",
+];
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -55,10 +71,12 @@ fn main() -> ExitCode {
         ["corpus", "--jobs", file] => corpus::jobs(Path::new(file)),
         ["facade"] => facade::run(Mode::Check),
         ["facade", "--renew"] => facade::run(Mode::Write),
+        ["facade", "--timed"] => facade::timed(),
         ["licences"] => licences::run(),
         ["new-adapter", rest @ ..] => new_adapter::run(rest),
         ["provenance", rest @ ..] => provenance::run(rest),
         ["release-schemas", version] => schemas::release(version),
+        ["simulate", rest @ ..] => cargo(&[SIMULATE, rest].concat()),
         ["test", "--clients"] => clients::test(""),
         ["test", "--clients", words] => clients::test(words),
         ["test", rest @ ..] => cargo(&[&["test", "--workspace"], rest].concat()),

@@ -15,6 +15,12 @@ pub(crate) const BREAKING: &str = "schemas/breaking.toml";
 pub(crate) const CHANGELOG: &str = "schemas/CHANGELOG.md";
 /// Where the version stands.
 const SOURCE: &str = "crates/schema/src/schemas.rs";
+/// The packages that are made from the set have its version, too: what stands before it, and how often.
+const PACKAGES: [(&str, &str, usize); 3] = [
+    ("clients/typescript/package.json", "\"version\": \"", 1),
+    ("clients/typescript/package-lock.json", "\"version\": \"", 2),
+    ("clients/python/pyproject.toml", "\nversion = \"", 1),
+];
 
 /// The changelog with what is new since the last release.
 pub(crate) fn changelog(registry: &Registry) -> Result<String, String> {
@@ -49,6 +55,9 @@ pub(crate) fn release(version: &str) -> Result<(), String> {
     let comments = comments.lines().filter(|it| it.starts_with('#'));
     write(BREAKING, &comments.map(|it| format!("{it}\n")).collect::<String>())?;
     write(SOURCE, &set(&read(SOURCE)?, version)?)?;
+    for (path, before, times) in PACKAGES {
+        write(path, &packaged(&read(path)?, before, times, version)?)?;
+    }
     // This process was built with the old version.
     cargo(&["xtask", "codegen"])?;
     println!("{BASELINE} is {version} now; commit it with all that codegen wrote");
@@ -82,6 +91,18 @@ fn set(source: &str, version: Version) -> Result<String, String> {
     replaced(source, "pub const VERSION: &str = \"", &version.to_string(), "\";")
         .and_then(|it| replaced(&it, "/schemas/v", &major, "/\";"))
         .ok_or_else(|| format!("{SOURCE} has no VERSION or no BASE"))
+}
+
+/// The text with another version where the first so many stand.
+fn packaged(text: &str, before: &str, times: usize, version: Version) -> Result<String, String> {
+    let mut parts = text.splitn(times + 1, before);
+    let mut made = parts.next().unwrap_or_default().to_owned();
+    for _ in 0..times {
+        let tail = parts.next().and_then(|it| it.split_once('"'));
+        let (_, tail) = tail.ok_or_else(|| format!("no {before}…\" stands {times} times"))?;
+        made.push_str(&format!("{before}{version}\"{tail}"));
+    }
+    Ok(made)
 }
 
 fn excuses() -> Result<BTreeMap<String, String>, String> {
@@ -126,5 +147,19 @@ mod tests {
         let source = set(&read(SOURCE).expect("the source"), version).expect("both are there");
         assert!(source.contains("pub const VERSION: &str = \"2.1.0\";"));
         assert!(source.contains("/schemas/v2/\";"));
+    }
+
+    #[test]
+    fn a_release_sets_the_version_of_the_packages_and_of_nothing_else_in_them() {
+        let version: Version = "2.1.0".parse().expect("a version");
+        for (path, before, times) in PACKAGES {
+            let now = read(path).expect("a file");
+            let made = packaged(&now, before, times, version).expect("it has versions");
+            let changed: Vec<_> = now.lines().zip(made.lines()).filter(|it| it.0 != it.1).collect();
+            assert_eq!(changed.len(), times, "{path}: {changed:?}");
+            assert!(changed.iter().all(|it| it.1.contains("\"2.1.0\"")), "{path}: {changed:?}");
+            let present = repaint_schema::VERSION.parse().expect("a version");
+            assert_eq!(packaged(&now, before, times, present).expect("versions"), now, "{path}");
+        }
     }
 }

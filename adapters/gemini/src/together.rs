@@ -23,7 +23,8 @@ inventory::submit! { Listing::new::<GeminiAtTogether>("gemini", &TOGETHER, &[
         "gemini-2.5-flash-image",
         "google/flash-image-2.5",
         FLASH,
-        documented(Price::Each(Usd(39_000)), MODELS),
+        // The column is headed "Price per MP"; another page says that such models are billed by the picture.
+        documented(Price::Megapixel { each: Usd(39_000), steps: None }, MODELS),
     ),
 ]) }
 

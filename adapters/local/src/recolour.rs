@@ -295,6 +295,18 @@ mod tests {
     }
 
     #[test]
+    fn a_shadow_on_the_paint_changes_with_it_and_dull_things_of_its_hue_stay() {
+        // Red paint, its shadow, and wood.
+        let [paint, shadow, wood] = [[200, 30, 30], [70, 24, 22], [150, 110, 104]];
+        let pixels = (0..1200).map(|at| [paint, shadow, wood][at / 400]).collect();
+        let mut after = Picture { pixels, ..picture() };
+        recolour(&mut after, None, &order("replace the red with blue")).expect("recoloured");
+        let is_blue = |[red, _, blue]: [u8; 3]| blue > red;
+        assert!(is_blue(after.pixels[0]) && is_blue(after.pixels[400]));
+        assert_eq!(after.pixels[800], wood);
+    }
+
+    #[test]
     fn a_mask_is_kept_to_the_pixel_and_its_soft_edge_is_kept() {
         let share = |at: usize| match at % 40 {
             0..10 => 255,

@@ -170,27 +170,44 @@ impl Sheet {
         let brushed = |plane: &[Colour], radius| {
             self.each(|x, y| stencil.patch(self, plane, x, y, radius, &flow[y * self.width + x]))
         };
-        let fine = brushed(&blurred, (radius * FINE).max(1.2));
-        let broad = brushed(&fine, radius);
-        // A painter lays the broad strokes first and returns with a small brush where they miss.
-        let missed = self.each(|x, y| {
-            let (fine, broad) = (&fine[y * self.width + x], &broad[y * self.width + x]);
-            [(0..3).map(|i| (fine[i] - broad[i]).abs()).sum::<f32>()]
-        });
-        let missed = self.blur(&missed, (radius * 0.4).max(1.0) as usize);
+        // A painter lays the broad strokes first and returns with smaller brushes where they miss.
+        let (fine, small) = ((radius * FINE).max(1.2), (radius * FINE * FINE).max(1.2));
+        let sharp = self.blur(source, (radius * TIP) as usize);
+        let (finely, sharply) = (brushed(&blurred, fine), brushed(&sharp, small));
+        let broadly = brushed(&finely, radius);
         // Who wants broad strokes forgoes more of what they miss.
         let broadness = brush.stroke / 0.9;
+        let painted = self.returned(&broadly, &finely, radius, [0.05 * broadness, 0.0, 6.0]);
+        let painted = self.returned(&painted, &sharply, fine, [0.05 * broadness, 0.5, 6.0]);
+        // What even the smallest brush drowns, such as letters, is drawn with the point of it.
         self.each(|x, y| {
             let at = y * self.width + x;
-            let return_to = smooth((missed[at][0] - 0.05 * broadness) * 6.0);
-            let [fine, source] = [&fine[at], &source[at]];
-            // What even the small brush drowns, such as letters, is drawn with the point of it.
-            let drowned = (0..3).map(|i| (source[i] - fine[i]).abs()).sum::<f32>();
-            let point = smooth((drowned - POINT * broadness) * 2.5);
-            std::array::from_fn(|i| {
-                let brushed = broad[at][i] + (fine[i] - broad[at][i]) * return_to;
-                brushed + (source[i] - brushed) * point
-            })
+            let (painted, sharp) = (&painted[at], &sharp[at]);
+            let point = smooth((apart(painted, sharp) - POINT * broadness) * 2.5);
+            std::array::from_fn(|i| painted[i] + (sharp[i] - painted[i]) * point)
+        })
+    }
+
+    /// What is painted, with a smaller brush over it where it missed more than a limit, and more than
+    /// all around it: an eye is wanted, and of gravel not each stone.
+    fn returned(
+        &self,
+        painted: &[Colour],
+        smaller: &[Colour],
+        radius: f32,
+        [limit, texture, steepness]: [f32; 3],
+    ) -> Vec<Colour> {
+        let missed = self.each(|x, y| {
+            let at = y * self.width + x;
+            [apart(&painted[at], &smaller[at])]
+        });
+        let missed = self.blur(&missed, (radius * 0.4).max(1.0) as usize);
+        let around = self.blur(&missed, (radius * 6.0) as usize);
+        self.each(|x, y| {
+            let at = y * self.width + x;
+            let (under, over) = (&painted[at], &smaller[at]);
+            let share = smooth((missed[at][0] - limit - texture * around[at][0]) * steepness);
+            std::array::from_fn(|i| under[i] + (over[i] - under[i]) * share)
         })
     }
 
@@ -227,12 +244,14 @@ impl Sheet {
             let ratio = target / tone;
             // Pale and dark tones hold less colour than middle ones; they are pushed less.
             let middle = (4.0 * target * (1.0 - target)).clamp(0.0, 1.0);
-            let push = 1.0 + (brush.vividness - 1.0) * middle;
+            let push = 1.0 + (brush.vividness - 1.0) * middle * (1.0 - skin(rgb));
             // No two pigments flow alike: the mixture is warmer here and cooler there.
             let warmth = [1.0, 0.0, -1.0].map(|it| it * 0.025 * drift * middle);
             // Halfway between scaling and shifting: scaling alone turns pale greys colourful.
+            // Shadows are raised in tone and not in colour, or faces would burn.
+            let grown = ratio.min(1.1);
             let tint: [f32; 3] = std::array::from_fn(|i| {
-                let scaled = (patch[i] - tone) * ratio;
+                let scaled = (patch[i] - tone) * grown;
                 let shifted = patch[i] - tone;
                 (scaled * 0.6 + shifted * 0.4) * push + warmth[i]
             });
@@ -569,6 +588,24 @@ fn opaque(picture: &Picture) -> Vec<Colour> {
     picture.pixels.iter().enumerate().map(colour).collect()
 }
 
+/// How much a colour is like that of skin, light or dark, 0 to 1; more colour makes a face look burnt.
+fn skin([red, green, blue]: [f32; 3]) -> f32 {
+    let range = red - blue;
+    if range < 0.02 || green < blue || red < green {
+        return 0.0;
+    }
+    // From red to yellow, and from grey to pure.
+    let (hue, strength) = ((green - blue) / range, range / red);
+    let hill =
+        |at: f32, middle: f32, wide: f32| 1.0 - smooth((at - middle).abs() / wide * 2.0 - 1.0);
+    hill(hue, 0.42, 0.35) * hill(strength, 0.42, 0.45)
+}
+
+/// How far two colours are apart, over all channels.
+fn apart(one: &Colour, other: &Colour) -> f32 {
+    (0..3).map(|i| (one[i] - other[i]).abs()).sum()
+}
+
 fn brightness(colour: &Colour) -> f32 {
     0.3 * colour[0] + 0.59 * colour[1] + 0.11 * colour[2]
 }
@@ -642,8 +679,12 @@ fn seed(brush: &Brush, layer: i32) -> u32 {
 const LATTICE: f32 = 3.5;
 const POINTS: usize = 37;
 
-/// Radius of the small brush, as a part of the broad one's.
+/// Radius of each smaller brush, as a part of that of the one before.
 const FINE: f32 = 0.5;
+
+/// How far the point of the brush reaches, as a part of the radius of the broad one: what is smaller is
+/// dust.
+const TIP: f32 = 0.1;
 
 /// How far a line must stand out, over all channels, to be drawn with the point of the brush.
 const POINT: f32 = 0.45;
@@ -728,7 +769,7 @@ mod tests {
         let painted = paint(&picture(40, 30), &Brush { border: 3.0, seed: 7, ..Brush::default() });
         let bytes = painted.pixels.as_flattened();
         let sum = bytes.iter().fold(0, |sum, it| hashed(sum as i32, i32::from(*it), 1));
-        assert_eq!(sum, 205_124_471);
+        assert_eq!(sum, 903_025_301);
     }
 
     #[test]
@@ -764,6 +805,48 @@ mod tests {
             .collect();
         let mean = ink.iter().sum::<u64>() / ink.len() as u64;
         assert!(mean < 130, "{mean}");
+    }
+
+    #[test]
+    fn an_eye_is_kept_and_dust_is_not() {
+        // A large even face with one brown eye, and specks of a pixel each.
+        let (width, height) = (1600, 1200);
+        let eye = |x: usize, y: usize| {
+            let (dx, dy) = (x.abs_diff(800), y.abs_diff(600));
+            dx * dx + dy * dy < 36
+        };
+        let speck = |x: usize, y: usize| x % 97 == 50 && y % 89 == 50;
+        let pixel = |at: usize| {
+            let (x, y) = (at % width, at / width);
+            match (eye(x, y), speck(x, y)) {
+                (true, _) => [120, 80, 60],
+                (false, true) => [10; 3],
+                (false, false) => [214, 170, 146],
+            }
+        };
+        let pixels = (0..width * height).map(pixel).collect();
+        let picture = Picture { pixels, ..picture(width as u32, height as u32) };
+        let still = Brush { granulation: 0.0, roughness: 0.1, wetness: 0.0, ..Brush::default() };
+        let painted = paint(&picture, &still).pixels;
+        let tone = |x: usize, y: usize| painted[y * width + x][1];
+        let face = tone(830, 600);
+        assert!(tone(800, 600) + 40 < face, "{} in {face}", tone(800, 600));
+        let specks = (0..width * height).filter(|at| speck(at % width, at / width));
+        let darkest = specks.map(|at| painted[at][1]).min().unwrap();
+        assert!(face < darkest + 12, "{darkest} in {face}");
+    }
+
+    #[test]
+    fn skin_is_not_burnt_and_paint_is_fresh() {
+        let even = |colour: [u8; 3]| {
+            let picture = Picture { pixels: vec![colour; 60 * 60], ..picture(60, 60) };
+            let [red, green, blue] = paint(&picture, &Brush::default()).pixels[30 * 60 + 30];
+            let most = red.max(green).max(blue);
+            u32::from(most - red.min(green).min(blue)) * 100 / u32::from(most)
+        };
+        // In hundredths of pure colour: of a face, and of as strong a green.
+        let (face, leaf) = (even([196, 146, 118]), even([146, 196, 118]));
+        assert!(face + 3 < leaf, "{face} and {leaf}");
     }
 
     #[test]

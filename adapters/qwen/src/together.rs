@@ -41,8 +41,9 @@ const DRAWS: Capabilities = Capabilities {
 
 const SQUARE: &[Dimensions] = &[Dimensions::new(1024, 1024)];
 
+/// The column is headed "Price per MP"; another page says that such models are billed by the picture.
 const fn dollars(micro: u64) -> Fact<Price> {
-    documented(Price::Each(Usd(micro)), MODELS)
+    documented(Price::Megapixel { each: Usd(micro), steps: None }, MODELS)
 }
 
 const READ: Date = Date::new(2026, 11, 22);

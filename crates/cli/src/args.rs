@@ -24,7 +24,14 @@ pub(crate) enum Command {
     #[command(after_help = EDIT, visible_alias = "draw")]
     Edit(Ask),
     /// Say who would take a request, what would be sent, and why all others would not; sends nothing
-    #[command(after_help = EXPLAIN)]
+    #[command(
+        after_help = EXPLAIN,
+        mut_arg("output", quiet),
+        mut_arg("force", quiet),
+        mut_arg("show", quiet),
+        mut_arg("compare", quiet),
+        mut_arg("dry_run", quiet)
+    )]
     Explain(Ask),
     /// Bring the picture of a job that was started before, by its handle; buys nothing
     #[command(after_help = RESUME)]
@@ -99,13 +106,18 @@ impl Command {
             Self::Inspect(args) => args.json,
             Self::Doctor(args) => args.json,
             Self::Config(args) => args.json,
-            Self::Schema { .. } => true,
+            Self::Schema { json, .. } => *json,
             Self::Validate(args) => args.json,
             #[cfg(feature = "emulator")]
             Self::Emulate(_) => false,
             Self::Completions { .. } | Self::Man { .. } => false,
         }
     }
+}
+
+/// What `edit` has and `explain` takes, so that the same line can be given to both, but without effect.
+fn quiet(arg: clap::Arg) -> clap::Arg {
+    arg.hide(true)
 }
 
 /// A request. `edit` and `explain` take the same.
@@ -120,8 +132,8 @@ pub(crate) struct Ask {
     /// Who may take it: a model, an offer or a family; more than once for a choice [default: any]
     #[arg(short, long, value_name = "ID")]
     pub(crate) model: Vec<String>,
-    /// Where to save the picture, or `-`; its extension follows the bytes [default: after the first
-    /// image]
+    /// Where to save the picture: a file, a folder, or `-`; the extension follows the bytes [default:
+    /// after the first image]
     #[arg(short, long, value_name = "PATH", value_hint = ValueHint::FilePath)]
     pub(crate) output: Option<PathBuf>,
     /// Overwrite the output
@@ -130,7 +142,7 @@ pub(crate) struct Ask {
     /// Edit each image by itself, one after another; `--max-cost` is for all together
     #[arg(long)]
     pub(crate) each: bool,
-    /// Say what would be sent, what it may cost and which files would be written; sends nothing
+    /// Say who would take it, what it may cost and which files would be written; sends nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Show the picture in the terminal, in the way that it understands or in the one that is named
@@ -153,12 +165,12 @@ pub(crate) struct Ask {
     #[arg(long, value_name = "W:H")]
     pub(crate) ratio: Option<Ratio>,
     /// How many pictures
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 1)]
+    #[arg(short = 'n', long, value_name = "N", allow_negative_numbers = true, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) count: u32,
     /// Equal seeds give like pictures, where the model can
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) seed: Option<u64>,
-    /// Which part of the first image to change
+    /// Which part of the first image to change: white, in a picture of its size
     #[arg(long, value_name = "IMAGE")]
     pub(crate) mask: Option<OsString>,
     /// File format of the picture [default: the model's own choice]
@@ -168,10 +180,10 @@ pub(crate) struct Ask {
     #[arg(long, value_name = "TEXT")]
     pub(crate) negative_prompt: Option<String>,
     /// How many denoising steps
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) steps: Option<u32>,
     /// How closely to follow the prompt
-    #[arg(long, value_name = "X", value_parser = finite)]
+    #[arg(long, value_name = "X", allow_negative_numbers = true, value_parser = finite)]
     pub(crate) guidance: Option<f64>,
     /// A field of the provider's own body that no option above covers
     #[arg(long, value_name = "KEY=JSON", value_parser = option)]
@@ -180,7 +192,7 @@ pub(crate) struct Ask {
     /// output_format=convert
     #[arg(long, value_name = "FIELD=METHOD", value_parser = adaptation)]
     pub(crate) adapt: Vec<String>,
-    /// Who is tried first: the cheapest for this request, the fastest, or in the order of --model
+    /// Who is tried first: the cheapest for this request (by the high estimate), the fastest, or in the order of --model
     /// [default: price]
     #[arg(long, value_name = "BY")]
     pub(crate) order: Option<By>,
@@ -194,10 +206,10 @@ pub(crate) struct Ask {
     #[arg(long)]
     pub(crate) no_fallback: bool,
     /// The most that it may cost, in US dollars
-    #[arg(long, value_name = "USD")]
+    #[arg(long, value_name = "USD", allow_negative_numbers = true)]
     pub(crate) max_cost: Option<Usd>,
     /// Seconds until it is given up [default: 300]
-    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "S", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) timeout: Option<u32>,
     /// A JSON file of facts that replace those of this release
     #[arg(long, value_name = "FILE")]
@@ -227,10 +239,10 @@ pub(crate) struct Emulate {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) script: Option<PathBuf>,
     /// Milliseconds that a picture takes
-    #[arg(long, value_name = "MS", default_value_t = 0)]
+    #[arg(long, value_name = "MS", allow_negative_numbers = true, default_value_t = 0)]
     pub(crate) latency: u64,
     /// Ids of jobs follow from it
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 0)]
     pub(crate) seed: u64,
     /// A JSON file of facts that replace those of this release
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -243,13 +255,13 @@ pub(crate) struct Jobs {
     #[arg(long)]
     pub(crate) open: bool,
     /// Of so many days
-    #[arg(long, value_name = "N", default_value_t = 30)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 30)]
     pub(crate) days: u32,
     /// At most so many; 0 is no limit
-    #[arg(long, value_name = "N", default_value_t = 50)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 50)]
     pub(crate) limit: u32,
     /// First forget orders that ended more than so many days ago; what they cost still counts
-    #[arg(long, value_name = "DAYS")]
+    #[arg(long, value_name = "DAYS", allow_negative_numbers = true)]
     pub(crate) forget: Option<u32>,
     /// Print JSON
     #[arg(long)]
@@ -259,7 +271,7 @@ pub(crate) struct Jobs {
 #[derive(Args, Debug)]
 pub(crate) struct Spend {
     /// Of so many days
-    #[arg(long, value_name = "N", default_value_t = 30)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, default_value_t = 30)]
     pub(crate) days: u32,
     /// Print JSON
     #[arg(long)]
@@ -269,7 +281,7 @@ pub(crate) struct Spend {
 #[derive(Args, Debug)]
 pub(crate) struct BudgetArgs {
     /// How much may be spent, in US dollars; nothing shows what is set
-    #[arg(value_name = "USD")]
+    #[arg(value_name = "USD", allow_negative_numbers = true)]
     pub(crate) amount: Option<Usd>,
     /// In which time; days and months begin at midnight UTC
     #[arg(long, value_name = "TIME")]
@@ -332,8 +344,11 @@ pub(crate) struct Resume {
 
 #[derive(Args, Debug)]
 pub(crate) struct Models {
+    /// Only these: models, offers or families, such as kontext
+    #[arg(value_name = "ID")]
+    pub(crate) ids: Vec<String>,
     /// Only those that take so many input images
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) images: Option<u32>,
     /// Only those at this provider
     #[arg(long, value_name = "P")]
@@ -383,7 +398,7 @@ pub(crate) struct Probe {
     #[arg(long)]
     pub(crate) force: bool,
     /// Seconds until it is given up [default: 300]
-    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "S", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) timeout: Option<u32>,
     /// A JSON file of facts that replace those of this release, to be probed in their place
     #[arg(long, value_name = "FILE")]
@@ -543,11 +558,14 @@ replace the addresses, with or without /v1.
 
 Exit codes:
   0  done                        6  moderated
-  1  a picture is missing, or    7  exhausted: wait, or pay
+  1  a picture is missing or     7  exhausted: wait, or pay
+     not where it was to go, or
      a probe was taken
-  2  the command line is wrong   8  unavailable: try again later; nothing was bought
+  2  wrong use: an argument, a   8  unavailable: try again later; nothing was bought
+     variable, the configuration
   3  refused, nothing was sent   9  outcome unknown: look before you try again
-  4  the request is invalid     10  expired
+  4  the request is invalid: a  10  expired
+     prompt, an image, a body
   5  denied: see the key        11  unexpected: report it
                                130  interrupted
 
@@ -565,14 +583,17 @@ Examples:
   repaint edit photo.jpg -p \"make it night\" -m kontext-pro --adapt input_size=fit
   repaint edit cat.png -p \"watercolor\" -m local/watercolor --show --compare both.png
 
-The cheapest hosted offer that takes all of the request and has a key is asked; without any key, a
-local one. If it surely did not take the request, the next one is asked. `repaint explain` with the
+The cheapest hosted offer that takes all of the request and has a key is asked, by the most that it
+may cost; without any key, a local one. If it surely did not take the request, the next one is asked. `repaint explain` with the
 same arguments says which, and why.";
 
 const EXPLAIN: &str = "\
 Examples:
   repaint explain cat.png dog.png -p \"both on a sofa\"
-  repaint explain cat.png -p \"make it night\" -m together/flux2-dev --ratio 16:9 --json";
+  repaint explain cat.png -p \"make it night\" -m together/flux2-dev --ratio 16:9 --json
+
+It takes every option of `repaint edit`, so that a line can be tried by its first word alone; those
+about files (--output, --force, --compare, --show) have no effect here.";
 
 const RESUME: &str = "\
 Examples:
@@ -611,6 +632,7 @@ it. What may have been charged counts, too.";
 
 const MODELS: &str = "\
 Examples:
+  repaint models kontext
   repaint models --images 2
   repaint models --provider together --json";
 

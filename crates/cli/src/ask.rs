@@ -5,14 +5,16 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Read};
 use std::path::Path;
 
+use clap::ValueEnum;
 use repaint::{
     Adapt, Candidate, Error, ErrorKind, ImageInput, ImageRequest, Job, OrderBy, Overlay, Policy,
     Providers, Registry, Result, Router, Size,
 };
 
-use crate::args::Ask;
-use crate::orders;
+use crate::args::{Ask, Way};
+use crate::edit::Failed;
 use crate::settings::Settings;
+use crate::{models, orders};
 
 /// More than this is read from standard input by mistake only.
 const STDIN_LIMIT: u64 = 100_000_000;
@@ -20,11 +22,32 @@ const STDIN_LIMIT: u64 = 100_000_000;
 /// So is a file of facts that is longer.
 const OVERLAY_LIMIT: u64 = 16 << 20;
 
-/// The job that the arguments describe.
-pub(crate) fn job(ask: &Ask) -> Result<Job> {
+/// What the arguments describe, and who runs it.
+pub(crate) fn asked(ask: &Ask, settings: &Settings) -> Result<(Router, Job), Failed> {
+    let router = router(ask.capabilities.as_deref(), settings).map_err(Failed::misuse)?;
+    for name in &ask.model {
+        router.registry().resolve(name).map_err(Failed::misuse)?;
+    }
+    for name in ask.allow_provider.iter().chain(&ask.deny_provider) {
+        models::known(router.registry(), name).map_err(Failed::misuse)?;
+    }
+    Ok((router, job(ask)?))
+}
+
+/// The job that the arguments describe. An image that is none is a fault of the request, all else of the
+/// arguments.
+fn job(ask: &Ask) -> Result<Job, Failed> {
+    let misuse = |message: String| Failed::misuse(invalid(message));
+    if let Some(way) = way_as_an_image(ask) {
+        return Err(misuse(format!(
+            "there is no image {way}: a way to show it is written --show={way}"
+        )));
+    }
     let stdin = ask.images.iter().chain(&ask.mask).filter(|it| *it == "-").count();
     if 1 < stdin {
-        return Err(invalid("`-` stands for standard input, which can be read only once"));
+        return Err(misuse(
+            "`-` stands for standard input, which can be read only once".to_owned(),
+        ));
     }
     let mut request = ImageRequest::new(&ask.prompt);
     request.images = ask.images.iter().map(|it| image(it)).collect::<Result<_>>()?;
@@ -42,12 +65,12 @@ pub(crate) fn job(ask: &Ask) -> Result<Job> {
     request.output_format = ask.format.map(Into::into);
     for (key, value) in &ask.option {
         if request.options.insert(key.clone(), value.clone()).is_some() {
-            return Err(invalid(format!("the option `{key}` is given twice")));
+            return Err(misuse(format!("the option `{key}` is given twice")));
         }
     }
     let mut adapt = Adapt::default();
     for text in &ask.adapt {
-        adapt.set(text).map_err(invalid)?;
+        adapt.set(text).map_err(misuse)?;
     }
     let (max_cost, timeout_seconds) = (ask.max_cost, ask.timeout);
     let (allow, deny) = (ask.allow_provider.clone(), ask.deny_provider.clone());
@@ -55,6 +78,13 @@ pub(crate) fn job(ask: &Ask) -> Result<Job> {
     let (order, fallback) = (ask.order.map_or_else(OrderBy::default, Into::into), !ask.no_fallback);
     let policy = Policy { order, providers, fallback, adapt, max_cost, timeout_seconds };
     Ok(Job { select: ask.model.clone(), request, policy })
+}
+
+/// The way that was to follow `--show`: after a blank it stands for an image.
+fn way_as_an_image(ask: &Ask) -> Option<&str> {
+    ask.show?;
+    let names = ask.images.iter().filter_map(|it| it.to_str());
+    names.into_iter().find(|it| Way::from_str(it, false).is_ok() && !Path::new(it).exists())
 }
 
 /// Who runs the job.
@@ -120,8 +150,19 @@ pub(crate) fn image(name: &OsStr) -> Result<ImageInput> {
         "-" => stdin(),
         it if it.starts_with("http://") || it.starts_with("https://") => ImageInput::url(it),
         it if it.starts_with("data:") => ImageInput::data_uri(it),
+        it if is_address(it) => Err(invalid(format!(
+            "{it} is no http or https address, and no other is fetched: download it, and give the file"
+        ))),
         path => Ok(ImageInput::file(path)),
     }
+}
+
+/// Whether a text begins as an address does, such as `ftp://`.
+fn is_address(text: &str) -> bool {
+    let scheme = text.split_once("://").map_or("", |it| it.0);
+    let mut letters = scheme.chars();
+    letters.next().is_some_and(|it| it.is_ascii_alphabetic())
+        && letters.all(|it| it.is_ascii_alphanumeric() || matches!(it, '+' | '-' | '.'))
 }
 
 fn stdin() -> Result<ImageInput> {

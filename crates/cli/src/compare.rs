@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use repaint::{Image, ImageInput, Result};
 
 use crate::args::Ask;
-use crate::output::{Output, Saved};
+use crate::output::{Output, Saved, invalid};
 
 /// What a program without the feature says.
 #[cfg(not(feature = "pictures"))]
@@ -27,6 +27,16 @@ impl Strip {
         self.place.reserved()
     }
 
+    /// Fails where the strip would take the name of the picture.
+    pub(crate) fn beside(self, pictures: &Output) -> Result<Self> {
+        if self.place.is_same(pictures) {
+            return Err(invalid(
+                "--compare and --output name the same file: name another for one of them",
+            ));
+        }
+        Ok(self)
+    }
+
     /// The name that the strip would get.
     pub(crate) fn names(&self, taken: &mut BTreeSet<PathBuf>) -> Vec<PathBuf> {
         self.place.names(1, None, taken)
@@ -45,7 +55,6 @@ impl Strip {
 
 #[cfg(feature = "pictures")]
 fn strip(path: &Path, force: bool, before: Option<&ImageInput>, at: usize) -> Result<Strip> {
-    use crate::output::invalid;
     use repaint::ImageSource;
 
     let Some(before) = before else {
@@ -73,13 +82,15 @@ fn strip(path: &Path, force: bool, before: Option<&ImageInput>, at: usize) -> Re
 
 #[cfg(not(feature = "pictures"))]
 fn strip(_: &Path, _: bool, _: Option<&ImageInput>, _: usize) -> Result<Strip> {
-    Err(crate::output::invalid(LACKS))
+    Err(invalid(LACKS))
 }
 
 #[cfg(feature = "pictures")]
 impl Strip {
     /// Writes the strip. The error says why there is none; the pictures themselves are safe.
-    pub(crate) fn save(self, after: &[Image]) -> Result<Saved, String> {
+    ///
+    /// `saved` are the files that the pictures are in by now.
+    pub(crate) fn save(self, after: &[Image], saved: &[PathBuf]) -> Result<Saved, String> {
         use crate::picture::{decoded, encoded, row};
         use repaint::ImageSource;
 
@@ -96,8 +107,8 @@ impl Strip {
             pictures.push(decoded(&image.bytes)?);
         }
         let strip = Image::new(encoded(&row(&pictures), self.format)?.into());
-        let saved = self.place.save(&[strip]).pop();
-        saved.map_or_else(
+        let strip = self.place.sparing(saved).save(&[strip]).pop();
+        strip.map_or_else(
             || Err("nothing was written".to_owned()),
             |it| it.map_err(|err| err.to_string()),
         )
@@ -107,7 +118,7 @@ impl Strip {
 #[cfg(not(feature = "pictures"))]
 impl Strip {
     /// No strip can be reserved, so none is saved.
-    pub(crate) fn save(self, _: &[Image]) -> Result<Saved, String> {
+    pub(crate) fn save(self, _: &[Image], _: &[PathBuf]) -> Result<Saved, String> {
         Err(LACKS.to_owned())
     }
 }

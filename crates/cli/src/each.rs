@@ -13,7 +13,8 @@ use crate::args::Ask;
 use crate::compare::Strip;
 use crate::edit::{self, Ended, Failed, Place, Teller};
 use crate::explain::named;
-use crate::output::{Output, invalid, named_after};
+use crate::names::{self, named_after};
+use crate::output::{Output, invalid};
 use crate::{ask, show};
 
 /// One image with its job, who would take it, and where its pictures go.
@@ -47,14 +48,14 @@ pub(crate) fn suggested(err: Error, plan: &Plan, images: usize) -> Error {
 
 /// Runs all jobs, one after another; what fails does not stop the others.
 pub(crate) async fn run(ask: &Ask, router: &Router, job: Job) -> Result<Ended, Failed> {
-    let parts = parts(ask, router, job).await?;
+    let parts = parts(ask, router, job).await.map_err(Failed::misuse)?;
     let total = total(&parts);
     affordable(total, ask.max_cost)?;
     let planned = parts.iter().filter_map(|it| it.planned.as_ref().ok());
     let router = &ask::written_down(router.clone(), planned).await?;
     for part in parts.iter().filter(|it| it.planned.is_ok()) {
         // What can fail fails before the first picture is bought.
-        part.place(ask, 0)?;
+        part.place(ask, 0).map_err(Failed::misuse)?;
     }
     let count = parts.len();
     let taken = parts.iter().filter(|it| it.planned.is_ok()).count();
@@ -107,7 +108,7 @@ pub(crate) async fn run(ask: &Ask, router: &Router, job: Job) -> Result<Ended, F
 
 /// Says who would take which image, for how much, and which files would be written.
 pub(crate) async fn explain(ask: &Ask, router: &Router, job: Job) -> Result<Ended, Failed> {
-    let parts = parts(ask, router, job).await?;
+    let parts = parts(ask, router, job).await.map_err(Failed::misuse)?;
     let total = total(&parts);
     let (mut rows, mut told, mut names) = (Vec::new(), Vec::new(), BTreeSet::new());
     let mut refused = None;
@@ -115,7 +116,7 @@ pub(crate) async fn explain(ask: &Ask, router: &Router, job: Job) -> Result<Ende
         let label = part.label();
         match &part.planned {
             Ok(Candidate { offer, adaptations, calls: _, estimate, warnings }) => {
-                let files = part.place(ask, index)?.names(ask, &mut names);
+                let files = part.place(ask, index).map_err(Failed::misuse)?.names(ask, &mut names);
                 rows.push(vec![label.clone(), format!("{offer}, {estimate}: {}", named(&files))]);
                 told.push(ExplainJob {
                     image: label,
@@ -169,9 +170,8 @@ async fn parts(ask: &Ask, router: &Router, job: Job) -> Result<Vec<Part>, Error>
             "standard output takes one picture; name a file or a folder for --each",
         ));
     }
-    // A name that stands for nobody is said once.
-    for name in &job.select {
-        router.registry().resolve(name)?;
+    if let Some(file) = ask.output.as_deref().filter(|it| ask.format.is_none() && !it.is_dir()) {
+        names::known(file)?;
     }
     let mut parts = Vec::new();
     let mut used: BTreeMap<PathBuf, usize> = BTreeMap::new();
@@ -203,6 +203,7 @@ impl Part {
             None => Output::hold(self.path.clone(), ask.force && ask.output.is_some())?,
         };
         let strip = Strip::reserve(ask, self.job.request.images.first(), index)?;
+        let strip = strip.map(|it| it.beside(&output)).transpose()?;
         Ok(Place { output: output.after(self.before), strip })
     }
 

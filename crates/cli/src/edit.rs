@@ -5,17 +5,18 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use repaint::{
-    CancellationToken, Error, ErrorKind, Hop, Image, ImageFacts, Job, Outcome, Progress, Receipt,
+    Candidate, Error, ErrorKind, Hop, Image, ImageFacts, Job, Outcome, Progress, Receipt, Router,
     Task, Warning,
 };
 use repaint_schema::printed::{Edit, PictureFile};
 
 use crate::args::{Ask, Way};
 use crate::compare::Strip;
-use crate::output::{Output, Saved, named_after};
+use crate::names::{self, named_after};
+use crate::output::{Output, Saved};
 use crate::settings::Settings;
 use crate::watch::Watch;
-use crate::{ask, each, explain, preview, show};
+use crate::{ask, each, explain, preview, show, signals};
 
 /// How an edit ended, where it did not fail.
 pub(crate) enum Ended {
@@ -42,11 +43,21 @@ pub(crate) struct Failed {
     pub(crate) interrupted: bool,
     /// Whether JSON that has the error was printed already.
     pub(crate) shown: bool,
+    /// Whether it lies with how the program is used, and not with the request.
+    pub(crate) misuse: bool,
+}
+
+impl Failed {
+    /// An error from before there is a request: what is invalid by then is an argument, a variable or
+    /// the configuration.
+    pub(crate) fn misuse(error: Error) -> Self {
+        Self { misuse: error.kind() == ErrorKind::InvalidRequest, ..error.into() }
+    }
 }
 
 impl From<Error> for Failed {
     fn from(error: Error) -> Self {
-        Self { error, warnings: Vec::new(), interrupted: false, shown: false }
+        Self { error, warnings: Vec::new(), interrupted: false, shown: false, misuse: false }
     }
 }
 
@@ -67,10 +78,10 @@ pub(crate) struct Brought {
 }
 
 pub(crate) async fn run(ask: &Ask, settings: &Settings) -> Result<Ended, Failed> {
-    let router = ask::router(ask.capabilities.as_deref(), settings)?;
-    let mut job = ask::job(ask)?;
+    let (router, mut job) = ask::asked(ask, settings)?;
     match (ask.each, ask.dry_run) {
-        (_, true) => return explain::run(ask, settings).await,
+        (true, true) => return each::explain(ask, &router, job).await,
+        (false, true) => return explain::shortly(ask, &router, job).await,
         (true, false) => return each::run(ask, &router, job).await,
         (false, false) => {}
     }
@@ -78,8 +89,9 @@ pub(crate) async fn run(ask: &Ask, settings: &Settings) -> Result<Ended, Failed>
     let plan = router.plan(&mut job).await?;
     let chosen = plan.first().map_err(|err| each::suggested(err, &plan, ask.images.len()))?;
     let warnings = chosen.warnings.clone();
+    keyed(&router, &plan.candidates)?;
     let router = ask::written_down(router, &plan.candidates).await?;
-    let place = Place::reserve(ask, &job)?;
+    let place = Place::reserve(ask, &job).map_err(Failed::misuse)?;
     let paths = place.paths(ask.count);
     let task = |teller: Teller| router.watched(job, teller).for_paths(paths);
     let brought = carry_out(task, place).await;
@@ -91,6 +103,27 @@ pub(crate) async fn run(ask: &Ask, settings: &Settings) -> Result<Ended, Failed>
     brought.tell(ask.json, ask.output.as_deref(), ask.show);
     brought.print(ask.json);
     Ok(if brought.is_whole(ask.count) { Ended::Done } else { Ended::Partly })
+}
+
+/// Fails if nobody who would take the job has a key, with every key that would do. What is sent without
+/// one is denied by each in turn, and the last would be the only one that is told.
+fn keyed(router: &Router, candidates: &[Candidate]) -> Result<(), Error> {
+    let mut missing: Vec<(&str, Vec<&str>)> = Vec::new();
+    for Candidate { offer, .. } in candidates {
+        let Some(model) = router.registry().get(offer) else { continue };
+        let endpoint = model.provider().endpoint.as_ref();
+        let Some(endpoint) = endpoint.filter(|_| !router.client().has_key(model.provider())) else {
+            return Ok(());
+        };
+        match missing.iter_mut().find(|(env, _)| *env == endpoint.auth.env) {
+            Some((_, offers)) => offers.push(offer),
+            None => missing.push((endpoint.auth.env, vec![offer])),
+        }
+    }
+    let ways =
+        missing.iter().map(|(env, offers)| format!("set {env} to use {}", offers.join(", ")));
+    let ways: Vec<String> = ways.collect();
+    Err(Error::new(ErrorKind::Denied, format!("there is no key: {}", ways.join(", or "))))
 }
 
 /// Is told where a job stands.
@@ -105,16 +138,18 @@ pub(crate) async fn carry_out(
     let teller = watch.clone();
     let task = task(Box::new(move |progress| teller.tell(&progress)));
     let cancel = task.canceller();
-    let listener = tokio::spawn(interrupted(cancel.clone(), place.reserved()));
+    let listener = tokio::spawn(signals::interrupted(cancel.clone(), place.reserved()));
     let done = watch.clone();
     let keep = |outcome: Outcome| async move {
         done.done();
         let Outcome { images, receipt } = outcome;
         let saved = place.output.save(&images);
-        let strip = place.strip.map(|it| it.save(&images));
-        let path = |it: &io::Result<Saved>| match it.as_ref().ok()? {
-            Saved::File(path) => Some(path.display().to_string()),
-            Saved::Stdout => Some("-".to_owned()),
+        let files = saved.iter().flatten().filter_map(Saved::path).map(Path::to_path_buf);
+        let files: Vec<PathBuf> = files.collect();
+        let strip = place.strip.map(|it| it.save(&images, &files));
+        let path = |it: &io::Result<Saved>| {
+            let path = it.as_ref().ok()?.path();
+            Some(path.map_or_else(|| "-".to_owned(), |it| it.display().to_string()))
         };
         let paths = saved.iter().map(path).collect();
         (Brought { receipt, images, saved, strip, interrupted: false }, paths)
@@ -124,7 +159,9 @@ pub(crate) async fn carry_out(
     watch.done();
     let interrupted = cancel.is_cancelled();
     let (warnings, shown) = (Vec::new(), false);
-    let brought = brought.map_err(|error| Failed { error, warnings, interrupted, shown })?;
+    let misuse = false;
+    let brought =
+        brought.map_err(|error| Failed { error, warnings, interrupted, shown, misuse })?;
     Ok(Brought { interrupted, ..brought })
 }
 
@@ -132,11 +169,20 @@ impl Place {
     /// Reserves what the caller named; else the names follow the first image.
     pub(crate) fn reserve(ask: &Ask, job: &Job) -> Result<Self, Error> {
         let first = job.request.images.first();
-        let output = match (&ask.output, &ask.folder) {
+        let output = match (ask.output.as_deref(), &ask.folder) {
             (None, Some(folder)) => Output::hold(folder.join(named_after(first)), false)?,
-            _ => Output::reserve(ask.output.as_deref(), ask.force, job.request.count, first)?,
+            (Some(folder), _) if folder.is_dir() => {
+                Output::hold(folder.join(named_after(first)), ask.force)?
+            }
+            (wanted, _) => {
+                if let Some(file) = wanted.filter(|_| ask.format.is_none()) {
+                    names::known(file)?;
+                }
+                Output::reserve(wanted, ask.force, job.request.count, first)?
+            }
         };
-        Ok(Self { output, strip: Strip::reserve(ask, first, 0)? })
+        let strip = Strip::reserve(ask, first, 0)?.map(|it| it.beside(&output)).transpose()?;
+        Ok(Self { output, strip })
     }
 
     /// The files that would be written, but for their extensions.
@@ -176,6 +222,15 @@ impl Brought {
                 show::handle(handle);
             }
         }
+        let strip = self.strip.iter().filter_map(|it| it.as_ref().ok());
+        for saved in self.saved.iter().flatten().chain(strip) {
+            if let Saved::Rescued { path, wanted, why } = saved {
+                let wanted = wanted.as_deref().map(|it| it.display().to_string());
+                let wanted = wanted.unwrap_or_else(|| "standard output".to_owned());
+                let path = path.display();
+                show::note(&format!("{wanted} could not be written ({why}): saved as {path}"));
+            }
+        }
         if let Some(Err(why)) = &self.strip {
             show::said(&format!("the pictures could not be put side by side: {why}"));
         }
@@ -183,16 +238,27 @@ impl Brought {
             return;
         }
         for place in self.saved.iter().flatten() {
-            if let Saved::File(path) = place {
+            // On standard output is a picture, or a part of one.
+            if let Saved::Rescued { wanted: None, .. } = place {
+                continue;
+            }
+            if let Some(path) = place.path() {
                 show::result(&format!("{}\n", path.display()));
-                let named = output.filter(|it| it.extension() != path.extension());
-                if let Some(named) = named.filter(|it| it.extension().is_some()) {
-                    let message = "the name follows what the bytes are; --format asks for another";
-                    show::note(&format!("not {}: {message}", named.display()));
-                }
             }
         }
-        if let Some(Ok(Saved::File(path))) = &self.strip {
+        // Once for all pictures of a job, which are of one kind.
+        let other = |it: &&Path| {
+            let mut places = self.saved.iter().flatten().filter_map(Saved::path);
+            it.extension().is_some()
+                && !it.is_dir()
+                && places.any(|saved| saved.extension() != it.extension())
+        };
+        if let Some(named) = output.filter(other) {
+            let message = "the name follows what the bytes are; --format asks for another";
+            show::note(&format!("not {}: {message}", named.display()));
+        }
+        let strip = self.strip.as_ref().and_then(|it| it.as_ref().ok());
+        if let Some(path) = strip.and_then(Saved::path) {
             // It is no picture that a program which reads our output asked a model for.
             show::note(&format!("side by side in {}", path.display()));
         }
@@ -231,56 +297,29 @@ impl Brought {
         }
     }
 
-    /// Whether all that came is saved, and nothing is missing.
+    /// Whether all that came is saved where it was to go, and nothing is missing.
     pub(crate) fn is_saved(&self) -> bool {
-        self.receipt.failures.is_empty() && self.saved.iter().all(Result::is_ok)
+        self.receipt.failures.is_empty() && self.is_in_place()
+    }
+
+    fn is_in_place(&self) -> bool {
+        self.saved.iter().all(|it| it.as_ref().is_ok_and(Saved::is_in_place))
     }
 
     /// Whether so many pictures came, and all is saved.
     pub(crate) fn is_whole(&self, count: u32) -> bool {
         let pictures = self.images.iter().filter(|it| it.media_type.is_some()).count();
-        let compared = self.strip.as_ref().is_none_or(Result::is_ok);
-        pictures == count as usize && compared && self.saved.iter().all(Result::is_ok)
+        let strip = self.strip.as_ref();
+        let compared = strip.is_none_or(|it| it.as_ref().is_ok_and(Saved::is_in_place));
+        pictures == count as usize && compared && self.is_in_place()
     }
 
     fn is_printed(&self) -> bool {
-        self.saved.iter().any(|it| matches!(it, Ok(Saved::Stdout)))
+        self.saved
+            .iter()
+            .any(|it| matches!(it, Ok(Saved::Stdout | Saved::Rescued { wanted: None, .. })))
     }
 }
-
-/// Ctrl-C asks the job to stop and report its handle; a second one stops at once, and leaves no file
-/// behind either.
-pub(crate) async fn interrupted(cancel: CancellationToken, reserved: Vec<PathBuf>) {
-    if !signal().await {
-        return;
-    }
-    cancel.cancel();
-    show::note("stopping; once more to stop at once");
-    if signal().await {
-        for reserved in reserved {
-            let _ = std::fs::remove_file(reserved);
-        }
-        std::process::exit(INTERRUPTED.into());
-    }
-}
-
-/// Waits to be asked to stop; `false` if that cannot be heard.
-pub(crate) async fn signal() -> bool {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let Ok(mut terminated) = signal(SignalKind::terminate()) else { return false };
-        tokio::select! {
-            heard = tokio::signal::ctrl_c() => heard.is_ok(),
-            heard = terminated.recv() => heard.is_some(),
-        }
-    }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await.is_ok()
-}
-
-/// The exit code of a program that was interrupted.
-pub(crate) const INTERRUPTED: u8 = 130;
 
 fn file(image: &Image, place: Option<&Saved>) -> PictureFile {
     let size = ImageFacts::of(&image.bytes).ok().map(|it| it.dimensions);
@@ -293,13 +332,22 @@ fn file(image: &Image, place: Option<&Saved>) -> PictureFile {
     }
 }
 
+/// Pictures by their size, those of one size together.
 fn described(images: &[Image]) -> String {
-    let sizes: Vec<String> = images
-        .iter()
-        .map(|it| match ImageFacts::of(&it.bytes) {
-            Ok(facts) => format!("a picture of {}", facts.dimensions),
-            Err(_) => format!("{} bytes", it.bytes.len()),
-        })
-        .collect();
-    sizes.join(", ")
+    let mut kinds: Vec<(String, usize)> = Vec::new();
+    for image in images {
+        let kind = match ImageFacts::of(&image.bytes) {
+            Ok(facts) => facts.dimensions.to_string(),
+            Err(_) => format!("{} bytes", image.bytes.len()),
+        };
+        match kinds.iter_mut().find(|it| it.0 == kind) {
+            Some((_, count)) => *count += 1,
+            None => kinds.push((kind, 1)),
+        }
+    }
+    let said = kinds.iter().map(|(kind, count)| match count {
+        1 => format!("a picture of {kind}"),
+        many => format!("{many} pictures of {kind}"),
+    });
+    said.collect::<Vec<_>>().join(", ")
 }

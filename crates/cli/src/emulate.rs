@@ -9,7 +9,7 @@ use repaint_emulator::{Emulator, Script, Seen, Server, Serving, Settings};
 use serde_json::json;
 
 use crate::args::Emulate;
-use crate::{ask, edit};
+use crate::{ask, signals};
 
 pub(crate) async fn run(args: &Emulate) -> Result<()> {
     let registry = ask::registry(args.capabilities.as_deref())?;
@@ -25,7 +25,7 @@ pub(crate) async fn run(args: &Emulate) -> Result<()> {
         Error::new(ErrorKind::InvalidRequest, message)
     })?;
     // Whoever has read the line below may ask it to stop at once.
-    let stop = tokio::spawn(edit::signal());
+    let stop = tokio::spawn(signals::signal());
     tokio::task::yield_now().await;
     // Whoever started the program waits for this line. One that reads no further does not end it.
     let mut output = std::io::stdout();

@@ -14,13 +14,31 @@ use crate::show::{BOLD, DIM};
 use crate::{ask, each, show};
 
 pub(crate) async fn run(ask: &Ask, settings: &Settings) -> Result<Ended, Failed> {
-    let router = ask::router(ask.capabilities.as_deref(), settings)?;
-    let job = ask::job(ask)?;
+    let (router, job) = ask::asked(ask, settings)?;
     if ask.each {
         return each::explain(ask, &router, job).await;
     }
     let taken = one(ask, &router, job).await?;
     Ok(if taken { Ended::Done } else { Ended::Nobody })
+}
+
+/// A dry run: who would take it, for how much, and which files would be written. Why others would not
+/// is for `repaint explain`, and for JSON.
+pub(crate) async fn shortly(ask: &Ask, router: &Router, mut job: Job) -> Result<Ended, Failed> {
+    if ask.json {
+        let taken = one(ask, router, job).await?;
+        return Ok(if taken { Ended::Done } else { Ended::Nobody });
+    }
+    let plan = router.plan(&mut job).await?;
+    let chosen = plan.first().map_err(|err| each::suggested(err, &plan, ask.images.len()))?;
+    let files = Place::reserve(ask, &job).map_err(Failed::misuse)?;
+    let files = files.names(ask, &mut BTreeSet::new());
+    chosen.warnings.iter().for_each(show::warning);
+    show::result(&format!("{}{}", head(chosen), written(&files)));
+    show::said(
+        "nothing was sent; `repaint explain` shows the call, and why others would not take it",
+    );
+    Ok(Ended::Done)
 }
 
 /// Explains a job that stands for itself; returns whether anybody would take it.
@@ -71,11 +89,7 @@ pub(crate) async fn one(ask: &Ask, router: &Router, mut job: Job) -> Result<bool
         text.push_str(&refusals(&against));
     }
     if let Some(files) = files.filter(|_| chosen.is_some()) {
-        let line = match files.as_slice() {
-            [] => "would write to standard output".to_owned(),
-            files => format!("would write {}; extensions follow the bytes", named(files)),
-        };
-        text.push_str(&format!("\n{}\n", show::wrapped(&line, show::line_width()).join("\n")));
+        text.push_str(&format!("\n{}", written(&files)));
     }
     for warning in chosen.map_or(&[][..], |it| &it.warnings) {
         show::warning(warning);
@@ -96,13 +110,28 @@ pub(crate) fn named(files: &[PathBuf]) -> String {
     names.join(", ")
 }
 
-fn would(chosen: &Candidate, call: &Preview) -> Result<String> {
+/// Which files would be written, as a line.
+fn written(files: &[PathBuf]) -> String {
+    let line = match files {
+        [] => "would write to standard output".to_owned(),
+        files => format!("would write {}; extensions follow the bytes", named(files)),
+    };
+    format!("{}\n", show::wrapped(&line, show::line_width()).join("\n"))
+}
+
+/// Who would take it, for how much, and what would be changed for that.
+fn head(chosen: &Candidate) -> String {
     let Candidate { offer, adaptations, calls, estimate, warnings: _ } = chosen;
     let calls = if *calls == 1 { String::new() } else { format!(" in {calls} calls") };
     let mut text = format!("{BOLD}{offer}{BOLD:#} would take it{calls}: {estimate}\n");
     for adaptation in adaptations {
         text.push_str(&format!("adapted {adaptation}\n"));
     }
+    text
+}
+
+fn would(chosen: &Candidate, call: &Preview) -> Result<String> {
+    let mut text = head(chosen);
     let shown = shown(call)?;
     let pretty = |value: &Value| {
         serde_json::to_string_pretty(value)

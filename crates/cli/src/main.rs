@@ -13,6 +13,7 @@ mod explain;
 mod inspect;
 mod manual;
 mod models;
+mod names;
 mod orders;
 mod output;
 #[cfg(feature = "pictures")]
@@ -22,6 +23,7 @@ mod probe;
 mod resume;
 mod settings;
 mod show;
+mod signals;
 mod validate;
 mod watch;
 
@@ -41,25 +43,29 @@ fn main() -> ExitCode {
     let json = command.json();
     let settings = settings(&command, config.as_deref());
     let filled = settings.as_ref().map_or_else(|_| Vec::new(), |it| it.fill(&mut command));
-    let result = settings.map_err(Failed::from).and_then(|settings| run(&command, &settings));
+    let result = settings.map_err(Failed::misuse).and_then(|settings| run(&command, &settings));
     let code = match result {
         Ok(Ended::Done) if show::is_lost() => PARTLY,
         Ok(Ended::Done) => 0,
         Ok(Ended::Partly) => PARTLY,
         Ok(Ended::Invalid) => show::exit_code(ErrorKind::InvalidRequest),
         Ok(Ended::Failed(kind)) => show::exit_code(kind),
-        Ok(Ended::Interrupted) => edit::INTERRUPTED,
+        Ok(Ended::Interrupted) => signals::INTERRUPTED,
         Ok(Ended::Nobody) => {
             filled.iter().for_each(|it| show::said(&it.said));
             show::exit_code(ErrorKind::Refused)
         }
-        Err(Failed { error, warnings, interrupted, shown }) => {
+        Err(Failed { error, warnings, interrupted, shown, misuse }) => {
             if json && !shown {
                 show::json(&Failure { error: error.clone(), warnings });
             }
             show::error(&error);
             filled.iter().filter(|it| it.is_in(&error)).for_each(|it| show::said(&it.said));
-            if interrupted { edit::INTERRUPTED } else { show::exit_code(error.kind()) }
+            match () {
+                () if interrupted => signals::INTERRUPTED,
+                () if misuse => MISUSE,
+                () => show::exit_code(error.kind()),
+            }
         }
     };
     ExitCode::from(code)
@@ -74,8 +80,25 @@ fn said(err: &clap::Error) -> ! {
         show::note(&format!("error: `{strange}` is no UTF-8, as all but paths must be"));
         std::process::exit(err.exit_code());
     }
-    err.exit()
+    // What the standard library says of numbers, as we would.
+    let said = err.render().ansi().to_string();
+    let said = said
+        .replace("invalid digit found in string", "it is no whole number")
+        .replace("cannot parse integer from empty string", "it is no whole number")
+        .replace("number too large to fit in target type", "it is too large");
+    match err.use_stderr() {
+        true => show::note(said.trim_end()),
+        false => show::result(&said),
+    }
+    let lacks = err.kind() == clap::error::ErrorKind::MissingRequiredArgument;
+    if lacks && err.render().to_string().contains("\n  --prompt <TEXT>\n") {
+        show::note("The prompt is an option, such as -p \"make it night\".");
+    }
+    std::process::exit(err.exit_code())
 }
+
+/// The exit code of wrong use; that of the parser, too.
+const MISUSE: u8 = 2;
 
 /// The exit code where less came than was asked for.
 const PARTLY: u8 = 1;
@@ -102,30 +125,38 @@ fn run(command: &Command, settings: &Settings) -> Result<Ended, Failed> {
     match command {
         Command::Edit(ask) => with_runtime(edit::run(ask, settings)),
         Command::Explain(ask) => with_runtime(explain::run(ask, settings)),
-        Command::Inspect(args) => {
-            with_runtime(async { Ok(inspect::run(args, settings).await.map(valid)?) })
-        }
-        Command::Doctor(args) => {
-            with_runtime(async { Ok(doctor::run(args, settings).await.map(done)?) })
-        }
-        Command::Config(args) => config::run(args, settings).map(done).map_err(Failed::from),
+        Command::Inspect(args) => with_runtime(async {
+            inspect::run(args, settings).await.map(valid).map_err(Failed::misuse)
+        }),
+        Command::Doctor(args) => with_runtime(async {
+            doctor::run(args, settings).await.map(done).map_err(Failed::misuse)
+        }),
+        Command::Config(args) => config::run(args, settings).map(done).map_err(Failed::misuse),
         #[cfg(feature = "emulator")]
-        Command::Emulate(args) => with_runtime(async { Ok(emulate::run(args).await.map(done)?) }),
+        Command::Emulate(args) => {
+            with_runtime(async { emulate::run(args).await.map(done).map_err(Failed::misuse) })
+        }
         Command::Completions { shell } => {
             manual::completions(*shell);
             Ok(Ended::Done)
         }
         Command::Man { command } => {
-            manual::page(command.as_deref()).map(done).map_err(Failed::from)
+            manual::page(command.as_deref()).map(done).map_err(Failed::misuse)
         }
-        Command::Models(args) => models::run(args, settings).map(done).map_err(Failed::from),
+        Command::Models(args) => models::run(args, settings).map(done).map_err(Failed::misuse),
         Command::Probe(args) => with_runtime(probe::run(args, settings)),
         Command::Resume(args) => with_runtime(resume::run(args, settings)),
-        Command::Jobs(args) => with_runtime(async { Ok(orders::jobs(args).await.map(done)?) }),
-        Command::Spend(args) => with_runtime(async { Ok(orders::spend(args).await.map(done)?) }),
-        Command::Budget(args) => with_runtime(async { Ok(orders::budget(args).await.map(done)?) }),
-        Command::Schema { name, json: _ } => schema(name).map(done).map_err(Failed::from),
-        Command::Validate(args) => validate::run(args).map(valid).map_err(Failed::from),
+        Command::Jobs(args) => {
+            with_runtime(async { orders::jobs(args).await.map(done).map_err(Failed::misuse) })
+        }
+        Command::Spend(args) => {
+            with_runtime(async { orders::spend(args).await.map(done).map_err(Failed::misuse) })
+        }
+        Command::Budget(args) => {
+            with_runtime(async { orders::budget(args).await.map(done).map_err(Failed::misuse) })
+        }
+        Command::Schema { name, json: _ } => schema(name).map(done).map_err(Failed::misuse),
+        Command::Validate(args) => validate::run(args).map(valid).map_err(Failed::misuse),
     }
 }
 

@@ -33,10 +33,30 @@ pub(crate) fn page(of: Option<&str>) -> Result<()> {
     };
     let name = command.get_display_name().unwrap_or(command.get_name()).to_owned();
     let mut page = Vec::new();
-    let rendered: io::Result<()> = Man::new(command).title(name).render(&mut page);
+    let source = format!("repaint {}", env!("CARGO_PKG_VERSION"));
+    let man = Man::new(command).title(name).source(source).manual("Commands of repaint");
+    let rendered: io::Result<()> = man.render(&mut page);
     rendered.map_err(|err| Error::new(ErrorKind::Unexpected, format!("no page: {err}")))?;
-    show::result(&String::from_utf8_lossy(&page));
+    show::result(&sections(&String::from_utf8_lossy(&page)));
     Ok(())
+}
+
+/// What stands after the options under the names that pages have, its lines as they are.
+fn sections(page: &str) -> String {
+    let Some((before, extra)) = page.split_once(".SH EXTRA\n") else { return page.to_owned() };
+    let (extra, after) = match extra.find("\n.SH ") {
+        Some(end) => extra.split_at(end + 1),
+        None => (extra, ""),
+    };
+    let (examples, notes) = match extra.strip_prefix("Examples:\n") {
+        Some(extra) => extra.split_once("\n\n").unwrap_or((extra, "")),
+        None => ("", extra),
+    };
+    let section = |name: &str, text: &str| match text.trim_end() {
+        "" => String::new(),
+        text => format!(".SH {name}\n.nf\n{text}\n.fi\n"),
+    };
+    format!("{before}{}{}{after}", section("EXAMPLES", examples), section("NOTES", notes))
 }
 
 fn unknown(line: &clap::Command, name: &str) -> Error {

@@ -13,8 +13,13 @@ pub(crate) fn run(args: &Models, settings: &Settings) -> Result<()> {
     if let Some(provider) = &args.provider {
         known(&registry, provider)?;
     }
+    let mut named = Vec::new();
+    for name in &args.ids {
+        named.extend(registry.resolve(name)?.iter().map(|it| it.id().to_owned()));
+    }
     let wanted = |it: &Entry| {
-        args.provider.as_ref().is_none_or(|provider| it.provider == *provider)
+        (named.is_empty() || named.contains(&it.id))
+            && args.provider.as_ref().is_none_or(|provider| it.provider == *provider)
             && args.images.is_none_or(|images| it.accepts.images.value.contains(&images))
     };
     let client = settings.client(&registry)?;
@@ -85,7 +90,8 @@ fn short(price: &Price) -> String {
     }
 }
 
-fn known(registry: &Registry, provider: &str) -> Result<()> {
+/// Fails for a name that no provider has.
+pub(crate) fn known(registry: &Registry, provider: &str) -> Result<()> {
     let mut providers: Vec<&str> = registry.models().map(|it| it.provider().id).collect();
     providers.dedup();
     if providers.contains(&provider) {

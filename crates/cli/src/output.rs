@@ -5,10 +5,11 @@ use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use repaint::{Error, ErrorKind, Image, ImageInput, ImageSource, MediaType, Result};
+use repaint::{Error, ErrorKind, Image, ImageInput, MediaType, Result};
 use tempfile::NamedTempFile;
 
 use crate::ask;
+use crate::names::{NAME, named_after, not_on_windows, numbered, with_extension};
 
 /// A reserved place for the pictures of a job.
 ///
@@ -28,9 +29,6 @@ pub(crate) enum Output {
     },
 }
 
-/// What a picture is called when nothing else names it.
-const NAME: &str = "repaint";
-
 impl Output {
     /// Finds and reserves the place. `wanted` is what the caller named; else the name follows the first
     /// image.
@@ -46,12 +44,18 @@ impl Output {
                     "a picture is not printed to a terminal: redirect standard output",
                 ));
             }
+            if is_nowhere() {
+                return Err(invalid(
+                    "standard output is closed or goes nowhere, and the picture would be lost: name a file",
+                ));
+            }
             if count != 1 {
                 return Err(invalid("standard output takes one picture; name a file for more"));
             }
             return Ok(Self::Stdout);
         }
         let path = wanted.map_or_else(|| named_after(first), Path::to_path_buf);
+        is_file(&path)?;
         if wanted.is_some() && !force && !path.is_dir() && path.symlink_metadata().is_ok() {
             let name = path.display();
             return Err(invalid(format!(
@@ -76,15 +80,21 @@ impl Output {
                 path.join("picture.png").display()
             )));
         }
-        if path.file_name().is_none() {
+        let Some(file) = path.file_name() else {
             return Err(invalid(format!("{name} names no file")));
+        };
+        if let Some(why) = not_on_windows(file).filter(|_| cfg!(windows)) {
+            return Err(invalid(format!("{name} {why}: name another file")));
         }
+        is_file(&path)?;
         let folder = folder(&path);
         if !folder.is_dir() {
-            return Err(invalid(format!("there is no folder {}: make it first", folder.display())));
+            let folder = folder.display();
+            return Err(invalid(format!("{name}: there is no folder {folder}: make it first")));
         }
         let reserved = part(folder).map_err(|err| {
-            invalid(format!("nothing can be written to {}: {}", folder.display(), ask::why(&err)))
+            let folder = folder.display();
+            invalid(format!("{name}: nothing can be written to {folder}: {}", ask::why(&err)))
         })?;
         Ok(Self::Files { path, force, reserved, before: 0 })
     }
@@ -100,6 +110,26 @@ impl Output {
         }
     }
 
+    /// Whether both would have one name.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let place = |it: &Self| match it {
+            Self::Stdout => None,
+            Self::Files { path, .. } => {
+                Some((folder(path).canonicalize().ok()?, path.file_name()?.to_owned()))
+            }
+        };
+        place(self).is_some_and(|it| place(other) == Some(it))
+    }
+
+    /// The same place without leave to overwrite what was just saved.
+    #[must_use]
+    pub(crate) fn sparing(mut self, saved: &[PathBuf]) -> Self {
+        if let Self::Files { path, force, .. } = &mut self {
+            *force &= !saved.iter().any(|it| it == path);
+        }
+        self
+    }
+
     /// The names that so many pictures would get as things are, of the kind that is asked for; but the
     /// extension follows the bytes. `taken` are names that others will have by then.
     pub(crate) fn names(
@@ -111,19 +141,17 @@ impl Output {
         let Self::Files { path, force, before, .. } = self else { return Vec::new() };
         let path = &match kind {
             None => path.clone(),
-            media_type => with_extension(path, &Image { media_type, bytes: Default::default() }),
+            kind => with_extension(path, kind),
         };
-        let mut name = |index| {
-            let wanted = numbered(path, before + index);
-            let is_free = |it: &PathBuf| {
-                let overwritten = *force && it == path;
-                !taken.contains(it) && (overwritten || it.symlink_metadata().is_err())
-            };
-            let free = (0..).map(|it| numbered(&wanted, it)).find(is_free).unwrap_or(wanted);
-            taken.insert(free.clone());
-            free
+        let is_free = |it: &PathBuf| {
+            let overwritten = *force && it == path;
+            !taken.contains(it) && (overwritten || it.symlink_metadata().is_err())
         };
-        (0..count as usize).map(&mut name).collect()
+        // One count for all: a number that is taken is left out.
+        let free = (*before..).map(|it| numbered(path, it)).filter(is_free);
+        let names: Vec<PathBuf> = free.take(count as usize).collect();
+        taken.extend(names.iter().cloned());
+        names
     }
 
     /// The file that holds the place, to be removed where no destructor runs.
@@ -141,24 +169,27 @@ impl Output {
     pub(crate) fn save(self, images: &[Image]) -> Vec<io::Result<Saved>> {
         match self {
             Self::Stdout => {
-                let file = |index| numbered(Path::new(NAME), index);
                 let saved = images.iter().enumerate().map(|(index, image)| {
                     // Standard output holds one picture; another would spoil it.
                     let printed =
                         if index == 0 { print(image) } else { Err(io::Error::other("taken")) };
-                    printed.or_else(|_| rescue(image, &with_extension(&file(index), image)))
+                    let name = with_extension(&numbered(Path::new(NAME), index), image.media_type);
+                    printed.or_else(|why| rescue(image, &name, None, &why))
                 });
                 saved.collect()
             }
             Self::Files { path, force, reserved, before } => {
-                let mut reserved = Some(reserved);
-                let saved = images.iter().enumerate().map(|(index, image)| {
-                    let wanted = numbered(&with_extension(&path, image), before + index);
+                let (mut reserved, mut next) = (Some(reserved), before);
+                let saved = images.iter().map(|image| {
+                    let wanted = with_extension(&path, image.media_type);
                     // Leave to overwrite was given for the very name, and for no other.
-                    let force = force && wanted == path;
+                    let force = force && next == 0 && wanted == path;
                     let file = reserved.take().map_or_else(|| part(folder(&path)), Ok);
-                    let written = file.and_then(|file| write(file, image, &wanted, force));
-                    written.map(Saved::File).or_else(|_| rescue(image, &wanted))
+                    let written =
+                        file.and_then(|file| write(file, image, &wanted, force, &mut next));
+                    written
+                        .map(Saved::File)
+                        .or_else(|why| rescue(image, &numbered(&wanted, next), Some(&wanted), &why))
                 });
                 saved.collect()
             }
@@ -171,6 +202,13 @@ impl Output {
 pub(crate) enum Saved {
     Stdout,
     File(PathBuf),
+    /// In the folder for temporary files, since nothing could be written where it was to go.
+    Rescued {
+        path: PathBuf,
+        /// Where it was to go; nothing stands for standard output.
+        wanted: Option<PathBuf>,
+        why: String,
+    },
 }
 
 impl Saved {
@@ -178,9 +216,47 @@ impl Saved {
     pub(crate) fn path(&self) -> Option<&Path> {
         match self {
             Self::Stdout => None,
-            Self::File(path) => Some(path),
+            Self::File(path) | Self::Rescued { path, .. } => Some(path),
         }
     }
+
+    /// Whether it is where it was to go.
+    pub(crate) fn is_in_place(&self) -> bool {
+        match self {
+            Self::Stdout | Self::File(_) => true,
+            Self::Rescued { .. } => false,
+        }
+    }
+}
+
+/// Fails for what is there and no regular file: a rename would put the picture in its place.
+pub(crate) fn is_file(path: &Path) -> Result<()> {
+    let Ok(data) = path.metadata() else { return Ok(()) };
+    let is_device = path.starts_with("/dev") && !path.starts_with("/dev/shm") && !data.is_dir();
+    if is_device || !(data.is_file() || data.is_dir()) {
+        return Err(invalid(format!(
+            "{} is a device or a pipe, and no file: name a file, or `-` for standard output",
+            path.display()
+        )));
+    }
+    Ok(())
+}
+
+/// Whether what is printed is lost. Where standard output is closed, the null device stands in for it
+/// before our first line runs.
+#[cfg(unix)]
+fn is_nowhere() -> bool {
+    use std::os::fd::AsFd;
+    use std::os::unix::fs::MetadataExt;
+    let ours = io::stdout().as_fd().try_clone_to_owned().map(fs::File::from);
+    let ours = ours.and_then(|it| it.metadata()).map(|it| it.rdev());
+    let null = fs::metadata("/dev/null").map(|it| it.rdev());
+    matches!((ours, null), (Ok(ours), Ok(null)) if ours == null)
+}
+
+#[cfg(not(unix))]
+fn is_nowhere() -> bool {
+    false
 }
 
 /// A file that is to become a picture; with the rights of any new file, not only for its owner.
@@ -202,21 +278,24 @@ fn print(image: &Image) -> io::Result<Saved> {
     Ok(Saved::Stdout)
 }
 
-/// Fills the file and gives it its name; a name that was taken meanwhile gets a number.
+/// Fills the file and gives it the next name that is free; one that is taken is left out.
 fn write(
     mut file: NamedTempFile,
     image: &Image,
     wanted: &Path,
     force: bool,
+    next: &mut usize,
 ) -> io::Result<PathBuf> {
     file.write_all(&image.bytes)?;
     file.as_file().sync_all()?;
     if force {
         file.persist(wanted).map_err(|err| err.error)?;
+        *next += 1;
         return Ok(wanted.to_path_buf());
     }
-    for number in 0.. {
+    for number in *next.. {
         let place = numbered(wanted, number);
+        *next = number + 1;
         match file.persist_noclobber(&place) {
             Ok(_) => return Ok(place),
             Err(err) if err.error.kind() == io::ErrorKind::AlreadyExists => file = err.file,
@@ -226,13 +305,14 @@ fn write(
     Err(io::Error::other("no name is free"))
 }
 
-fn rescue(image: &Image, wanted: &Path) -> io::Result<Saved> {
-    let name = wanted.file_name().unwrap_or_default().to_string_lossy().into_owned();
+/// Saves it where a file can be, whatever is wrong with its place.
+fn rescue(image: &Image, name: &Path, wanted: Option<&Path>, why: &io::Error) -> io::Result<Saved> {
+    let name = name.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let mut file =
         tempfile::Builder::new().prefix("repaint-").suffix(&format!("-{name}")).tempfile()?;
     file.write_all(&image.bytes)?;
     let (_, path) = file.keep().map_err(|err| err.error)?;
-    Ok(Saved::File(path))
+    Ok(Saved::Rescued { path, wanted: wanted.map(Path::to_path_buf), why: ask::why(why) })
 }
 
 fn folder(path: &Path) -> &Path {
@@ -240,53 +320,6 @@ fn folder(path: &Path) -> &Path {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
     }
-}
-
-/// The extension follows the bytes: `x.png` with JPEG in it is an `x.jpg`.
-fn with_extension(path: &Path, image: &Image) -> PathBuf {
-    let Some(kind) = image.media_type else { return path.with_extension("bin") };
-    let extension = path.extension().map(|it| it.to_string_lossy().to_lowercase());
-    match extension.as_deref() {
-        Some(it) if it == kind.extension() => path.to_path_buf(),
-        Some("jpeg" | "jpe") if kind.extension() == "jpg" => path.to_path_buf(),
-        Some("tif") if kind.extension() == "tiff" => path.to_path_buf(),
-        Some(
-            "png" | "jpg" | "jpeg" | "webp" | "gif" | "bmp" | "tif" | "tiff" | "avif" | "heic",
-        )
-        | None => path.with_extension(kind.extension()),
-        // `portrait.v2` has no extension that means a kind of picture.
-        Some(_) => {
-            let mut name = path.as_os_str().to_owned();
-            name.push(format!(".{}", kind.extension()));
-            name.into()
-        }
-    }
-}
-
-/// The first keeps the name, the next are `-2`, `-3` and so on.
-fn numbered(path: &Path, index: usize) -> PathBuf {
-    if index == 0 {
-        return path.to_path_buf();
-    }
-    let mut name = path.file_stem().unwrap_or_default().to_owned();
-    name.push(format!("-{}", index + 1));
-    if let Some(extension) = path.extension() {
-        name.push(".");
-        name.push(extension);
-    }
-    path.with_file_name(name)
-}
-
-/// `cat.png` becomes `cat-repainted` in the folder where one is.
-pub(crate) fn named_after(first: Option<&ImageInput>) -> PathBuf {
-    let stem = match first.map(ImageInput::source) {
-        Some(ImageSource::File(path)) => path.file_stem(),
-        _ => None,
-    };
-    let Some(stem) = stem else { return PathBuf::from(NAME) };
-    let mut name = stem.to_owned();
-    name.push("-repainted.png");
-    name.into()
 }
 
 pub(crate) fn invalid(message: impl Into<String>) -> Error {
@@ -298,20 +331,6 @@ mod tests {
     use super::*;
 
     const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
-
-    #[test]
-    fn the_extension_follows_the_bytes() {
-        let image = Image::new(PNG.into());
-        for (wanted, got) in [
-            ("a.png", "a.png"),
-            ("a.jpg", "a.png"),
-            ("a", "a.png"),
-            ("a.v2", "a.v2.png"),
-            ("a.PNG", "a.PNG"),
-        ] {
-            assert_eq!(with_extension(Path::new(wanted), &image), Path::new(got));
-        }
-    }
 
     #[test]
     fn nothing_is_left_of_a_place_that_is_not_used() {
@@ -330,7 +349,7 @@ mod tests {
         fs::write(&wanted, "somebody else's").unwrap();
         let image = Image::new(PNG.into());
         let saved: Vec<Saved> = place.save(&[image.clone(), image]).into_iter().flatten().collect();
-        let names = ["a-2.png", "a-2-2.png"].map(|it| Saved::File(folder.path().join(it)));
+        let names = ["a-2.png", "a-3.png"].map(|it| Saved::File(folder.path().join(it)));
         assert_eq!(saved, names);
         assert_eq!(fs::read(&wanted).unwrap(), b"somebody else's");
     }
@@ -343,7 +362,7 @@ mod tests {
         let place = Output::reserve(Some(&gone.join("a.png")), false, 1, None).unwrap();
         fs::remove_dir_all(&gone).unwrap();
         let saved = place.save(&[Image::new(PNG.into())]);
-        let Ok(Saved::File(saved)) = &saved[0] else { panic!("{saved:?}") };
+        let Ok(Saved::Rescued { path: saved, .. }) = &saved[0] else { panic!("{saved:?}") };
         assert_eq!(fs::read(saved).unwrap(), PNG);
         fs::remove_file(saved).unwrap();
     }

@@ -21,13 +21,13 @@ use serde_json::{Map, Value, json};
 
 use crate::args::Probe as Args;
 use crate::edit::{Ended, Failed};
-use crate::output::{Output, Saved};
+use crate::output::{self, Output};
 use crate::probe::heard::complaints;
 use crate::probe::learned::{Lesson, short};
 use crate::probe::plan::{Probe, probes};
 use crate::settings::Settings;
 use crate::show::BOLD;
-use crate::{ask, edit, explain, show};
+use crate::{ask, explain, show, signals};
 
 /// A probe with what came of it.
 struct Heard {
@@ -45,9 +45,9 @@ enum Stopped {
 }
 
 pub(crate) async fn run(args: &Args, settings: &Settings) -> Result<Ended, Failed> {
-    let registry = ask::registry(args.capabilities.as_deref())?;
-    let model = only(&registry, &args.offer)?;
-    let probes = probes(&registry, model, args.unknown_fields)?;
+    let registry = ask::registry(args.capabilities.as_deref()).map_err(Failed::misuse)?;
+    let model = only(&registry, &args.offer).map_err(Failed::misuse)?;
+    let probes = probes(&registry, model, args.unknown_fields).map_err(Failed::misuse)?;
     let client = settings.client(&registry)?;
     if args.dry_run {
         dry(&client, model, &probes, args.json)?;
@@ -63,8 +63,8 @@ pub(crate) async fn run(args: &Args, settings: &Settings) -> Result<Ended, Faile
         );
         return Err(Error::new(ErrorKind::Denied, message).into());
     }
-    let path = place(args, model)?;
-    consent(model, probes.len(), worst, args.yes)?;
+    let path = place(args, model).map_err(Failed::misuse)?;
+    consent(model, probes.len(), worst, args.yes).map_err(Failed::misuse)?;
 
     let job = Job {
         policy: Policy { timeout_seconds: args.timeout, ..Policy::default() },
@@ -72,7 +72,7 @@ pub(crate) async fn run(args: &Args, settings: &Settings) -> Result<Ended, Faile
     };
     let run = client.watched(&job, |_| {});
     let cancel = run.canceller();
-    let listener = tokio::spawn(edit::interrupted(cancel.clone(), Vec::new()));
+    let listener = tokio::spawn(signals::interrupted(cancel.clone(), Vec::new()));
     let asked = probes.len();
     let (heard, facts, stopped) = send(&run, model, probes).await;
     listener.abort();
@@ -193,7 +193,7 @@ fn bought(model: &dyn ImageModel, step: Step, images: &[Image]) -> Option<usize>
                 let name = PathBuf::from(format!("{}-probe.png", model.offer().model));
                 let saved = Output::reserve(Some(&name), true, 1, None).map(|it| it.save(images));
                 for place in saved.into_iter().flatten().flatten() {
-                    if let Saved::File(path) = place {
+                    if let Some(path) = place.path() {
                         show::note(&format!("its picture is in {}", path.display()));
                     }
                 }
@@ -220,13 +220,15 @@ fn place(args: &Args, model: &dyn ImageModel) -> Result<PathBuf> {
     let path = args.output.clone().unwrap_or_else(|| {
         PathBuf::from(format!("{}.{}.json", model.id().replace('/', "-"), Date::today()))
     });
+    output::is_file(&path)?;
     if !args.force && path.symlink_metadata().is_ok() {
         let name = path.display();
         return Err(invalid(format!("{name} is there already: name another file, or use --force")));
     }
     let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
     if let Some(folder) = folder.filter(|it| !it.is_dir()) {
-        return Err(invalid(format!("there is no folder {}: make it first", folder.display())));
+        let (name, folder) = (path.display(), folder.display());
+        return Err(invalid(format!("{name}: there is no folder {folder}: make it first")));
     }
     Ok(path)
 }

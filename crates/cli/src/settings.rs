@@ -1,28 +1,27 @@
 //! What holds where the command line says nothing: the environment, and below it the configuration file.
 
+mod file;
+
 use std::env;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal};
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use repaint::{Adapt, Client, Error, ErrorKind, Provider, Registry, Result, Usd};
+use repaint_schema::Show;
 use repaint_schema::printed::{ConfigSource, Setting};
-use repaint_schema::{Config, Show};
-use toml::de::{DeTable, DeValue};
 use url::Url;
 
 use crate::args::{Command, Way};
 use crate::ask;
 use crate::output::invalid;
+use crate::settings::file::File;
 
 /// Instead of a file: none is read.
 pub(crate) const NONE: &str = "none";
 /// A configuration is shorter.
 const LIMIT: u64 = 1 << 20;
-/// So much alike is a name that was meant.
-const ALIKE: f64 = 0.75;
 
 /// A value, and who says so.
 #[derive(Clone, Debug)]
@@ -266,157 +265,6 @@ impl Settings {
     }
 }
 
-/// The text of a configuration, to tell where in it something stands.
-struct File<'a> {
-    path: &'a Path,
-    text: &'a str,
-}
-
-impl File<'_> {
-    fn set(&self, settings: &mut Settings) -> Result<()> {
-        let table =
-            DeTable::parse(self.text).map_err(|err| self.wrong(err.span(), err.message()))?;
-        let table = table.get_ref();
-        self.known(table)?;
-        let config: Config =
-            toml::from_str(self.text).map_err(|err| self.wrong(err.span(), err.message()))?;
-        let Config { model, max_cost, timeout, adapt, capabilities, folder, show, providers } =
-            config;
-        let from = |path: &[&str]| {
-            let line = span(table, path).map(|it| format!(", line {}", self.line(&it)));
-            format!("{}{}", self.path.display(), line.unwrap_or_default())
-        };
-        let wrong = |path: &[&str], why: &str| self.wrong(span(table, path), why);
-        if !model.is_empty() {
-            settings.model = Some(Set { value: model, from: from(&["model"]) });
-        }
-        if let Some(dollars) = max_cost {
-            let value =
-                dollars.to_string().parse().map_err(|why: String| wrong(&["max_cost"], &why))?;
-            settings.max_cost = Some(Set { value, from: from(&["max_cost"]) });
-        }
-        if let Some(value) = timeout {
-            if value == 0 {
-                return Err(wrong(&["timeout"], "0 seconds are too few: 1 is the least"));
-            }
-            settings.timeout = Some(Set { value, from: from(&["timeout"]) });
-        }
-        let adapt = serde_json::to_value(adapt).unwrap_or_default();
-        let adapt = adapt.as_object().into_iter().flatten();
-        let adapt: Vec<String> = adapt
-            .filter_map(|(field, method)| Some(format!("{field}={}", method.as_str()?)))
-            .collect();
-        if !adapt.is_empty() {
-            settings.adapt = Some(Set { value: adapt, from: from(&["adapt"]) });
-        }
-        settings.capabilities =
-            capabilities.map(|it| Set { value: self.beside(&it), from: from(&["capabilities"]) });
-        settings.folder = folder.map(|it| Set { value: self.beside(&it), from: from(&["folder"]) });
-        settings.show = show.map(|it| Set { value: it.into(), from: from(&["show"]) });
-        if providers.is_empty() {
-            return Ok(());
-        }
-        let registry = repaint::registry()?;
-        let hosted: Vec<&str> = self::providers(&registry).map(|it| it.id).collect();
-        for (id, provider) in providers {
-            if !hosted.contains(&id.as_str()) {
-                let why = format!("no provider is called `{id}`; there are {}", hosted.join(", "));
-                return Err(wrong(&["providers", &id], &why));
-            }
-            let Some(base) = provider.base_url else { continue };
-            let path = ["providers", &id, "base_url"];
-            let url = Url::parse(&base).ok().filter(|it| {
-                let open = it.username().is_empty() && it.password().is_none();
-                matches!(it.scheme(), "http" | "https") && it.has_host() && open
-            });
-            let value = url.ok_or_else(|| {
-                wrong(
-                    &path,
-                    "base_url is no plain http or https address (a key comes from the environment)",
-                )
-            })?;
-            let from = from(&path);
-            settings.bases.push((id, Set { value, from }));
-        }
-        Ok(())
-    }
-
-    /// Fails at the first name that means nothing, with the one that was meant.
-    fn known(&self, table: &DeTable<'_>) -> Result<()> {
-        let schema = repaint_schema::named("config").unwrap_or_default();
-        let known = |of: &serde_json::Value| -> Vec<String> {
-            of["properties"].as_object().into_iter().flatten().map(|it| it.0.clone()).collect()
-        };
-        self.known_of(table, &known(&schema))?;
-        let providers = table.iter().find(|(name, _)| name.get_ref() == "providers");
-        if let Some(DeValue::Table(providers)) = providers.map(|it| it.1.get_ref()) {
-            let names = known(&schema["$defs"]["ProviderConfig"]);
-            for provider in providers.values() {
-                if let DeValue::Table(provider) = provider.get_ref() {
-                    self.known_of(provider, &names)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn known_of(&self, table: &DeTable<'_>, known: &[String]) -> Result<()> {
-        for (name, _) in table {
-            let (span, name) = (name.span(), name.get_ref().as_ref());
-            if known.iter().any(|it| it == name) {
-                continue;
-            }
-            let plain: String = name.to_lowercase().replace('-', "_");
-            if ["key", "token", "secret"].iter().any(|it| plain.contains(it)) {
-                let why = format!(
-                    "`{name}` cannot stand here: files like this are copied and shared, so keys come only \
-                     from the environment, such as TOGETHER_API_KEY"
-                );
-                return Err(self.wrong(Some(span), &why));
-            }
-            let likeness = |it: &String| strsim::jaro_winkler(it, &plain);
-            let nearest = known.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
-            let hint = match nearest.filter(|it| ALIKE < likeness(it)) {
-                Some(nearest) => format!("did you mean `{nearest}`?"),
-                None => format!("there are {}", known.join(", ")),
-            };
-            return Err(self.wrong(Some(span), &format!("`{name}` means nothing here; {hint}")));
-        }
-        Ok(())
-    }
-
-    fn line(&self, span: &Range<usize>) -> usize {
-        let before = self.text.as_bytes().iter().take(span.start);
-        1 + before.filter(|it| **it == b'\n').count()
-    }
-
-    fn wrong(&self, span: Option<Range<usize>>, why: &str) -> Error {
-        let line = span.map(|it| format!(", line {}", self.line(&it))).unwrap_or_default();
-        let why = why.lines().collect::<Vec<_>>().join("; ");
-        invalid(format!("{}{line}: {why}", self.path.display()))
-    }
-
-    /// A path in the file: from its folder, or from the home folder where it begins with `~/`.
-    fn beside(&self, text: &str) -> PathBuf {
-        if let Some(rest) = text.strip_prefix("~/")
-            && let Some(home) = env::home_dir()
-        {
-            return home.join(rest);
-        }
-        self.path.parent().unwrap_or(Path::new("")).join(text)
-    }
-}
-
-/// Where in the text a value stands.
-fn span(table: &DeTable<'_>, path: &[&str]) -> Option<Range<usize>> {
-    let (first, rest) = path.split_first()?;
-    let (name, value) = table.iter().find(|(name, _)| name.get_ref() == *first)?;
-    match value.get_ref() {
-        DeValue::Table(inner) if !rest.is_empty() => span(inner, rest),
-        _ => Some(name.span()),
-    }
-}
-
 /// The variable that replaces the address of a provider, where it is set.
 fn base_of(provider: &Provider) -> Option<(&'static str, String)> {
     let env = provider.endpoint.as_ref()?.base_env;
@@ -520,43 +368,6 @@ mod tests {
         assert_eq!(at("linux", &base("/srv/config")), tail(&["/srv/config"]));
         assert_eq!(at("linux", &base("config")), tail(&["/home/me", ".config"]));
         assert_eq!(at("linux", &|_| None), None);
-    }
-
-    #[test]
-    fn a_fault_is_told_with_its_line_and_the_fix() {
-        for (text, needle) in [
-            (
-                "timeout = 3\nmax_csot = 1\n",
-                "line 2: `max_csot` means nothing here; did you mean `max_cost`?",
-            ),
-            ("colour = 1", "line 1: `colour` means nothing here; there are model, max_cost"),
-            ("\n\ntimeout = \"long\"", "line 3: invalid type: string \"long\""),
-            ("timeout = 0", "line 1: 0 seconds are too few"),
-            ("max_cost = -1", "line 1: `-1` is no amount in US dollars such as 0.05"),
-            ("show = \"loud\"", "line 1: unknown variant `loud`, expected one of `auto`"),
-            (
-                "[adapt]\nimages = \"drop\"",
-                "line 2: unknown field `images`, expected one of `size`",
-            ),
-            ("model = [", "line 1: "),
-            (
-                "[providers.togehter]\nbase_url = \"http://a\"",
-                "line 1: no provider is called `togehter`; there are bfl, together",
-            ),
-            (
-                "[providers.together]\nbase_url = \"http://me:secret@a\"",
-                "line 2: base_url is no plain http or https address",
-            ),
-            ("[providers.together]\napi_key = \"s3cr3t\"", "line 2: `api_key` cannot stand here"),
-        ] {
-            let err = set(text).expect_err(text);
-            assert!(err.message().starts_with("/etc/repaint.toml, "), "{err}");
-            assert!(err.message().contains(needle), "{needle}: {err}");
-            assert!(
-                !err.message().contains("s3cr3t") && !err.message().contains("secret@"),
-                "{err}"
-            );
-        }
     }
 
     #[test]

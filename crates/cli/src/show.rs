@@ -74,8 +74,13 @@ pub(crate) fn error(err: &Error) {
     let text = lines.collect::<Vec<_>>().join("\n");
     note(&text.replacen("error:", &format!("{RED}error:{RED:#}"), 1));
     let data = err.data();
-    if let Some(handle) = &data.resume {
-        self::handle(handle);
+    match &data.resume {
+        // Where it was, it is no more.
+        Some(Handle { provider, id, .. }) if err.kind() == ErrorKind::Expired => {
+            note(&format!("the job was {} at {provider}", quotable(id)));
+        }
+        Some(handle) => self::handle(handle),
+        None => {}
     }
     if let Some(cost) = data.cost {
         note(&format!("the provider says that it charged {cost}"));
@@ -128,10 +133,17 @@ fn width_of(stream: &impl IsTerminal) -> usize {
     terminal.map_or(usize::MAX, |(width, _)| usize::from(width.0))
 }
 
-/// Breaks a text at blanks so that no line is longer than `width`, the first included.
+/// Breaks a text at blanks so that no line is longer than `width`, the first included. The blanks that it
+/// begins with stay.
 pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let inner = text.trim_start_matches(' ');
+    if inner.len() < text.len() && text.len() - inner.len() < width {
+        let indent = " ".repeat(text.len() - inner.len());
+        let lines = wrapped(inner, width - indent.len());
+        return lines.iter().map(|it| format!("{indent}{it}")).collect();
+    }
     let mut lines = vec![String::new()];
-    for word in text.split(' ') {
+    for word in inner.split(' ') {
         let line = lines.last_mut().map_or(0, |it| it.chars().count());
         let longer = line.saturating_add(1 + word.chars().count());
         if line != 0 && width < longer {

@@ -92,7 +92,7 @@ fn read(file: &str) -> Result<Value> {
     } else {
         std::fs::File::open(file).and_then(|it| it.take(LIMIT + 1).read_to_end(&mut text))
     };
-    read.map_err(|err| invalid(format!("{name} cannot be read: {err}")))?;
+    read.map_err(|err| invalid(format!("{name} cannot be read: {}", ask::why(&err))))?;
     if LIMIT < text.len() as u64 {
         return Err(invalid(format!("{name} has more than {LIMIT} bytes")));
     }

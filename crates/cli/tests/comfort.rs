@@ -100,10 +100,10 @@ fn pictures_of_many_images_never_overwrite_each_other() {
     assert_eq!(files(&folder.path().join("out")).len(), 3);
     assert_eq!(fs::read(folder.path().join("out/cat-repainted-2.png")).ok(), Some(kept));
     assert_eq!(text(&to("a.png", &[]).stdout), "a.png\na-2.png\n");
-    assert_eq!(to("a.png", &[]).status.code(), Some(4));
+    assert_eq!(to("a.png", &[]).status.code(), Some(2));
     let printed = to("-", &[]);
     assert!(text(&printed.stderr).contains("name a file or a folder"));
-    assert_eq!(printed.status.code(), Some(4));
+    assert_eq!(printed.status.code(), Some(2));
 }
 
 #[test]
@@ -184,7 +184,7 @@ fn a_dry_run_names_the_files_and_sends_and_writes_nothing() {
         assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
         let shown = shown(&output);
         assert_eq!(shown["offer"], "together/flux2-dev");
-        let names = json!(["a-repainted-2.jpg", "a-repainted-2-2.jpg", "both.webp"]);
+        let names = json!(["a-repainted-2.jpg", "a-repainted-3.jpg", "both.webp"]);
         assert_eq!(shown["files"], names);
         assert_eq!(files(folder.path()), ["a-repainted.jpg", "a.png"]);
         assert_eq!(server.received_requests().await.expect("recorded").len(), 0);
@@ -232,7 +232,7 @@ fn a_strip_has_both_pictures_and_what_cannot_be_compared_is_said_before() {
         [("-", "names"), ("both.gif", ".png, .jpg or .webp"), ("no/a.png", "folder no")]
     {
         let output = edit("a.png", strip);
-        assert_eq!(output.status.code(), Some(4));
+        assert_eq!(output.status.code(), Some(2));
         let told = text(&output.stderr);
         assert!(told.contains(needle) || told.contains("name one"), "{strip}: {told}");
     }
@@ -329,11 +329,13 @@ fn every_command_has_a_page_examples_and_completions() {
             "{help}"
         );
         let page = run(folder.path(), &["man", command]);
-        assert!(text(&page.stdout).contains(&format!(".TH repaint-{command} 1")), "{command}");
+        let page = text(&page.stdout);
+        assert!(page.contains(&format!(".TH repaint-{command} 1")), "{command}");
+        assert!(page.contains(".SH EXAMPLES") && !page.contains("EXTRA"), "{command}: {page}");
     }
     assert!(text(&run(folder.path(), &["man"]).stdout).contains(".TH repaint 1"));
     let unknown = run(folder.path(), &["man", "paint"]);
-    assert_eq!(unknown.status.code(), Some(4));
+    assert_eq!(unknown.status.code(), Some(2));
     assert!(text(&unknown.stderr).contains("there are edit, explain"));
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let script = text(&run(folder.path(), &["completions", shell]).stdout);

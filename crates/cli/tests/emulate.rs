@@ -113,10 +113,10 @@ fn what_cannot_be_done_is_said_before_it_listens() {
     let folder = folder();
     fs::write(folder.path().join("faults.json"), r#"["oops"]"#).expect("written");
     for (args, code, words) in [
-        (["--script", "faults.json"], 4, "no fault is called `oops`"),
-        (["--script", "nowhere.json"], 4, "nowhere.json is no script"),
+        (["--script", "faults.json"], 2, "no fault is called `oops`"),
+        (["--script", "nowhere.json"], 2, "nowhere.json is no script"),
         (["--fault", "oops"], 2, "there are 402, 429"),
-        (["--listen", "192.0.2.1:9"], 4, "--listen names another"),
+        (["--listen", "192.0.2.1:9"], 2, "--listen names another"),
     ] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_repaint"));
         let output = command.current_dir(folder.path()).arg("emulate").args(args).output();

@@ -227,7 +227,7 @@ fn a_picture_that_came_nevertheless_is_named() {
 #[test]
 fn an_answer_that_is_no_refusal_ends_it_and_nothing_is_sent_twice() {
     on_runtime(async {
-        let body = json!({ "error": { "message": "so it is", "code": null } });
+        let body = json!({ "error": { "message": "Safety checker triggered", "code": null } });
         for (status, code) in [(401, 5), (402, 7), (429, 7), (422, 6), (500, 9), (503, 8)] {
             let answer = ResponseTemplate::new(status).set_body_json(&body);
             let server = serve(move |_| answer.clone()).await;
@@ -262,12 +262,12 @@ fn nothing_is_sent_before_somebody_agrees() {
         let (server, folder) = (serve(together).await, folder());
         fs::write(folder.path().join("there.json"), "mine").expect("written");
         for (args, code, needle) in [
-            (vec!["together/flux2-pro"], 4, "use --yes"),
-            (vec!["together/flux2-pro", "-y", "-o", "there.json"], 4, "there already"),
-            (vec!["together/flux2-pro", "-y", "-o", "nowhere/a.json"], 4, "no folder nowhere"),
-            (vec!["flux2-pro", "-y"], 4, "name one: bfl/flux2-pro, together/flux2-pro"),
-            (vec!["local/watercolor", "-y"], 4, "runs in this process"),
-            (vec!["together/flux2-por", "-y"], 4, "did you mean together/flux2-pro"),
+            (vec!["together/flux2-pro"], 2, "use --yes"),
+            (vec!["together/flux2-pro", "-y", "-o", "there.json"], 2, "there already"),
+            (vec!["together/flux2-pro", "-y", "-o", "nowhere/a.json"], 2, "no folder nowhere"),
+            (vec!["flux2-pro", "-y"], 2, "name one: bfl/flux2-pro, together/flux2-pro"),
+            (vec!["local/watercolor", "-y"], 2, "runs in this process"),
+            (vec!["together/flux2-por", "-y"], 2, "did you mean together/flux2-pro"),
         ] {
             let output = hosted(folder.path(), &server, &args);
             let told = text(&output.stderr);

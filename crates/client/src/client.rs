@@ -22,7 +22,7 @@ use crate::keys::Keys;
 use crate::ledger::Ledger;
 use crate::pixels::{converted, remade};
 use crate::progress::Progress;
-use crate::retry::Repeats;
+use crate::retry::{Chance, Repeats};
 
 /// Reaches providers and files. Cheap to clone; clones share connections.
 #[derive(Clone, Debug)]
@@ -34,6 +34,7 @@ pub struct Client {
 pub(crate) struct Shared {
     pub(crate) keys: Keys,
     pub(crate) picture_limit: u64,
+    pub(crate) chance: Chance,
     clock: Clock,
     exchange: OnceLock<Arc<dyn Exchange>>,
 }
@@ -56,6 +57,7 @@ pub struct Builder {
     keys: Keys,
     exchange: Option<Arc<dyn Exchange>>,
     answer_limit: u64,
+    chance: Chance,
     clock: Clock,
 }
 
@@ -97,7 +99,8 @@ impl Client {
     pub fn builder() -> Builder {
         let keys = Keys { environment: true, ..Keys::default() };
         let clock = Clock(Arc::new(SystemTime::now));
-        Builder { keys, exchange: None, answer_limit: ANSWER_LIMIT, clock }
+        let chance = Chance::default();
+        Builder { keys, exchange: None, answer_limit: ANSWER_LIMIT, chance, clock }
     }
 
     /// Whether there is a key for a provider.
@@ -139,6 +142,11 @@ impl Client {
     pub fn now_ms(&self) -> u64 {
         let since = self.now().duration_since(UNIX_EPOCH).unwrap_or_default();
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// 64 bits by chance, as this client's dice have it.
+    pub fn chance(&self) -> u64 {
+        (self.shared.chance.0)()
     }
 
     /// Where a provider is reached; `None` for models that run in this process.
@@ -199,6 +207,14 @@ impl Builder {
         self
     }
 
+    /// What rolls the dice, for the lengths of pauses and for ids of jobs; by default what the standard
+    /// library seeds its maps with. Each call gives 64 bits. Whoever repeats what happened gives equal ones.
+    #[must_use]
+    pub fn chance(mut self, chance: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
+        self.chance = Chance(Arc::new(chance));
+        self
+    }
+
     /// The most bytes that the pictures of one answer may weigh; 256 MiB by default.
     #[must_use]
     pub fn answer_limit(mut self, bytes: u64) -> Self {
@@ -208,9 +224,9 @@ impl Builder {
 
     /// The client.
     pub fn build(self) -> Result<Client> {
-        let Self { keys, exchange, answer_limit, clock } = self;
+        let Self { keys, exchange, answer_limit, chance, clock } = self;
         let exchange = exchange.map_or_else(OnceLock::new, OnceLock::from);
-        let shared = Shared { keys, picture_limit: answer_limit, clock, exchange };
+        let shared = Shared { keys, picture_limit: answer_limit, chance, clock, exchange };
         Ok(Client { shared: Arc::new(shared) })
     }
 }

@@ -28,7 +28,7 @@ pub(crate) async fn drive(run: &Run, provider: &'static Provider, first: Call) -
             "an input image that is to be changed was not: its request was only previewed";
         return Err(Error::new(ErrorKind::Unexpected, message));
     }
-    let mut drive = Drive::new(run, provider, Budget::new(&run.repeats, run.most_repeats))?;
+    let mut drive = Drive::new(run, provider, budget(run))?;
     let result = drive.go(first).await;
     drive.end(result).await
 }
@@ -43,7 +43,7 @@ pub(crate) async fn resume(
         let message = format!("the job is at {}, not at {}", handle.provider, provider.id);
         return Err(Error::new(ErrorKind::InvalidRequest, message));
     }
-    let mut drive = Drive::new(run, provider, Budget::new(&run.repeats, run.most_repeats))?;
+    let mut drive = Drive::new(run, provider, budget(run))?;
     drive.made.request_id = Some(handle.id.clone()).filter(|it| !it.is_empty());
     drive.made.handle = Some(handle.clone());
     let result = drive.pick_up(handle).await;
@@ -53,7 +53,7 @@ pub(crate) async fn resume(
 /// Makes one order, once, and gives the answer as it is but for our key.
 pub(crate) async fn once(run: &Run, provider: &'static Provider, call: Call) -> Result<Answer> {
     let call = run.client.addressed(provider, call)?;
-    let mut drive = Drive::new(run, provider, Budget::once())?;
+    let mut drive = Drive::new(run, provider, Budget::once(&run.client.shared.chance))?;
     let mut answer = match drive.answer(&call).await {
         Ok(answer) => answer,
         Err(err) => return Err(drive.with_what_is_known(err)),
@@ -61,11 +61,16 @@ pub(crate) async fn once(run: &Run, provider: &'static Provider, call: Call) -> 
     let key = run.client.shared.keys.key(provider);
     if let Some(key) = key.as_ref().map(ExposeSecret::expose_secret) {
         let words = String::from_utf8_lossy(&answer.reply.body);
-        if words.contains(key) {
-            answer.reply.body = words.replace(key, "(the key)").into();
+        let said = without_key(&words, key);
+        if said != words {
+            answer.reply.body = said.into();
         }
     }
     Ok(answer)
+}
+
+fn budget(run: &Run) -> Budget {
+    Budget::new(&run.repeats, run.most_repeats, &run.client.shared.chance)
 }
 
 struct Drive<'a> {
@@ -174,14 +179,14 @@ impl<'a> Drive<'a> {
 
     /// Waits until a refused call may be made again, or gives the error back.
     ///
-    /// An order is made again only after 429: the provider says that it did not take it.
+    /// An order is made again only after 429: the provider says that it did not take it. A job that
+    /// cannot be asked for is no order that was not taken, whatever the provider says to the question.
     async fn wait_after(&mut self, call: &Call, err: Error) -> Result<()> {
-        let again = match call.phase {
-            Phase::Connect | Phase::Submit => err.data().status == Some(429),
-            Phase::Poll | Phase::Download => {
-                matches!(err.kind(), ErrorKind::Exhausted | ErrorKind::Unavailable)
-                    && err.data().status != Some(402)
-            }
+        let order = matches!(call.phase, Phase::Connect | Phase::Submit);
+        let unheard = !order && matches!(err.kind(), ErrorKind::Exhausted | ErrorKind::Unavailable);
+        let again = match order {
+            true => err.data().status == Some(429),
+            false => unheard && err.data().status != Some(402),
         };
         let left = self.run.deadline.saturating_duration_since(Instant::now());
         let pause = if again { self.budget.again(call.phase, err.retry_after()) } else { None };
@@ -191,6 +196,12 @@ impl<'a> Drive<'a> {
                 self.run.tell(Progress::Again { phase: call.phase, after, why });
                 self.pause(call.phase, after).await
             }
+            None if unheard => Err(err.with(|it| {
+                it.code = ErrorKind::OutcomeUnknown;
+                it.message.push_str(
+                    ", so where the job stands is not known; it was taken, and is charged all the same",
+                );
+            })),
             None => Err(err),
         }
     }
@@ -483,10 +494,15 @@ impl<'a> Drive<'a> {
             // A provider may repeat our key in its words, whatever its status says.
             if let Some(key) = key.as_ref().map(ExposeSecret::expose_secret) {
                 let words = it.provider_message.iter_mut().chain([&mut it.message]);
-                words.for_each(|it| *it = it.replace(key, "(the key)"));
+                words.for_each(|it| *it = without_key(it, key));
             }
             if it.code == ErrorKind::Denied && !it.message.contains(env) {
                 it.message.push_str(&format!(": look at {env}"));
+            }
+            let orders = made.attempts.iter().filter(|it| is_order(it.phase)).count();
+            let again = matches!(it.code, ErrorKind::Exhausted | ErrorKind::Unavailable);
+            if again && 1 < orders {
+                it.message.push_str(&format!("; tried {orders} times"));
             }
             if let Some(seconds) = it.retry_after_seconds.filter(|it| 0 < *it) {
                 it.message.push_str(&format!("; wait {seconds} s"));
@@ -498,6 +514,23 @@ impl<'a> Drive<'a> {
             }
         })
     }
+}
+
+/// Whether a phase is a part of an order.
+fn is_order(phase: Phase) -> bool {
+    matches!(phase, Phase::Connect | Phase::Submit)
+}
+
+/// So long is every key of a provider; what is shorter stands for one in a trial, is no secret, and may be
+/// a part of any word.
+const SHORTEST_KEY: usize = 8;
+
+/// A text without our key in it.
+fn without_key(text: &str, key: &str) -> String {
+    if key.len() < SHORTEST_KEY {
+        return text.to_owned();
+    }
+    text.replace(key, "(the key)")
 }
 
 fn unpack(payload: Payload, lifted: &[Bytes]) -> Result<Image> {

@@ -69,10 +69,10 @@ mod work {
 
     pub(super) fn remade(bytes: &[u8], target: &Target) -> Result<Vec<u8>, String> {
         let kind = MediaType::of(bytes).ok_or("it is of no known kind")?;
-        let mut pixels = Pixels::decoded(kind, bytes)?;
-        let formats = formats(kind, &pixels, &target.media_types)?;
         // By area, since a turned picture has its width where its height was.
         let mut area = target.dimensions.area();
+        let mut pixels = Pixels::decoded(kind, bytes, area)?;
+        let formats = formats(kind, &pixels, &target.media_types)?;
         for _ in 0..TRIES {
             pixels.shrink_to(area);
             let mut least = usize::MAX;
@@ -95,7 +95,7 @@ mod work {
 
     pub(super) fn converted(bytes: &[u8], format: OutputFormat) -> Result<Vec<u8>, String> {
         let kind = MediaType::of(bytes).ok_or("it is of no known kind")?;
-        Pixels::decoded(kind, bytes)?.encoded(match format {
+        Pixels::decoded(kind, bytes, u64::MAX)?.encoded(match format {
             OutputFormat::Jpeg => Format::Jpeg(QUALITIES[0]),
             OutputFormat::Png => Format::Png,
             OutputFormat::Webp => Format::Webp,
@@ -137,7 +137,8 @@ mod work {
     }
 
     impl Pixels {
-        fn decoded(kind: MediaType, bytes: &[u8]) -> Result<Self, String> {
+        /// The picture of a file, with no more than so many pixels.
+        fn decoded(kind: MediaType, bytes: &[u8], area: u64) -> Result<Self, String> {
             if matches!(kind, MediaType::Heic | MediaType::Avif) {
                 return heif(kind, bytes);
             }
@@ -151,11 +152,14 @@ mod work {
                 .map_err(|_| format!("{} cannot be decoded here: save it as JPEG", kind.name()))?;
             let turned = decoder.orientation().map_err(|err| err.to_string())?;
             let profile = decoder.icc_profile().ok().flatten();
-            let mut image = DynamicImage::from_decoder(decoder).map_err(|err| err.to_string())?;
-            image.apply_orientation(turned);
+            let image = DynamicImage::from_decoder(decoder).map_err(|err| err.to_string())?;
             // A profile of grey or of CMYK means nothing to red, green and blue.
             let profile = profile.filter(|it| it.get(16..20) == Some(b"RGB "));
-            Ok(Self { image: eight_bits(image), profile })
+            let mut pixels = Self { image: eight_bits(image), profile };
+            // Turning copies, and large pictures are better copied small.
+            pixels.shrink_to(area);
+            pixels.image.apply_orientation(turned);
+            Ok(pixels)
         }
 
         fn area(&self) -> u64 {
@@ -176,6 +180,12 @@ mod work {
             }
             let side = |it: u32| ((f64::from(it) * part.sqrt()).floor() as u32).max(1);
             let (width, height) = (side(self.image.width()), side(self.image.height()));
+            // A good filter looks at six pixels of the result's size each way, which takes minutes for what
+            // is far too large. Means of squares come first, and leave it two pixels for each of the result.
+            let spare = (self.image.width() / width).min(self.image.height() / height) / 2;
+            if 1 < spare {
+                self.image = means_of(&self.image, spare);
+            }
             self.image = self.image.resize_exact(width, height, FilterType::Lanczos3);
         }
 
@@ -215,6 +225,58 @@ mod work {
             }
             flat
         }
+    }
+
+    /// One pixel for each square of `side` pixels, its mean; squares are cut off at the right and below.
+    fn means_of(image: &DynamicImage, side: u32) -> DynamicImage {
+        let (width, high) = (image.width(), image.height().div_ceil(side));
+        let wide = width.div_ceil(side);
+        let (width, side) = (width as usize, side as usize);
+        let smaller = match image {
+            DynamicImage::ImageRgba8(it) => {
+                let pixels = means::<4>(it.as_raw(), width, side);
+                image::RgbaImage::from_raw(wide, high, pixels).map(DynamicImage::ImageRgba8)
+            }
+            other => {
+                let pixels = match other.as_rgb8() {
+                    Some(it) => means::<3>(it.as_raw(), width, side),
+                    None => means::<3>(other.to_rgb8().as_raw(), width, side),
+                };
+                image::RgbImage::from_raw(wide, high, pixels).map(DynamicImage::ImageRgb8)
+            }
+        };
+        // There are as many means as the squares that were counted.
+        smaller.unwrap_or_else(|| image.clone())
+    }
+
+    /// Means of squares, of pixels of `N` channels, the fourth of which is how opaque they are.
+    fn means<const N: usize>(pixels: &[u8], width: usize, side: usize) -> Vec<u8> {
+        let mut means = Vec::new();
+        let mut sums = vec![[0_u64; N]; width.div_ceil(side)];
+        for rows in pixels.chunks(width * side * N) {
+            sums.fill([0; N]);
+            for row in rows.chunks(width * N) {
+                for (sum, part) in sums.iter_mut().zip(row.chunks(side * N)) {
+                    for pixel in part.as_chunks::<N>().0 {
+                        // What is transparent has no colour to give to its neighbours.
+                        let weight = pixel.get(3).map_or(1, |it| u64::from(*it));
+                        for (at, sum) in sum.iter_mut().enumerate() {
+                            *sum += if at < 3 { u64::from(pixel[at]) * weight } else { weight };
+                        }
+                    }
+                }
+            }
+            let high = rows.len() / (width * N);
+            for (at, sum) in sums.iter().enumerate() {
+                let count = (high * side.min(width - at * side)) as u64;
+                let weights = sum.get(3).copied().unwrap_or(count);
+                for (channel, sum) in sum.iter().enumerate() {
+                    let by = if channel < 3 { weights } else { count };
+                    means.push(((sum + by / 2) / by.max(1)) as u8);
+                }
+            }
+        }
+        means
     }
 
     fn eight_bits(image: DynamicImage) -> DynamicImage {
@@ -260,5 +322,49 @@ mod work {
         };
         let profile = handle.color_profile_raw().map(|it| it.data);
         Ok(Pixels { image: image.ok_or("its pixels are cut short")?, profile })
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn means_are_of_squares_and_of_what_is_left_at_the_edges() {
+            // Five wide and three high, squares of two: the last column and the last row are cut off.
+            let rows = [[10, 20, 30, 40, 50], [30, 40, 50, 60, 70], [1, 3, 5, 7, 9]];
+            let raw: Vec<u8> = rows.as_flattened().iter().flat_map(|it| [*it, 0, 255]).collect();
+            let means = means::<3>(&raw, 5, 2);
+            let reds: Vec<u8> = means.chunks(3).map(|it| it[0]).collect();
+            assert_eq!(reds, [25, 45, 60, 2, 6, 9]);
+            assert!(means.chunks(3).all(|it| it[1..] == [0, 255]), "{means:?}");
+        }
+
+        #[test]
+        fn hidden_colours_do_not_bleed_into_means() {
+            let raw = [[200, 100, 50, 255], [0, 0, 0, 0], [0, 0, 0, 0], [200, 100, 50, 255]];
+            assert_eq!(means::<4>(raw.as_flattened(), 2, 2), [200, 100, 50, 128]);
+            assert_eq!(means::<4>(&[9, 9, 9, 0], 1, 2), [0; 4]);
+        }
+
+        #[test]
+        fn what_is_far_too_large_keeps_shape_place_and_tone() {
+            // Stripes of a pixel on the left, red on the right, far larger than what is wanted.
+            let picture = image::RgbImage::from_fn(3001, 1999, |x, _| match (x < 1500, x % 2) {
+                (true, 0) => image::Rgb([0; 3]),
+                (true, _) => image::Rgb([255; 3]),
+                (false, _) => image::Rgb([200, 10, 10]),
+            });
+            let mut pixels = Pixels { image: DynamicImage::ImageRgb8(picture), profile: None };
+            pixels.shrink_to(150 * 100);
+            let small = pixels.image.to_rgb8();
+            assert_eq!(small.dimensions(), (150, 99));
+            for (x, _, pixel) in small.enumerate_pixels() {
+                match x {
+                    ..72 => assert!(pixel.0.iter().all(|it| it.abs_diff(128) < 3), "{pixel:?}"),
+                    78.. => assert_eq!(pixel.0, [200, 10, 10]),
+                    _ => {}
+                }
+            }
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! When a failed call is made again: one budget for a whole job, full jitter, the provider's word first.
 
+use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -11,10 +12,15 @@ use repaint_core::Phase;
 #[derive(Clone, Debug)]
 pub(crate) struct Repeats(Arc<AtomicU32>);
 
+/// What rolls the dice: each call gives 64 bits.
+#[derive(Clone)]
+pub(crate) struct Chance(pub(crate) Arc<dyn Fn() -> u64 + Send + Sync>);
+
 /// What is left to try again within one call and all that follow it.
 #[derive(Debug)]
 pub(crate) struct Budget {
     repeats: Repeats,
+    chance: Chance,
     /// The most that this call may take of them.
     most: u32,
     failures: u32,
@@ -43,13 +49,13 @@ impl Repeats {
 
 impl Budget {
     /// For a call that may send its order again so often, if its job may.
-    pub(crate) fn new(repeats: &Repeats, most: u32) -> Self {
-        Self { repeats: repeats.clone(), most, failures: 0 }
+    pub(crate) fn new(repeats: &Repeats, most: u32, chance: &Chance) -> Self {
+        Self { repeats: repeats.clone(), chance: chance.clone(), most, failures: 0 }
     }
 
     /// For an order that is made once, whatever comes of it.
-    pub(crate) fn once() -> Self {
-        Self::new(&Repeats::new(), 0)
+    pub(crate) fn once(chance: &Chance) -> Self {
+        Self::new(&Repeats::new(), 0, chance)
     }
 
     /// How long to wait before the same call again; `None` if it is not to be made again.
@@ -63,7 +69,7 @@ impl Budget {
         let most = LONGEST.min(FIRST * 2_u32.pow(self.failures.min(10)));
         self.failures += 1;
         // The provider's word is a least: "0" is no leave to ask without a pause.
-        let own = LEAST.max(most.mul_f64(chance()));
+        let own = LEAST.max(most.mul_f64((self.chance.0)() as f64 / u64::MAX as f64));
         Some(told.map_or(own, |it| it.max(own)))
     }
 
@@ -73,11 +79,18 @@ impl Budget {
     }
 }
 
-/// Anything from 0 to 1: the standard library has no other source of chance than the keys of its
-/// hash maps, and to keep clients from asking in step it is good enough.
-fn chance() -> f64 {
-    let bits = RandomState::new().hash_one(Instant::now());
-    bits as f64 / u64::MAX as f64
+impl Default for Chance {
+    /// The standard library has no other source of chance than the keys of its hash maps, and to keep
+    /// clients from asking in step it is good enough.
+    fn default() -> Self {
+        Self(Arc::new(|| RandomState::new().hash_one(Instant::now())))
+    }
+}
+
+impl fmt::Debug for Chance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Chance")
+    }
 }
 
 #[cfg(test)]
@@ -86,9 +99,9 @@ mod tests {
 
     #[test]
     fn pauses_are_spread_over_the_whole_range() {
-        let mut fifths = [0; 5];
+        let (chance, mut fifths) = (Chance::default(), [0; 5]);
         for _ in 0..1_000 {
-            fifths[((chance() * 5.0) as usize).min(4)] += 1;
+            fifths[((chance.0)() / (u64::MAX / 5 + 1)) as usize] += 1;
         }
         assert!(fifths.iter().all(|it| 100 < *it), "{fifths:?}");
     }
@@ -96,19 +109,19 @@ mod tests {
     #[test]
     fn an_order_that_is_made_once_is_never_made_again() {
         for phase in [Phase::Connect, Phase::Submit] {
-            assert_eq!(Budget::once().again(phase, Some(Duration::ZERO)), None);
+            assert_eq!(Budget::once(&Chance::default()).again(phase, Some(Duration::ZERO)), None);
         }
     }
 
     fn budget() -> Budget {
-        Budget::new(&Repeats::new(), u32::MAX)
+        Budget::new(&Repeats::new(), u32::MAX, &Chance::default())
     }
 
     #[test]
     fn all_calls_of_a_job_share_one_budget() {
         let repeats = Repeats::new();
         let again = |most| {
-            let mut budget = Budget::new(&repeats, most);
+            let mut budget = Budget::new(&repeats, most, &Chance::default());
             (0..20).filter_map(|_| budget.again(Phase::Submit, None)).count()
         };
         assert_eq!([again(1), again(1), again(u32::MAX), again(u32::MAX)], [1, 1, 2, 0]);

@@ -9,8 +9,8 @@ use crate::model::not_generative;
 use crate::violation::faults;
 use crate::{
     Adapt, AdaptFormat, AdaptNumber, Adaptation, Bounds, Capabilities, Fact, ImageInput,
-    ImageModel, ImageRequest, ImageSource, Instructions, Offer, OutputFormat, Pixels, Ratios,
-    Refusal, RefusalCode, Size, Sure, Terms, Warning, WarningCode, fit,
+    ImageModel, ImageRequest, ImageSource, Instructions, MediaType, Offer, OutputFormat, Pixels,
+    Ratios, Refusal, RefusalCode, Size, Sure, Terms, Warning, WarningCode, fit,
 };
 
 /// A request that may be sent, with what was changed for it.
@@ -119,6 +119,9 @@ fn decide<'a, 'm>(
     if mask.is_some() && images.is_empty() && desk.against() {
         let refusal = Refusal::by_rule(RefusalCode::TooFew, "images");
         desk.refuse(refusal.saying("was given a mask without an image", "give the image first"));
+    }
+    if let (true, Some(image), Some(mask)) = (takes_mask.value, images.first(), mask) {
+        desk.mask(image, mask);
     }
     desk.size(*size);
     // Only now: a picture weighs what it was made to fit, not what was asked for.
@@ -503,6 +506,27 @@ impl<'a> Desk<'a, '_> {
             }
         }
         facts.bytes.div_ceil(3) * 4
+    }
+
+    /// A mask says of each pixel of its image whether to change it, so it has as many.
+    fn mask(&mut self, image: &ImageInput, mask: &ImageInput) {
+        // What is behind an address is the provider's to see.
+        let (Some(of_image), Some(of_mask)) = (image.facts(), mask.facts()) else { return };
+        let (size, got) = (of_image.dimensions, of_mask.dimensions);
+        // Cameras store what was held upright on its side, and its mask may be upright.
+        let turned = [of_image, of_mask].iter().any(|it| it.media_type != MediaType::Png)
+            && (size.width, size.height) == (got.height, got.width);
+        if size == got || turned || !self.against() {
+            return;
+        }
+        let mut refusal = Refusal::by_rule(RefusalCode::OutOfRange, "mask");
+        (refusal.limit, refusal.got) = (size.to_string().into(), got.to_string().into());
+        let message = format!(
+            "takes a mask of its image's size, not {got} ({}) for {size} ({})",
+            mask.label(),
+            image.label()
+        );
+        self.refuse(refusal.saying(message, format!("make the mask {size}")));
     }
 
     /// Limits on all images together.

@@ -174,6 +174,25 @@ pub enum WarningCode {
     Resting,
 }
 
+impl WarningCode {
+    /// The code in JSON, such as `no_key`.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Unchecked => "unchecked",
+            Self::Retiring => "retiring",
+            Self::Overlay => "overlay",
+            Self::NoKey => "no_key",
+            Self::NotGenerative => "not_generative",
+            Self::Picture => "picture",
+            Self::Provider => "provider",
+            Self::Input => "input",
+            Self::Output => "output",
+            Self::Store => "store",
+            Self::Resting => "resting",
+        }
+    }
+}
+
 /// One call that was made.
 #[derive(Clone, Debug, JsonSchema, PartialEq, Serialize)]
 pub struct Attempt {

@@ -49,26 +49,29 @@ impl Plan {
             |it: &&OfferRefusals| it.reasons.iter().any(|it| it.code == RefusalCode::NotAsked);
         let against: Vec<&OfferRefusals> =
             self.refusals.iter().filter(|it| !not_asked(it) && !it.could()).collect();
-        let mut message = match against.as_slice() {
-            [only] => format!("{} {}", only.offer, only.said()),
-            [] => "no model can take this request as things are".to_owned(),
-            many => {
-                let mut groups: Vec<(String, Vec<&str>)> = Vec::new();
-                for refused in many {
-                    let said = refused.said();
-                    match groups.iter_mut().find(|(it, _)| *it == said) {
-                        Some((_, offers)) => offers.push(&refused.offer),
-                        None => groups.push((said, vec![&refused.offer])),
-                    }
-                }
-                let lines =
-                    groups.iter().map(|(said, offers)| format!("\n  {} {said}", offers.join(", ")));
-                format!("no model can take this request{}", lines.collect::<String>())
+        let mut groups: Vec<(String, Vec<&str>)> = Vec::new();
+        for refused in &against {
+            let said = refused.said();
+            match groups.iter_mut().find(|(it, _)| *it == said) {
+                Some((_, offers)) => offers.push(&refused.offer),
+                None => groups.push((said, vec![&refused.offer])),
             }
-        };
-        for (how, offers) in self.could() {
-            message.push_str(&format!("\n{how} to use {}", offers.join(", ")));
         }
+        let ways = self.could();
+        let ways = ways.iter().map(|(how, offers)| format!("{how} to use {}", offers.join(", ")));
+        let reasons = groups.iter().map(|(said, offers)| match offers.as_slice() {
+            [offer] => format!("{offer} {said}"),
+            many => format!("{}: each {said}", many.join(", ")),
+        });
+        // What helps comes before whom it does not help, but one reason is all that there is to say.
+        let (first, lines): (String, Vec<String>) = match against.as_slice() {
+            [only] => (format!("{} {}", only.offer, only.said()), ways.collect()),
+            _ => (
+                "no model can take this request as things are".to_owned(),
+                ways.chain(reasons).map(|it| format!("  {it}")).collect(),
+            ),
+        };
+        let message = [vec![first], lines].concat().join("\n");
         let refusals = against.iter().flat_map(|it| it.reasons.clone()).collect();
         Error::new(ErrorKind::Refused, message).with(|it| {
             it.refusals = refusals;

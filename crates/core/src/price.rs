@@ -67,6 +67,9 @@ pub struct Estimate {
 }
 
 const MEGAPIXEL: u64 = 1_000_000;
+/// The smallest picture that any provider says it makes of a request that names no size: 1024 by 768.
+/// ref: the quickstart of FLUX.2, docs.together.ai, 2026-11-22
+const USUAL: u64 = 1024 * 768;
 
 impl Estimate {
     /// Both together.
@@ -108,8 +111,8 @@ impl Price {
         let area = || match request.size {
             Size::Pixels(size) => (size.area(), size.area()),
             Size::Auto | Size::Ratio(_) => match accepts.pixels.value.areas() {
-                // Left to itself, a model makes about a megapixel or more.
-                Some(areas) => (MEGAPIXEL.min(areas.max).max(areas.min), areas.max),
+                // Left to itself, a model makes a picture of its usual size or more.
+                Some(areas) => (USUAL.min(areas.max).max(areas.min), areas.max),
                 None => (MEGAPIXEL, MEGAPIXEL),
             },
         };

@@ -67,6 +67,31 @@ pub enum RefusalCode {
     NotAsked,
 }
 
+impl RefusalCode {
+    /// The code in JSON, such as `too_many`.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::TooFew => "too_few",
+            Self::TooMany => "too_many",
+            Self::Unsupported => "unsupported",
+            Self::OutOfRange => "out_of_range",
+            Self::NotListed => "not_listed",
+            Self::NotUnderstood => "not_understood",
+            Self::Unreadable => "unreadable",
+            Self::TooLarge => "too_large",
+            Self::Owned => "owned",
+            Self::Unknown => "unknown",
+            Self::Invalid => "invalid",
+            Self::Retired => "retired",
+            Self::OverBudget => "over_budget",
+            Self::NoKey => "no_key",
+            Self::NotAllowed => "not_allowed",
+            Self::NotAsked => "not_asked",
+        }
+    }
+}
+
 impl Refusal {
     /// A refusal by a limit.
     pub(crate) fn new<T>(
@@ -118,5 +143,35 @@ impl fmt::Display for Refusal {
             write!(f, ": {}", self.fix)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ErrorKind, WarningCode};
+    use schemars::{JsonSchema, schema_for};
+
+    /// Every value that the schema of a closed list has is the code of one of its variants.
+    fn codes<T>(code: fn(T) -> &'static str)
+    where
+        T: JsonSchema + serde::de::DeserializeOwned,
+    {
+        let schema = schema_for!(T).to_value();
+        let plain = schema["enum"].as_array().into_iter().flatten();
+        let told = schema["oneOf"].as_array().into_iter().flatten().map(|it| &it["const"]);
+        let values: Vec<&Value> = plain.chain(told).collect();
+        assert!(5 < values.len(), "{schema}");
+        for value in values {
+            let variant: T = serde_json::from_value(value.clone()).unwrap();
+            assert_eq!(code(variant), value);
+        }
+    }
+
+    #[test]
+    fn a_code_is_what_json_has() {
+        codes(RefusalCode::code);
+        codes(WarningCode::code);
+        codes(ErrorKind::code);
     }
 }

@@ -81,13 +81,16 @@ struct Reader {
     reference_images: Manner,
     /// A parameter that the model does not take is refused; elsewhere it is ignored.
     strict: bool,
+    /// The height of a picture whose size is not named; its width is 1024.
+    height: u32,
 }
 
 use Manner::{Ignored, Refused, Taken};
 
 /// The first that fits counts.
 ///
-/// ref: docs.together.ai/docs/inference/images/reference-images, 2026-11-22; refusals by HeyPuter/puter
+/// ref: docs.together.ai/docs/inference/images/reference-images, 2026-11-22; sizes by its quickstart of
+/// FLUX.2, 2026-11-22; refusals by HeyPuter/puter
 /// issue 2084 (2025-12-02), vercel/ai issue 15035 (2026-05-05) and third parties' records of 2026-08-19.
 const READERS: &[Reader] = &[
     Reader {
@@ -95,27 +98,44 @@ const READERS: &[Reader] = &[
         image_url: Taken,
         reference_images: Ignored,
         strict: false,
+        height: 1024,
     },
     Reader {
         names: &["black-forest-labs/FLUX.2-pro", "black-forest-labs/FLUX.2-flex"],
         image_url: Taken,
         reference_images: Taken,
         strict: true,
+        height: 768,
     },
     Reader {
-        names: &["black-forest-labs/FLUX.2", "google/"],
+        names: &["black-forest-labs/FLUX.2"],
         image_url: Refused,
         reference_images: Taken,
         strict: true,
+        height: 768,
+    },
+    Reader {
+        names: &["google/"],
+        image_url: Refused,
+        reference_images: Taken,
+        strict: true,
+        height: 1024,
     },
     Reader {
         names: &["Qwen/Qwen-Image-2.0"],
         image_url: Refused,
         reference_images: Taken,
         strict: true,
+        height: 1024,
     },
     // Of others nothing is known.
-    Reader { names: &[""], image_url: Ignored, reference_images: Taken, strict: false },
+    Reader {
+        names: &[""],
+        image_url: Ignored,
+        reference_images: Taken,
+        strict: false,
+        height: 1024,
+    },
 ];
 
 /// A refusal: status, message, and the provider's code.
@@ -317,7 +337,7 @@ impl Asked {
         // "b64_json" is OpenAI's word; whether Together takes it is not known.
         let base64 = given(body, "response_format").and_then(Value::as_str);
         let base64 = matches!(base64, Some("base64" | "b64_json"));
-        let size = size(body, offer)?;
+        let size = size(body, reader, offer)?;
         Ok(Self { size, count: count.try_into().unwrap_or(1), seed, steps, format, base64 })
     }
 
@@ -328,7 +348,7 @@ impl Asked {
 }
 
 /// Whoever names only one side gets the usual other one.
-fn size(body: &Map<String, Value>, offer: &Offer) -> Result<Dimensions, No> {
+fn size(body: &Map<String, Value>, reader: &Reader, offer: &Offer) -> Result<Dimensions, No> {
     let pixels = &offer.accepts.pixels.value;
     if let (Some(ratio), Ratios::Listed(ratios)) =
         (given(body, "aspect_ratio"), &offer.accepts.ratios.value)
@@ -343,7 +363,7 @@ fn size(body: &Map<String, Value>, offer: &Offer) -> Result<Dimensions, No> {
         })?;
         return Ok(megapixel(ratio, 8));
     }
-    let usual = Dimensions::new(1024, 1024);
+    let usual = Dimensions::new(1024, reader.height);
     if matches!(pixels, Pixels::None) {
         return Ok(usual);
     }

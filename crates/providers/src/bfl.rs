@@ -79,7 +79,7 @@ fn polled(call: &Call, reply: &Reply) -> Result<Step> {
         let sample = result.and_then(|it| serde_json::from_value(it).ok());
         let sample = sample.and_then(|it: Sample| it.sample).ok_or_else(|| {
             reply.error(
-                ErrorKind::Unexpected,
+                ErrorKind::OutcomeUnknown,
                 "the picture is said to be ready, but no address is given",
             )
         })?;
@@ -244,7 +244,7 @@ mod tests {
         assert_eq!(status("Task not found").expect_err("gone").kind(), ErrorKind::Expired);
         assert_eq!(status("Error").expect_err("error").kind(), ErrorKind::Unexpected);
         assert_eq!(status("Failed").expect_err("failed").kind(), ErrorKind::Unexpected);
-        assert_eq!(status("Ready").expect_err("no sample").kind(), ErrorKind::Unexpected);
+        assert_eq!(status("Ready").expect_err("no sample").kind(), ErrorKind::OutcomeUnknown);
     }
 
     #[test]

@@ -34,8 +34,8 @@ fn advance(call: &Call, reply: &Reply) -> Result<Step> {
     })?;
     let pictures: Vec<Picture> = data.into_iter().map(Item::picture).collect();
     if pictures.iter().all(|it| *it == Picture::Missing) {
-        let message = "the answer has no picture in it; it may have been charged";
-        return Err(reply.error(ErrorKind::Unexpected, message).with(|it| it.request_id = id));
+        let message = "the answer has no picture in it; one may have been made and charged";
+        return Err(reply.error(ErrorKind::OutcomeUnknown, message).with(|it| it.request_id = id));
     }
     Ok(Step::Done(Done { pictures, request_id: id, ..Done::default() }))
 }
@@ -43,16 +43,28 @@ fn advance(call: &Call, reply: &Reply) -> Result<Step> {
 /// ref: docs.together.ai/docs/error-codes; "images/parameters" for 422; 2026-11-22
 fn failure(call: &Call, reply: &Reply) -> Error {
     let Failure { id, error } = reply.read().unwrap_or_default();
-    let code = error.and_then(|it| it.code).unwrap_or_default();
+    let Words { code, message } = error.unwrap_or_default();
+    let code = code.unwrap_or_default();
     let err = match (reply.status, code.as_str()) {
         (400, "content_policy_violation") => reply.moderated(Stage::Input),
         // "Engine overloaded": the request was not begun.
         (503, _) => reply.error(ErrorKind::Unavailable, "the provider is overloaded (503)"),
-        // "Safety checker triggered": the documentation does not say on what.
-        (422, _) => reply.moderated(Stage::Unstated),
+        // "Safety checker triggered": the documentation does not say on what, nor in which words, and
+        // it is the usual status for a field that is wrong, too.
+        (422, code) if speaks_of_moderation(code, &message.unwrap_or_default()) => {
+            reply.moderated(Stage::Unstated)
+        }
         _ => reply.failure(call.phase),
     };
     err.with(|it| it.request_id = id.or(it.request_id.take()))
+}
+
+/// Whether the words of a refusal say that moderation is why.
+fn speaks_of_moderation(code: &str, message: &str) -> bool {
+    let words = format!("{code} {message}").to_lowercase();
+    ["safety", "moderat", "nsfw", "content policy", "content_policy"]
+        .iter()
+        .any(|it| words.contains(it))
 }
 
 /// Printed samples lack `type` or `object` and have `timings`: only what is needed is read.
@@ -89,9 +101,10 @@ struct Failure {
     error: Option<Words>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Words {
     code: Option<String>,
+    message: Option<String>,
 }
 
 #[cfg(test)]
@@ -138,14 +151,14 @@ mod tests {
 
     #[test]
     fn an_answer_without_a_picture_carries_its_text() {
-        for (body, kind) in [
-            (r#"{"id":"o","data":[]}"#, ErrorKind::Unexpected),
-            (r#"{"message":"I cannot draw that"}"#, ErrorKind::Unexpected),
+        for body in [
+            r#"{"id":"o","data":[]}"#,
+            r#"{"message":"I cannot draw that"}"#,
             // What cannot be read may have been a picture.
-            ("I cannot draw that", ErrorKind::OutcomeUnknown),
+            "I cannot draw that",
         ] {
             let err = after(200, body).expect_err(body);
-            assert_eq!(err.kind(), kind);
+            assert_eq!(err.kind(), ErrorKind::OutcomeUnknown);
             assert!(err.data().provider_message.is_some(), "{err:?}");
         }
     }
@@ -158,7 +171,7 @@ mod tests {
             (402, ErrorKind::Exhausted),
             (403, ErrorKind::Denied),
             (404, ErrorKind::InvalidRequest),
-            (422, ErrorKind::Moderated),
+            (422, ErrorKind::InvalidRequest),
             (429, ErrorKind::Exhausted),
             (500, ErrorKind::OutcomeUnknown),
             (503, ErrorKind::Unavailable),
@@ -179,5 +192,18 @@ mod tests {
         let body = r#"{"error":{"message":"no","code":"content_policy_violation"}}"#;
         let err = after(400, body).expect_err("moderated");
         assert_eq!((err.kind(), err.data().stage), (ErrorKind::Moderated, Some(Stage::Input)));
+        for words in ["Safety checker triggered", "flagged as NSFW", "blocked by Content Policy"] {
+            let body = format!(r#"{{"error":{{"message":"{words}"}}}}"#);
+            let err = after(422, &body).expect_err("moderated");
+            assert_eq!(err.data().stage, Some(Stage::Unstated), "{words}");
+        }
+    }
+
+    #[test]
+    fn a_field_that_is_wrong_is_no_moderation_whatever_the_status_is() {
+        for body in [r#"{"error":{"message":"width must be a multiple of 16"}}"#, "", "<html>"] {
+            let err = after(422, body).expect_err("refused");
+            assert_eq!((err.kind(), err.data().stage), (ErrorKind::InvalidRequest, None), "{body}");
+        }
     }
 }

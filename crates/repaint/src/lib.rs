@@ -52,7 +52,7 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> repaint::Result<()> {
 //! let registry = repaint::registry()?;
-//! let client = Client::builder().without_environment().key("together", "a key").build()?;
+//! let client = Client::builder().without_environment().key("together", "a-key").build()?;
 //! let request = ImageRequest {
 //!     images: vec![
 //!         ImageInput::url("https://example.com/person.jpg")?,
@@ -110,7 +110,7 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> repaint::Result<()> {
 //! # let registry = repaint::registry()?;
-//! # let client = Client::builder().without_environment().key("together", "a key").build()?;
+//! # let client = Client::builder().without_environment().key("together", "a-key").build()?;
 //! # let router = Router::new(registry, client);
 //! let request = ImageRequest {
 //!     images: vec![ImageInput::url("https://example.com/car.jpg")?],
@@ -156,12 +156,51 @@
 //! # Ok(()) }
 //! ```
 //!
+//! # A network of your own
+//!
+//! Whatever is sent goes through one seam, [`Exchange`]: a host may have its own connections behind it,
+//! and a test none at all.
+//!
+//! ```
+//! use repaint::{Answer, Client, ErrorKind, Exchange, Fault, Fetched, Order, Router, Watch};
+//!
+//! #[derive(Debug)]
+//! struct Offline;
+//!
+//! #[async_trait::async_trait]
+//! impl Exchange for Offline {
+//!     async fn send(&self, order: Order) -> Result<Answer, Fault> {
+//!         // Nothing has left, so nothing can have been bought.
+//!         order.sent.not_yet();
+//!         Err(Fault::lasting(format!("{} is not reached from here", order.url)))
+//!     }
+//!
+//!     async fn fetch(&self, _: &url::Url, _: u64, _: &Watch) -> Result<Fetched, Fault> {
+//!         Err(Fault::lasting("no picture is fetched from here"))
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> repaint::Result<()> {
+//! # let picture = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/cat.png");
+//! let client = Client::builder().without_environment().key("together", "a-key").exchange(Offline);
+//! let router = Router::new(repaint::registry()?, client.build()?);
+//! let job = repaint::edit(picture, "make it night").model("together/flux2-pro").into_job();
+//! let err = router.run(job).await.expect_err("nobody is there");
+//! assert_eq!(err.kind(), ErrorKind::InvalidRequest, "{err}");
+//! assert!(err.message().contains("nothing was bought"));
+//! # Ok(()) }
+//! ```
+//!
 //! # Features
 //!
 //! Each adapter is a feature, such as `kontext` or `local`, all on by default; with
 //! `default-features = false` no adapter is linked and no image codec is built.
 
-pub use repaint_client::{Answer, Builder, CancellationToken, Client, Exchange, Progress, Run};
+pub use repaint_client::{
+    Answer, Builder, CancellationToken, Client, Exchange, Fault, Fetched, Order, Progress, Run,
+    Sent, Watch,
+};
 pub use repaint_core::*;
 pub use repaint_router::*;
 
@@ -180,6 +219,27 @@ pub fn registry() -> Result<Registry> {
 }
 
 /// Begins an edit of an image in a file.
+///
+/// ```
+/// use repaint::{Adapt, AdaptSize, Dimensions, ErrorKind, Size, Usd};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// # let (cat, mask) = (concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/cat.png"), "mask.png");
+/// let edit = repaint::edit(cat, "Put the cat on a red sofa")
+///     .model("flux2-pro")
+///     .size(Size::Pixels(Dimensions::new(1001, 701)))
+///     .adapt(Adapt { size: Some(AdaptSize::Nearest), ..Adapt::NONE })
+///     .max_cost(Usd(1_000));
+/// let err = edit.clone().run().await.expect_err("a tenth of a cent is too little");
+/// assert_eq!(err.kind(), ErrorKind::Refused);
+///
+/// // A job says the same, and more.
+/// let mut job = edit.mask(mask).into_job();
+/// job.request.seed = Some(7);
+/// assert!(job.request.mask.is_some() && job.policy.max_cost == Some(Usd(1_000)));
+/// # }
+/// ```
 pub fn edit(image: impl Into<PathBuf>, prompt: impl Into<String>) -> Edit {
     let images = vec![ImageInput::file(image)];
     Edit { job: Job::new(ImageRequest { images, ..ImageRequest::new(prompt) }) }
@@ -209,6 +269,29 @@ impl Edit {
     pub fn size(mut self, size: Size) -> Self {
         self.job.request.size = size;
         self
+    }
+
+    /// Which part of the first image to change: an image in a file.
+    pub fn mask(mut self, image: impl Into<PathBuf>) -> Self {
+        self.job.request.mask = Some(ImageInput::file(image));
+        self
+    }
+
+    /// What may be changed to make the request fit; else nothing is.
+    pub fn adapt(mut self, adapt: Adapt) -> Self {
+        self.job.policy.adapt = adapt;
+        self
+    }
+
+    /// Refuses what may cost more, by the high estimate.
+    pub fn max_cost(mut self, most: Usd) -> Self {
+        self.job.policy.max_cost = Some(most);
+        self
+    }
+
+    /// The job that it would run, for what has no method here, and for a [`Router`] that is kept.
+    pub fn into_job(self) -> Job {
+        self.job
     }
 
     /// Runs it: chooses a model, sends, waits, downloads.

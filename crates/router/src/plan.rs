@@ -54,7 +54,7 @@ impl fmt::Debug for Conditions<'_> {
 ///
 /// # Errors
 ///
-/// `InvalidRequest` if the prompt is empty, or the job names a model or a provider that there is not.
+/// `InvalidRequest` if the prompt is empty or no picture is asked for, or the job names a model or a provider that there is not.
 ///
 /// ```
 /// use repaint_adapters as _;
@@ -115,6 +115,10 @@ pub(crate) fn decide(
     let Job { select, request, policy } = job;
     if request.prompt.trim().is_empty() {
         let message = "the prompt is empty: say what to draw or to change";
+        return Err(Error::new(ErrorKind::InvalidRequest, message));
+    }
+    if request.count == 0 {
+        let message = "no picture is asked for: 1 is the least count";
         return Err(Error::new(ErrorKind::InvalidRequest, message));
     }
     let models: Vec<&dyn ImageModel> = registry.models().collect();

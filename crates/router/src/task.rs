@@ -232,11 +232,8 @@ impl Router {
 
 /// An id that sorts by age.
 pub(crate) fn new_id(router: &Router) -> String {
-    use std::hash::{BuildHasher, RandomState};
-    // The standard library has no other source of chance; the time is in it, so equal ones need the
-    // same millisecond and one chance in 2^48.
-    let chance = RandomState::new().hash_one(std::thread::current().id()) >> 16;
-    format!("{:012x}{chance:012x}", router.client.now_ms())
+    // The time is in it, so equal ones need the same millisecond and one chance in 2^48.
+    format!("{:012x}{:012x}", router.client.now_ms(), router.client.chance() >> 16)
 }
 
 /// When an id was made, in milliseconds since 1970.

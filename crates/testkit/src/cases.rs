@@ -155,6 +155,12 @@ pub fn refused(model: &dyn ImageModel) -> Vec<Refused> {
         masked.mask = pictures(model, kind, 2).pop();
         add("a mask", Unsupported, "mask", masked);
     }
+    if accepts.mask.value && accepts.transports.value.bytes {
+        let mut masked = ImageRequest { images: pictures(model, kind, 1), ..least.clone() };
+        let side = accepts.image_side.value.max(16) + 1;
+        masked.mask = Some(picture(kind, 2, side, media_type(model)));
+        add("a mask of another size", OutOfRange, "mask", masked);
+    }
     let count = accepts.count.value;
     add(
         "one picture too many",

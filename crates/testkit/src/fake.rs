@@ -82,6 +82,28 @@ impl Fake {
         Self { takes, ..self }
     }
 
+    /// What this model takes and costs, and of which family it is: what would be refused there is refused
+    /// here. Options are left out, since its body has no field for them.
+    ///
+    /// ```
+    /// use repaint_adapters as _;
+    /// use repaint_core::{Adapt, Date, ImageInput, ImageRequest, Registry, Terms};
+    /// use repaint_testkit::fake;
+    ///
+    /// let kontext = fake("acme/kontext").like(Registry::linked()?.get("bfl/kontext-pro").unwrap());
+    /// let image = ImageInput::url("https://example.com/cat.png")?;
+    /// let request = ImageRequest { images: vec![image; 2], ..ImageRequest::new("make it night") };
+    /// let terms = Terms { adapt: &Adapt::NONE, today: Date::today() };
+    /// assert!(kontext.model().admit(&request, terms).is_err(), "it takes one");
+    /// # Ok::<(), repaint_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn like(self, model: &dyn ImageModel) -> Self {
+        let options = made_up(List::EMPTY);
+        let takes = Capabilities { options, ..*model.capabilities() };
+        Self { takes, price: model.offer().price, ..self.of_family(model.family()) }
+    }
+
     /// What it costs.
     #[must_use]
     pub fn costs(self, price: Price) -> Self {

@@ -16,6 +16,9 @@ pub(crate) enum Selection {
         middle: f32,
         /// How far it reaches, in degrees.
         reach: f32,
+        /// The light at which the strength is meant: a shadow on the same paint is as much duller as it
+        /// is darker.
+        light: f32,
         /// The strength below which nothing is selected, and from which all is.
         strength: [f32; 2],
     },
@@ -74,8 +77,9 @@ impl Selection {
                 let near = if beyond { 1.0 } else { near };
                 near * (1.0 - smooth((chroma(lab) - 0.035) / 0.03))
             }
-            Self::Hue { middle, reach, strength: [low, high] } => {
-                let strong = smooth((chroma(lab) - low) / (high - low));
+            Self::Hue { middle, reach, light, strength: [low, high] } => {
+                let lit = chroma(lab) * (light / lab[0].max(0.05)).clamp(1.0, 1.8);
+                let strong = smooth((lit - low) / (high - low));
                 if strong == 0.0 {
                     return 0.0;
                 }
@@ -115,17 +119,19 @@ impl Selection {
         let reach = STEP * (0.5 * (after + before) as f32 + 1.0);
         let middle = (middle + 360.0) % 360.0;
         // The typical strength in there: duller parts of the same hue are something else.
-        let (mut sum, mut squares) = (0.0, 1e-9);
+        let (mut sum, mut lights, mut squares) = (0.0, 0.0, 1e-9);
         for (lab, weight) in samples {
             let strength = f64::from(chroma(*lab));
             if f64::from(WEAK) < strength && turn(middle, hue(*lab)).abs() <= reach {
                 let squared = strength * strength * f64::from(*weight);
                 sum += strength * squared;
+                lights += f64::from(lab[0]) * squared;
                 squares += squared;
             }
         }
         let typical = ((sum / squares) as f32).max(2.0 * WEAK);
-        Self::Hue { middle, reach, strength: [0.12 * typical, 0.3 * typical] }
+        let light = (lights / squares) as f32;
+        Self::Hue { middle, reach, light, strength: [0.3 * typical, 0.6 * typical] }
     }
 
     /// How much of the samples is selected, 0 to 1.

@@ -440,7 +440,7 @@ const MEANINGS: &[Meaning] = &[
     means("rough", STROKES, &[(Stroke, 0.5), (Wetness, 0.3)]),
     means("rough", &[], &[(Roughness, 0.9), (Granulation, 0.4)]),
     means("sharp", &[], &[(Edges, 0.5), (Wetness, -0.6)]),
-    means("simple", &[], &[(Stroke, 0.7), (Washes, 0.4), (Edges, -0.3), (Whites, 0.2)]),
+    means("simple", &[], &[(Stroke, 1.5), (Washes, 0.4), (Edges, -0.3), (Whites, 0.2)]),
     means("small", MARGIN, &[(Border, -1.5)]),
     means("small", &[], &[(Stroke, -0.35)]),
     means("smooth", EDGES, &[(Edges, -0.5), (Wetness, -0.4)]),

@@ -4060,7 +4060,9 @@ export const CATALOGUE: Catalogue = {
       },
       "price": {
         "value": {
-          "each": 39000
+          "megapixel": {
+            "each": 39000
+          }
         },
         "sure": "documented",
         "source": "docs.together.ai/docs/serverless/models",
@@ -5065,7 +5067,9 @@ export const CATALOGUE: Catalogue = {
       },
       "price": {
         "value": {
-          "each": 35000
+          "megapixel": {
+            "each": 35000
+          }
         },
         "sure": "documented",
         "source": "docs.together.ai/docs/serverless/models",
@@ -5252,7 +5256,9 @@ export const CATALOGUE: Catalogue = {
       },
       "price": {
         "value": {
-          "each": 75000
+          "megapixel": {
+            "each": 75000
+          }
         },
         "sure": "documented",
         "source": "docs.together.ai/docs/serverless/models",
