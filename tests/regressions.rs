@@ -11,6 +11,7 @@
 //! | 19 | here for orders and polls; the size of the pauses in `crates/client/src/retry.rs` |
 //! | 33 | `socket.rs` for the length and the wholeness of bodies |
 //! | 5, 6, 23, 26–28, 31 | with what they are about: gateway, Google, program |
+//! | 1–8, 18, 25–28, 37 | as the libraries of others meet them: `clients/` |
 
 use std::fs;
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! Clients in other languages: writes what is generated in clients/, and tries it as its users do.
 
+mod network;
+mod sdks;
 mod snippets;
 mod tools;
 mod trials;
@@ -98,8 +100,8 @@ fn stale(tools: &mut Tools, mode: Mode) -> Result<Vec<String>, Trouble> {
 
 /// Every generated file, by its path in clients/.
 fn generate(tools: &mut Tools) -> Result<BTreeMap<String, Vec<u8>>, Trouble> {
-    let packages = tools.get(Tool::Npm("generate"))?;
-    let python = tools.get(Tool::Pip("generate"))?;
+    let packages = tools.get(Tool::Npm("clients/generate"))?;
+    let python = tools.get(Tool::Pip("clients/generate"))?;
     let out = emptied("made")?;
     // It must stand beside its packages, where node looks for them.
     let script = packages.join("generate.mjs");

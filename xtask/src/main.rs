@@ -41,7 +41,9 @@ usage: cargo xtask CHORE
                     makes the present set of schemas the baseline that later ones must not break
   simulate          plays schedules of faults and deaths in paused time: [--schedules N] [--seed S] [--only INDEX]
   test              runs every test of the workspace
-  test --clients    builds and tries the clients; says NOT RUN where a tool is missing";
+  test --clients [WORDS]
+                    builds and tries the clients, and the libraries of others against our servers; says NOT
+                    RUN where a tool is missing; with WORDS only what has them in its name";
 
 const SIMULATE: &[&str] = &[
     "run",
@@ -75,7 +77,8 @@ fn main() -> ExitCode {
         ["provenance", rest @ ..] => provenance::run(rest),
         ["release-schemas", version] => schemas::release(version),
         ["simulate", rest @ ..] => cargo(&[SIMULATE, rest].concat()),
-        ["test", "--clients"] => clients::test(),
+        ["test", "--clients"] => clients::test(""),
+        ["test", "--clients", words] => clients::test(words),
         ["test", rest @ ..] => cargo(&[&["test", "--workspace"], rest].concat()),
         _ => Err(USAGE.to_owned()),
     };

@@ -5,17 +5,17 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::LazyLock;
 
+use super::network::offline;
 use super::{copy, write};
 use crate::root;
 
 /// Something that must be there before a trial can run.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) enum Tool {
-    /// The packages that clients/NAME/package-lock.json names; its folder has node_modules.
+    /// The packages that package-lock.json of this folder names; what is returned has node_modules.
     Npm(&'static str),
-    /// A virtual environment of what clients/NAME/requirements.txt names.
+    /// A virtual environment of what requirements.txt of this folder names.
     Pip(&'static str),
     /// A program of the machine, and how it says that it is there.
     Program(&'static str, &'static str),
@@ -61,8 +61,13 @@ pub(super) fn done(command: &mut Command) -> Result<(), Trouble> {
 
 /// The same, and what it printed.
 pub(super) fn output(command: &mut Command) -> Result<String, Trouble> {
+    ended(&mut offline(command))
+}
+
+/// The same for a command that is kept in already, as those of a `Network` are.
+pub(super) fn ended(command: &mut Command) -> Result<String, Trouble> {
     let shown = shown(command);
-    let output = offline(command)
+    let output = command
         .stdin(Stdio::null())
         .output()
         .map_err(|err| Trouble::Failed(format!("{shown} could not be run: {err}")))?;
@@ -74,46 +79,13 @@ pub(super) fn output(command: &mut Command) -> Result<String, Trouble> {
     Err(Trouble::Failed(format!("{shown} ended with {}\n{text}{errors}", output.status)))
 }
 
-/// The command without a way out: in a network of its own where the system lets us make one, and told so in
-/// any case.
-fn offline(command: &Command) -> Command {
-    static WALLED: LazyLock<bool> = LazyLock::new(|| {
-        quiet(Command::new("unshare").args(["--map-root-user", "--net", "true"])).is_ok()
-    });
-    let mut inner = match *WALLED {
-        true => {
-            let mut outer = Command::new("unshare");
-            outer.args(["--map-root-user", "--net", "--"]).arg(command.get_program());
-            outer
-        }
-        false => Command::new(command.get_program()),
-    };
-    inner.args(command.get_args());
-    if let Some(folder) = command.get_current_dir() {
-        inner.current_dir(folder);
-    }
-    for (name, value) in command.get_envs() {
-        if let Some(value) = value {
-            inner.env(name, value);
-        }
-    }
-    let nowhere = "http://127.0.0.1:9";
-    inner
-        .envs(["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"].map(|it| (it, nowhere)))
-        .envs([("GOPROXY", "off"), ("GOTOOLCHAIN", "local"), ("GOTELEMETRY", "off")])
-        .envs([("PIP_NO_INDEX", "1"), ("npm_config_offline", "true"), ("NO_COLOR", "1")])
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        .env("GOCACHE", target().join("go-cache"));
-    inner
-}
-
 /// Packages of npm, without running a script of theirs.
 fn npm(name: &str) -> Result<PathBuf, String> {
     // Packages that were installed before are of no use without them.
     quiet(Command::new("node").arg("--version"))?;
     quiet(Command::new("npm").arg("--version"))?;
-    let place = target().join(format!("npm-{name}"));
-    let from = root().join("clients").join(name);
+    let place = place("npm", name);
+    let from = root().join(name);
     for file in ["package.json", "package-lock.json", ".npmrc"] {
         copy(&from.join(file), &place.join(file)).map_err(|it| it.to_string())?;
     }
@@ -126,8 +98,8 @@ fn npm(name: &str) -> Result<PathBuf, String> {
 
 /// A virtual environment of wheels: nothing is built, so nothing of a package runs.
 fn pip(name: &str) -> Result<PathBuf, String> {
-    let place = target().join(format!("venv-{name}"));
-    let wanted = root().join("clients").join(name).join("requirements.txt");
+    let place = place("venv", name);
+    let wanted = root().join(name).join("requirements.txt");
     let flags =
         ["--quiet", "--disable-pip-version-check", "--require-hashes", "--only-binary=:all:"];
     once(&place, &wanted, || {
@@ -136,6 +108,11 @@ fn pip(name: &str) -> Result<PathBuf, String> {
         quiet(install.args(["-m", "pip", "install"]).args(flags).arg("-r").arg(&wanted))
     })?;
     Ok(place)
+}
+
+/// Where what a folder of the project names is installed.
+fn place(kind: &str, folder: &str) -> PathBuf {
+    target().join(format!("{kind}-{}", folder.replace('/', "-")))
 }
 
 /// Does it unless it was done for the same lock file.
@@ -154,7 +131,7 @@ fn once(
 }
 
 /// Runs a command of the set-up; what it calls an error is the reason if it fails.
-fn quiet(command: &mut Command) -> Result<(), String> {
+pub(super) fn quiet(command: &mut Command) -> Result<(), String> {
     let shown = shown(command);
     let output = command
         .stdin(Stdio::null())
@@ -179,8 +156,8 @@ fn shown(command: &Command) -> String {
 impl fmt::Display for Tool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Npm(name) => write!(f, "npm packages of clients/{name}"),
-            Self::Pip(name) => write!(f, "Python packages of clients/{name}"),
+            Self::Npm(name) => write!(f, "npm packages of {name}"),
+            Self::Pip(name) => write!(f, "Python packages of {name}"),
             Self::Program(name, _) => f.write_str(name),
         }
     }

@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use super::tools::{self, Tool, Tools, Trouble, done, output};
-use super::{collect, copy, emptied, failed, snippets, stale, write};
+use super::{collect, copy, emptied, failed, sdks, snippets, stale, write};
 use crate::codegen::Mode;
 use crate::{cargo, corpus, root};
 
@@ -44,34 +44,42 @@ struct Trial {
 
 /// What the trials share; made when the first of them asks for it.
 #[derive(Default)]
-struct Bench {
-    tools: Tools,
+pub(super) struct Bench {
+    pub(super) tools: Tools,
     built: bool,
     lines: Option<PathBuf>,
     jobs: Option<PathBuf>,
     explained: Vec<Explained>,
 }
 
-/// Runs every trial, even after one that fails. What a missing tool keeps from running is no success in CI.
-pub(crate) fn run() -> Result<(), String> {
+/// Runs every trial whose name has these words, even after one that fails. What a missing tool keeps from running is no success in CI.
+pub(crate) fn run(words: &str) -> Result<(), String> {
     let mut bench = Bench::default();
-    let (mut wrong, mut not_run) = (0, 0);
-    for Trial { name, run } in TRIALS {
-        match run(&mut bench) {
-            Ok(found) if found.is_empty() => println!("ok: {name}"),
-            Ok(found) => println!("ok: {name}: {found}"),
-            Err(trouble @ Trouble::Missing(..)) => {
-                not_run += 1;
-                println!("NOT RUN: {name}: {trouble}");
-            }
-            Err(trouble @ Trouble::Failed(_)) => {
-                wrong += 1;
-                println!("FAILED: {name}\n{trouble}");
-            }
+    let (mut passed, mut wrong, mut not_run) = (0, 0, 0);
+    let mut tell = |name: &str, found: Result<String, Trouble>| match found {
+        Ok(found) => {
+            passed += 1;
+            println!("ok: {name}{}{found}", if found.is_empty() { "" } else { ": " });
         }
+        Err(trouble @ Trouble::Missing(..)) => {
+            not_run += 1;
+            println!("NOT RUN: {name}: {trouble}");
+        }
+        Err(trouble @ Trouble::Failed(_)) => {
+            wrong += 1;
+            println!("FAILED: {name}\n{trouble}");
+        }
+    };
+    let wanted = |name: &str| name.contains(words);
+    for Trial { name, run } in TRIALS.iter().filter(|it| wanted(it.name)) {
+        tell(name, run(&mut bench));
     }
-    let tried = TRIALS.len() - wrong - not_run;
-    println!("{tried} trials of the clients passed, {wrong} failed, {not_run} NOT RUN");
+    let sdks = sdks::run(&mut bench, wanted).map_err(|it| it.to_string())?;
+    sdks.into_iter().for_each(|(name, found)| tell(&name, found));
+    println!("{passed} trials of the clients passed, {wrong} failed, {not_run} NOT RUN");
+    if passed + wrong + not_run == 0 {
+        return Err(format!("no trial of the clients has `{words}` in its name"));
+    }
     let ci = std::env::var("CI").is_ok_and(|it| it == "true");
     if 0 < wrong || ci && 0 < not_run {
         return Err(format!("the clients were not found sound: {wrong} failed, {not_run} NOT RUN"));
@@ -91,7 +99,7 @@ fn fresh(bench: &mut Bench) -> Result<String, Trouble> {
 }
 
 fn typescript_builds(bench: &mut Bench) -> Result<String, Trouble> {
-    let place = bench.tools.get(Tool::Npm("typescript"))?;
+    let place = bench.tools.get(Tool::Npm("clients/typescript"))?;
     let from = root().join("clients/typescript");
     for folder in ["src", "dist"] {
         if place.join(folder).exists() {
@@ -113,13 +121,12 @@ fn typescript_builds(bench: &mut Bench) -> Result<String, Trouble> {
     Ok(String::new())
 }
 
-/// The folder of the package that was built.
-fn typescript(bench: &mut Bench) -> Result<PathBuf, Trouble> {
-    let place = bench.tools.get(Tool::Npm("typescript"))?;
-    match bench.built {
-        true => Ok(place),
-        false => Err(Trouble::Failed("the package did not build".to_owned())),
+/// The folder of the package, which is built now if it was not yet.
+pub(super) fn typescript(bench: &mut Bench) -> Result<PathBuf, Trouble> {
+    if !bench.built {
+        typescript_builds(bench)?;
     }
+    bench.tools.get(Tool::Npm("clients/typescript"))
 }
 
 fn typescript_claims(bench: &mut Bench) -> Result<String, Trouble> {
@@ -162,7 +169,8 @@ fn typescript_page(bench: &mut Bench) -> Result<String, Trouble> {
 
 /// Python, which sees the package where it stands.
 fn python(bench: &mut Bench) -> Result<Command, Trouble> {
-    let mut command = Command::new(bench.tools.get(Tool::Pip("python"))?.join("bin/python"));
+    let mut command =
+        Command::new(bench.tools.get(Tool::Pip("clients/python"))?.join("bin/python"));
     // A warning is a fault: what a library says is going is gone with its next release.
     command.args(["-W", "error"]).current_dir(root().join("clients/python"));
     command.env("PYTHONPATH", root().join("clients/python"));
@@ -193,7 +201,7 @@ fn python_writes(bench: &mut Bench) -> Result<String, Trouble> {
 fn python_explains(bench: &mut Bench) -> Result<String, Trouble> {
     // A command cannot be cloned, and to look for Python once is enough.
     python(bench)?;
-    let python = bench.tools.get(Tool::Pip("python"))?.join("bin/python");
+    let python = bench.tools.get(Tool::Pip("clients/python"))?.join("bin/python");
     bench.explains(|offer, images| {
         let mut command = Command::new(&python);
         command.current_dir(root().join("clients/python"));
@@ -218,7 +226,7 @@ fn python_page(bench: &mut Bench) -> Result<String, Trouble> {
 }
 
 fn go(bench: &mut Bench) -> Result<String, Trouble> {
-    let go = bench.tools.get(Tool::Pip("go"))?.join("bin/go");
+    let go = bench.tools.get(Tool::Pip("clients/go"))?.join("bin/go");
     let place = emptied("go")?;
     for file in ["go.mod", "repaint.go", "repaint_test.go"] {
         copy(&root().join("clients/go").join(file), &place.join(file))?;
@@ -237,7 +245,7 @@ fn go(bench: &mut Bench) -> Result<String, Trouble> {
 
 fn java(bench: &mut Bench) -> Result<String, Trouble> {
     bench.tools.get(Tool::Program("javac", "-version"))?;
-    let packages = bench.tools.get(Tool::Pip("java"))?;
+    let packages = bench.tools.get(Tool::Pip("clients/java"))?;
     let mut files = std::collections::BTreeMap::new();
     collect(&packages, &packages.join("lib"), &mut files)?;
     let is_jar = |it: &&String| it.ends_with("openapi-generator.jar");
