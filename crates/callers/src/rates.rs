@@ -42,7 +42,7 @@ impl Rates {
             full.insert(caller.name.clone(), after);
             return Ok(());
         }
-        let seconds = wait.as_millis().div_ceil(1000);
+        let seconds = wait.as_nanos().div_ceil(1_000_000_000);
         let message = format!(
             "the key of `{}` may call {rate} times a minute: wait {seconds} s",
             caller.name

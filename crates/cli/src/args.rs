@@ -618,8 +618,8 @@ Examples:
   repaint edit cat.png -p \"watercolor\" -m local/watercolor --show --compare both.png
 
 The cheapest hosted offer that takes all of the request and has a key is asked, by the most that it
-may cost; without any key, a local one. If it surely did not take the request, the next one is asked. `repaint explain` with the
-same arguments says which, and why.";
+may cost; without any key, a local one. If it surely did not take the request, the next one is asked.
+`repaint explain` with the same arguments says which, and why.";
 
 const SERVE: &str = "\
 Examples:
@@ -639,8 +639,8 @@ Examples:
   repaint explain cat.png dog.png -p \"both on a sofa\"
   repaint explain cat.png -p \"make it night\" -m together/flux2-dev --ratio 16:9 --json
 
-It takes every option of `repaint edit`, so that a line can be tried by its first word alone; those
-about files (--output, --force, --compare, --show) have no effect here.";
+It takes every option of `repaint edit`, so that a line can be tried by its first word alone; --output,
+--force, --compare, --show, --account and --dry-run have no effect here.";
 
 const RESUME: &str = "\
 Examples:
@@ -649,7 +649,8 @@ Examples:
   repaint resume - -o car-night.png < done.json
   repaint resume --all
 
-Orders are those that `repaint jobs` lists. It buys nothing. It needs the key of the provider that has the job. How long a job is kept is the provider's to say.";
+Orders are those that `repaint jobs` lists. It buys nothing. It needs the key of the provider that has
+the job. How long a job is kept is the provider's to say.";
 
 const JOBS: &str = "\
 Examples:

@@ -51,6 +51,10 @@ pub(crate) async fn run(ask: &Ask, router: &Router, job: Job) -> Result<Ended, F
     let parts = parts(ask, router, job).await.map_err(Failed::misuse)?;
     let total = total(&parts);
     affordable(total, ask.max_cost)?;
+    // Without a key nobody lets any of them in: that is one error, and not one for each.
+    if let Some(part) = parts.iter().find(|it| it.planned.is_ok()) {
+        edit::keyed(router, &router.plan(&mut part.job.clone()).await?.candidates)?;
+    }
     let planned = parts.iter().filter_map(|it| it.planned.as_ref().ok());
     let router = &ask::written_down(router.clone(), planned, ask.account.as_deref()).await?;
     for part in parts.iter().filter(|it| it.planned.is_ok()) {

@@ -107,7 +107,7 @@ pub(crate) async fn run(ask: &Ask, settings: &Settings) -> Result<Ended, Failed>
 
 /// Fails if nobody who would take the job has a key, with every key that would do. What is sent without
 /// one is denied by each in turn, and the last would be the only one that is told.
-fn keyed(router: &Router, candidates: &[Candidate]) -> Result<(), Error> {
+pub(crate) fn keyed(router: &Router, candidates: &[Candidate]) -> Result<(), Error> {
     let mut missing: Vec<(&str, Vec<&str>)> = Vec::new();
     for Candidate { offer, .. } in candidates {
         let Some(model) = router.registry().get(offer) else { continue };

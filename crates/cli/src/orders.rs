@@ -163,7 +163,7 @@ async fn one(store: &dyn Store, id: &str, now: u64, json: bool) -> Result<()> {
     rows.extend(account.clone().map(|it| ("account", it)));
     rows.extend(error.map(|it| ("given up with", it.code().to_owned())));
     if let Some(handle) = handle {
-        rows.push(("there it is", handle.id.clone()));
+        rows.push(("the provider's id", handle.id.clone()));
         rows.extend(handle.poll.clone().map(|it| ("asked for at", it)));
         rows.extend(handle.pictures.iter().map(|it| ("its picture at", it.clone())));
     }
@@ -171,7 +171,7 @@ async fn one(store: &dyn Store, id: &str, now: u64, json: bool) -> Result<()> {
     rows.push(("fingerprint", fingerprint.clone()));
     rows.push(("what to do", next(&order, now)));
     let rows: Vec<Vec<String>> = rows.into_iter().map(|it| vec![it.0.to_owned(), it.1]).collect();
-    show::result(&show::table(&rows, &["of this order", "what is known"]));
+    show::result(&show::table(&rows, &["field", "value"]));
     Ok(())
 }
 

@@ -311,6 +311,8 @@ fn rescue(image: &Image, name: &Path, wanted: Option<&Path>, why: &io::Error) ->
     let mut file =
         tempfile::Builder::new().prefix("repaint-").suffix(&format!("-{name}")).tempfile()?;
     file.write_all(&image.bytes)?;
+    // Its order is closed when it is safe.
+    file.as_file().sync_all()?;
     let (_, path) = file.keep().map_err(|err| err.error)?;
     Ok(Saved::Rescued { path, wanted: wanted.map(Path::to_path_buf), why: ask::why(why) })
 }

@@ -199,7 +199,7 @@ impl<'a> Drive<'a> {
             None if unheard => Err(err.with(|it| {
                 it.code = ErrorKind::OutcomeUnknown;
                 it.message.push_str(
-                    ", so where the job stands is not known; it was taken, and is charged all the same",
+                    "; the job was taken, where it stands is not known, and it may be charged",
                 );
             })),
             None => Err(err),
@@ -481,7 +481,7 @@ impl<'a> Drive<'a> {
             }
             (Phase::Poll, _) => {
                 let message = format!(
-                    "{what} while {} still works on the job, which is charged all the same",
+                    "{what} while {} still works on the job, which may be charged",
                     self.provider.name
                 );
                 Error::new(ErrorKind::OutcomeUnknown, message)
@@ -535,16 +535,32 @@ fn is_order(phase: Phase) -> bool {
     matches!(phase, Phase::Connect | Phase::Submit)
 }
 
-/// So long is every key of a provider; what is shorter stands for one in a trial, is no secret, and may be
-/// a part of any word.
-const SHORTEST_KEY: usize = 8;
+/// What is shorter stands for a key in a trial, is no secret, and may be any word.
+const SHORTEST_KEY: usize = 4;
+/// What is shorter may be a part of any word, and is taken out only where it stands by itself.
+const LONG_KEY: usize = 8;
 
 /// A text without our key in it.
 fn without_key(text: &str, key: &str) -> String {
+    const INSTEAD: &str = "(the key)";
     if key.len() < SHORTEST_KEY {
         return text.to_owned();
     }
-    text.replace(key, "(the key)")
+    if LONG_KEY <= key.len() {
+        return text.replace(key, INSTEAD);
+    }
+    let (mut told, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(at) = rest.find(key) {
+        let (before, after) = (&rest[..at], &rest[at + key.len()..]);
+        let joins = |it: Option<char>| it.is_some_and(char::is_alphanumeric);
+        let inside = joins(before.chars().next_back().or(told.chars().next_back()))
+            || joins(after.chars().next());
+        told.push_str(before);
+        told.push_str(if inside { key } else { INSTEAD });
+        rest = after;
+    }
+    told.push_str(rest);
+    told
 }
 
 fn unpack(payload: Payload, lifted: &[Bytes]) -> Result<Image> {
@@ -565,5 +581,26 @@ fn unpack(payload: Payload, lifted: &[Bytes]) -> Result<Image> {
             }
             Ok(Image::new(bytes.into()))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_hidden_and_words_that_have_a_short_one_in_them_are_not() {
+        assert_eq!(without_key("bad key k-123456789!", "k-123456789"), "bad key (the key)!");
+        assert_eq!(
+            without_key("glued k-123456789k-123456789", "k-123456789").matches("key)").count(),
+            2
+        );
+        assert_eq!(
+            without_key("s3cret is no key, s3crets is", "s3cret"),
+            "(the key) is no key, s3crets is"
+        );
+        assert_eq!(without_key("a cat", "a"), "a cat");
+        assert_eq!(without_key("keys key2 key3", "key3"), "keys key2 (the key)");
+        assert_eq!(without_key("nothing", ""), "nothing");
     }
 }
