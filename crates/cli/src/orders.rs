@@ -222,9 +222,8 @@ pub(crate) async fn spend(args: &args::Spend) -> Result<()> {
     }
     show::said(&format!("{total} in {} days", args.days));
     if unknown != 0 {
-        show::said(&format!(
-            "{unknown} orders have an outcome that nobody knows: `repaint jobs --open`"
-        ));
+        let of = if unknown == 1 { "1 order has" } else { &format!("{unknown} orders have") };
+        show::said(&format!("{of} an outcome that nobody knows: `repaint jobs --open`"));
     }
     Ok(())
 }

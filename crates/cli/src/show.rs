@@ -8,7 +8,7 @@ use anstyle::{AnsiColor, Style};
 use repaint::{Error, ErrorKind, Handle, Warning, quotable};
 use serde::Serialize;
 
-use crate::ask;
+use crate::{ask, orders};
 
 pub(crate) const BOLD: Style = Style::new().bold();
 pub(crate) const DIM: Style = Style::new().dimmed();
@@ -101,6 +101,9 @@ pub(crate) fn handle(handle: &Handle) {
     }
     for picture in pictures {
         note(&format!("its picture is at {} (usually for minutes only)", plain(picture)));
+    }
+    if orders::is_wanted() {
+        note("`repaint jobs` lists it, and `repaint resume --all` fetches it");
     }
 }
 

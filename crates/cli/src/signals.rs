@@ -1,6 +1,7 @@
 //! How the program is asked to stop: by Ctrl-C, by the system, or by a terminal that goes away.
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use repaint::CancellationToken;
 
@@ -8,6 +9,9 @@ use crate::show;
 
 /// The exit code of a program that was interrupted.
 pub(crate) const INTERRUPTED: u8 = 130;
+
+/// What is asked again so soon is the same wish.
+const SAME: Duration = Duration::from_millis(500);
 
 /// Whoever asks.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,9 +30,11 @@ pub(crate) async fn interrupted(cancel: CancellationToken, reserved: Vec<PathBuf
         return;
     }
     cancel.cancel();
+    let first = Instant::now();
     show::note("stopping; once more to stop at once");
     while let Some(asked) = signals.next().await {
-        if asked == Asked::Gone {
+        // `timeout` asks the program and then its group, within a moment: that is one wish.
+        if asked == Asked::Gone || first.elapsed() < SAME {
             continue;
         }
         for reserved in reserved {

@@ -142,7 +142,7 @@ fn difference(one: &[u8], other: &[u8]) -> Result<f64, String> {
 
 /// What is more than a page should weigh is kept as a lighter JPEG, which looks the same.
 fn light(made: Vec<u8>) -> Vec<u8> {
-    if made.len() < 350_000 {
+    if made.len() < 450_000 {
         return made;
     }
     let picture = image::load_from_memory(&made).expect("a picture").to_rgb8();
@@ -154,7 +154,7 @@ fn light(made: Vec<u8>) -> Vec<u8> {
     });
     lighter
         .take_while(|it| it.len() < made.len())
-        .min_by_key(|it| it.len().abs_diff(300_000))
+        .min_by_key(|it| it.len().abs_diff(400_000))
         .unwrap_or(made)
 }
 

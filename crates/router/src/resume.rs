@@ -48,7 +48,10 @@ pub(crate) async fn by_id(router: &Router, run: &Run, id: &str) -> Result<Brough
         SubmitState::Safe => format!("its pictures are in {}", submit.paths.join(", ")),
         SubmitState::NotTaken => "it was never taken, and cost nothing".to_owned(),
         SubmitState::Failed => "it ended without a picture".to_owned(),
-        _ if now < submit.held_until_ms => "another process is at it".to_owned(),
+        _ if now < submit.held_until_ms => {
+            let seconds = (submit.held_until_ms - now).div_ceil(1000);
+            format!("another process is at it; if that has died, ask again in {seconds} s")
+        }
         _ => {
             let message = format!(
                 "order {id} cannot be picked up: {} gave no way to ask for it, so look for it there",
