@@ -131,7 +131,7 @@ impl Store for Notes {
         Err(Error::new(ErrorKind::Unexpected, "nobody leaves notes"))
     }
 
-    async fn take(&self, _: &str, _: u64) -> Result<Option<String>> {
+    async fn take(&self, _: &str, _: Option<&str>, _: u64) -> Result<Option<String>> {
         Err(Error::new(ErrorKind::Unexpected, "nobody leaves notes"))
     }
 

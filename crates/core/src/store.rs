@@ -189,8 +189,9 @@ pub trait Store: Debug + Send + Sync {
     /// equal call (its print says that) until a moment may take it.
     async fn leave(&self, print: &str, job: &str, until_ms: u64) -> Result<()>;
 
-    /// Takes a job that was left under this print, the oldest first; nobody else can take it then.
-    async fn take(&self, print: &str, now_ms: u64) -> Result<Option<String>>;
+    /// Takes a job that was left under this print, a certain one or the oldest; nobody else can take it then.
+    /// What is too old is forgotten.
+    async fn take(&self, print: &str, job: Option<&str>, now_ms: u64) -> Result<Option<String>>;
 
     /// Forgets orders that [have ended](SubmitState::has_ended) and were written last before a moment in
     /// milliseconds since 1970, with the keys of jobs that have no other order; says how many. What they

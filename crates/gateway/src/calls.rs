@@ -177,22 +177,13 @@ impl Calls {
     async fn take(&self, print: Print, job: Option<&str>) -> Option<Option<String>> {
         let Inner { store, client, .. } = &*self.0;
         let (print, now) = (shown(print), client.now_ms());
-        let mut others = Vec::new();
-        let found = loop {
-            match store.take(&print, now).await {
-                Ok(Some(found)) if job.is_none_or(|it| it == found) => break Some(Some(found)),
-                Ok(Some(other)) => others.push(other),
-                Ok(None) => break Some(None),
-                Err(err) => {
-                    tracing::warn!("what was left is not known: {}", err.message());
-                    break None;
-                }
+        match store.take(&print, job, now).await {
+            Ok(found) => Some(found),
+            Err(err) => {
+                tracing::warn!("what was left is not known: {}", err.message());
+                None
             }
-        };
-        for other in others {
-            self.leave(&print, &other).await;
         }
-        found
     }
 
     /// Joins an equal call of this process, or begins one.

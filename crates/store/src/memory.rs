@@ -159,10 +159,11 @@ impl Store for Memory {
         Ok(())
     }
 
-    async fn take(&self, print: &str, now_ms: u64) -> Result<Option<String>> {
+    async fn take(&self, print: &str, job: Option<&str>, now_ms: u64) -> Result<Option<String>> {
         let mut kept = self.kept();
         kept.left.retain(|it| now_ms < it.2);
-        let found = kept.left.iter().position(|it| it.0 == print);
+        let found =
+            kept.left.iter().position(|it| it.0 == print && job.is_none_or(|job| it.1 == job));
         Ok(found.map(|at| kept.left.remove(at).1))
     }
 

@@ -32,6 +32,11 @@ pub struct Postgres {
     pool: PgPool,
 }
 
+/// Whoever comes at the same time takes the next one.
+const TAKE: &str = "DELETE FROM repaint_left WHERE job = (SELECT job FROM repaint_left \
+    WHERE print = $1 AND $2 < until_ms AND ($3 IS NULL OR job = $3) ORDER BY until_ms, job LIMIT 1 \
+    FOR UPDATE SKIP LOCKED) RETURNING job";
+
 /// A database that does not answer for so long is not there.
 const PATIENCE: Duration = Duration::from_secs(15);
 

@@ -41,6 +41,10 @@ const AGAIN: Duration = Duration::from_millis(20);
 /// In the head of the file, so that the file of another program is never taken for ours: `rpnt`.
 const APPLICATION: i64 = 0x7270_6e74;
 
+/// One process writes at a time, so nobody takes the same.
+const TAKE: &str = "DELETE FROM repaint_left WHERE job = (SELECT job FROM repaint_left \
+    WHERE print = $1 AND $2 < until_ms AND ($3 IS NULL OR job = $3) ORDER BY until_ms, job LIMIT 1) RETURNING job";
+
 const MIGRATIONS: &[(&str, &str)] = &[
     ("orders", include_str!("../migrations/sqlite/1_orders.sql")),
     ("left", include_str!("../migrations/sqlite/2_left.sql")),

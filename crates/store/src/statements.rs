@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sqlx::{Row as _, query, query_scalar};
 
-use super::{Connection, Own, Row, begin};
+use super::{Connection, Own, Row, TAKE, begin};
 use crate::rules;
 use crate::sql::Trouble;
 
@@ -68,8 +68,6 @@ const CLAIM: &str =
 
 const LEAVE: &str = "INSERT INTO repaint_left (job, print, until_ms) VALUES ($1, $2, $3) \
     ON CONFLICT (job) DO UPDATE SET print = excluded.print, until_ms = excluded.until_ms";
-const TAKE: &str = "DELETE FROM repaint_left WHERE job = (SELECT job FROM repaint_left \
-    WHERE print = $1 AND $2 < until_ms ORDER BY until_ms, job LIMIT 1) RETURNING job";
 const FORGET_LEFT: &str = "DELETE FROM repaint_left WHERE until_ms < $1";
 
 /// An order that can be forgotten has ended, and was written last before a moment.
@@ -249,10 +247,11 @@ impl Store for Own {
         work.await.map_err(|it| self.told(it))
     }
 
-    async fn take(&self, print: &str, now_ms: u64) -> Result<Option<String>> {
+    async fn take(&self, print: &str, job: Option<&str>, now_ms: u64) -> Result<Option<String>> {
         let work = async {
             let mut connection = self.connection().await?;
-            let take = query_scalar(TAKE).bind(print).bind(database(now_ms));
+            query(FORGET_LEFT).bind(database(now_ms)).execute(&mut *connection).await?;
+            let take = query_scalar(TAKE).bind(print).bind(database(now_ms)).bind(job);
             Ok(take.fetch_optional(&mut *connection).await?)
         };
         work.await.map_err(|it| self.told(it))

@@ -58,13 +58,55 @@ async fn what_was_left_is_taken_once_and_in_time(store: &dyn Store) {
     for (job, until) in [("left-2", NOW + 20), ("left-1", NOW + 10)] {
         store.leave(&print, job, until).await.expect("written");
     }
-    assert_eq!(store.take(&other, NOW).await.expect("read"), None);
-    assert_eq!(store.take(&print, NOW + 10).await.expect("read").as_deref(), Some("left-2"));
-    assert_eq!(store.take(&print, NOW + 10).await.expect("read"), None, "the other is too old");
+    assert_eq!(store.take(&other, None, NOW).await.expect("read"), None);
+    assert_eq!(store.take(&print, None, NOW + 10).await.expect("read").as_deref(), Some("left-2"));
+    assert_eq!(
+        store.take(&print, None, NOW + 10).await.expect("read"),
+        None,
+        "the other is too old"
+    );
     store.leave(&print, "left-2", NOW + 20).await.expect("written");
     store.leave(&print, "left-2", NOW + 30).await.expect("it is left again");
-    assert_eq!(store.take(&print, NOW + 20).await.expect("read").as_deref(), Some("left-2"));
-    assert_eq!(store.take(&print, NOW + 20).await.expect("read"), None);
+    assert_eq!(store.take(&print, None, NOW + 20).await.expect("read").as_deref(), Some("left-2"));
+    assert_eq!(store.take(&print, None, NOW + 20).await.expect("read"), None);
+}
+
+async fn who_takes_at_once_takes_different_jobs(store: &dyn Store) {
+    let print = "3".repeat(32);
+    let jobs: Vec<String> = (0..8).map(|it| format!("at-once-{it}")).collect();
+    for job in &jobs {
+        store.leave(&print, job, NOW + 20).await.expect("written");
+    }
+    let certain = store.take(&print, Some(&jobs[5]), NOW).await.expect("read");
+    assert_eq!(certain.as_ref(), Some(&jobs[5]), "a certain one, and no other");
+    assert_eq!(store.take(&print, Some(&jobs[5]), NOW).await.expect("read"), None);
+    let takes = (1..jobs.len()).map(|_| store.take(&print, None, NOW));
+    let mut taken: Vec<String> = Vec::new();
+    for found in futures_of(takes).await {
+        taken.push(found.expect("read").expect("one is left for each"));
+    }
+    taken.push(jobs[5].clone());
+    taken.sort();
+    assert_eq!(taken, jobs);
+}
+
+/// All at once, in one task.
+async fn futures_of<T>(work: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
+    let mut work: Vec<_> = work.map(Box::pin).collect();
+    let mut done: Vec<Option<T>> = work.iter().map(|_| None).collect();
+    std::future::poll_fn(|context| {
+        for (work, done) in work.iter_mut().zip(&mut done).filter(|it| it.1.is_none()) {
+            if let std::task::Poll::Ready(it) = work.as_mut().poll(context) {
+                *done = Some(it);
+            }
+        }
+        match done.iter().all(Option::is_some) {
+            true => std::task::Poll::Ready(()),
+            false => std::task::Poll::Pending,
+        }
+    })
+    .await;
+    done.into_iter().flatten().collect()
 }
 
 async fn an_order_is_kept_as_it_was_written(store: &dyn Store) {
@@ -327,6 +369,7 @@ fn trials(kind: &'static str, url: fn(&str) -> Result<Place, String>) -> Vec<Tri
     let mut all = each![
         an_order_is_kept_as_it_was_written,
         what_was_left_is_taken_once_and_in_time,
+        who_takes_at_once_takes_different_jobs,
         what_is_safe_stays_so,
         orders_are_listed_the_newest_first,
         a_budget_has_room_or_refuses,

@@ -83,8 +83,8 @@ impl Store for Blocking {
         block_on(self.0.leave(print, job, until_ms))
     }
 
-    async fn take(&self, print: &str, now_ms: u64) -> Result<Option<String>> {
-        block_on(self.0.take(print, now_ms))
+    async fn take(&self, print: &str, job: Option<&str>, now_ms: u64) -> Result<Option<String>> {
+        block_on(self.0.take(print, job, now_ms))
     }
 
     async fn prune(&self, before_ms: u64) -> Result<u64> {

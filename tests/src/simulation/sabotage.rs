@@ -191,8 +191,8 @@ impl Store for BrokenStore {
         self.0.leave(print, job, until_ms).await
     }
 
-    async fn take(&self, print: &str, now_ms: u64) -> Result<Option<String>> {
-        self.0.take(print, now_ms).await
+    async fn take(&self, print: &str, job: Option<&str>, now_ms: u64) -> Result<Option<String>> {
+        self.0.take(print, job, now_ms).await
     }
 
     async fn prune(&self, before_ms: u64) -> Result<u64> {

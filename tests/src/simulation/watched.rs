@@ -231,8 +231,8 @@ impl Store for Book {
         self.inner.leave(print, job, until_ms).await
     }
 
-    async fn take(&self, print: &str, now_ms: u64) -> Result<Option<String>> {
-        self.inner.take(print, now_ms).await
+    async fn take(&self, print: &str, job: Option<&str>, now_ms: u64) -> Result<Option<String>> {
+        self.inner.take(print, job, now_ms).await
     }
 
     async fn prune(&self, before_ms: u64) -> Result<u64> {
