@@ -63,7 +63,7 @@ impl Caller {
             return Ok(());
         }
         let message = format!(
-            "the key of `{}` does not let you bring a provider's key of your own: leave that away, or ask \
+            "the key of `{}` does not let you bring a provider's key of your own: leave it out, or ask \
              whoever runs this for `own_keys`",
             self.name
         );

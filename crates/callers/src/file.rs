@@ -17,8 +17,9 @@ use crate::pattern::Pattern;
 #[serde(deny_unknown_fields)]
 pub(crate) struct File {
     /// Everybody who may call.
+    // Absent is read as empty, for a better error than serde's; the schema requires it all the same.
     #[serde(default)]
-    #[schemars(length(min = 1))]
+    #[schemars(!default, length(min = 1))]
     caller: Vec<Entry>,
 }
 
@@ -36,10 +37,10 @@ struct Entry {
     hashes: Vec<String>,
     /// Which models it may use, by their names (`flux2-pro`) or those of offers (`together/flux2-pro`); `*`
     /// stands for anything. All if absent.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1), inner(regex(pattern = r"^[!-~]+$")))]
     models: Option<Vec<String>>,
     /// Which providers it may use; `*` stands for anything. All if absent.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1), inner(regex(pattern = r"^[!-~]+$")))]
     providers: Option<Vec<String>>,
     /// What it may spend, in US dollars.
     #[serde(default)]
@@ -58,13 +59,13 @@ struct Entry {
 #[serde(default, deny_unknown_fields)]
 struct Limits {
     /// In a day.
-    #[schemars(range(min = 0))]
+    #[schemars(range(min = 0, max = MOST_DOLLARS))]
     day: Option<f64>,
     /// In a month.
-    #[schemars(range(min = 0))]
+    #[schemars(range(min = 0, max = MOST_DOLLARS))]
     month: Option<f64>,
     /// At all.
-    #[schemars(range(min = 0))]
+    #[schemars(range(min = 0, max = MOST_DOLLARS))]
     ever: Option<f64>,
 }
 
@@ -106,8 +107,9 @@ impl File {
             let (hashes, caller) =
                 entry.caller().map_err(|err| invalid(format!("caller `{name}`: {err}")))?;
             if !hashes.iter().all(|it| seen.insert(it.to_string())) {
-                let message =
-                    format!("caller `{name}`: its key stands in the file twice; make it another");
+                let message = format!(
+                    "caller `{name}`: its key stands in the file twice; give each caller a key of its own"
+                );
                 return Err(invalid(message));
             }
             callers.push((hashes, caller));

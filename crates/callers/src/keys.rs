@@ -1,6 +1,7 @@
 //! All keys: read from a file, asked at every call.
 
 use std::fs;
+use std::io::Read as _;
 use std::path::Path;
 
 use repaint_core::{Error, ErrorKind, Period, Result, Store};
@@ -27,12 +28,19 @@ impl Keys {
         let named = |why: String| {
             Error::new(ErrorKind::InvalidRequest, format!("{}: {why}", path.display()))
         };
-        let size = fs::metadata(path).map_err(|err| named(format!("cannot be read: {err}")))?.len();
-        if LIMIT < size {
-            return Err(named(format!("has {size} bytes; no file of keys has more than {LIMIT}")));
+        let unread = |err: std::io::Error| named(format!("cannot be read: {err}"));
+        // Before it is opened: to open a pipe waits for somebody who writes to it.
+        if !fs::metadata(path).map_err(unread)?.is_file() {
+            return Err(named("is no regular file; write the callers into one".to_owned()));
         }
-        let text =
-            fs::read_to_string(path).map_err(|err| named(format!("cannot be read: {err}")))?;
+        let mut bytes = Vec::new();
+        let file = fs::File::open(path).map_err(unread)?;
+        file.take(LIMIT + 1).read_to_end(&mut bytes).map_err(unread)?;
+        if LIMIT < bytes.len() as u64 {
+            return Err(named(format!("has more than {LIMIT} bytes, as no file of keys has")));
+        }
+        let text = String::from_utf8(bytes)
+            .map_err(|_| named("cannot be read: it is not UTF-8".to_owned()))?;
         Self::read(&text).map_err(|err| named(err.message().to_owned()))
     }
 
@@ -40,12 +48,13 @@ impl Keys {
     ///
     /// # Errors
     ///
-    /// `InvalidRequest`, naming the line or the caller; never a key, if one was written there by mistake.
+    /// `InvalidRequest`, naming the line or the caller. A key of ours that was written there by mistake is never
+    /// in it; nor is a provider's, unless it stands where a name belongs: that of a caller or of a field.
     pub fn read(text: &str) -> Result<Self> {
         let wrong = |err: toml::de::Error| {
             let line = err.span().map(|it| text[..it.start].matches('\n').count() + 1);
             let line = line.map_or_else(String::new, |it| format!("line {it}: "));
-            let why = err.message().lines().collect::<Vec<_>>().join("; ");
+            let why = without_value(err.message()).lines().collect::<Vec<_>>().join("; ");
             Error::new(ErrorKind::InvalidRequest, without_keys(&format!("{line}{why}")))
         };
         let file: File = toml::from_str(text).map_err(wrong)?;
@@ -90,8 +99,10 @@ impl Keys {
         self.0.iter().map(|it| &it.1)
     }
 
-    /// Sets everybody's budgets in the store that their orders are written to. The file has the last word: a
-    /// budget that it no longer has is removed.
+    /// Sets the budgets of the callers that are in the file, in the store that their orders are written to. Of
+    /// them the file has the last word: a budget that it does not have is removed, and what
+    /// `repaint budget --account` set for one of them is undone. Nobody else's budget is touched, not even that of
+    /// a caller who was taken out of the file.
     ///
     /// # Errors
     ///
@@ -108,5 +119,15 @@ impl Keys {
             }
         }
         Ok(())
+    }
+}
+
+/// What serde says of a value of the wrong type, without the value: it may be a key that belongs elsewhere, and
+/// those of providers have no form by which they could be known.
+fn without_value(message: &str) -> &str {
+    let of_value = ["invalid type: ", "invalid value: "].iter().any(|it| message.starts_with(it));
+    match message.rfind(", expected ").filter(|_| of_value) {
+        Some(at) => &message[at + ", ".len()..],
+        None => message,
     }
 }

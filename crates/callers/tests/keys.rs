@@ -68,7 +68,9 @@ fn a_caller_uses_what_its_key_is_for() {
             "{err}"
         );
     }
-    assert_eq!(web.check_own_key().map_err(|it| it.kind()), Err(ErrorKind::Denied));
+    let err = web.check_own_key().expect_err("not for that");
+    assert_eq!(err.kind(), ErrorKind::Denied);
+    assert!(err.message().contains("a provider's key of your own: leave it out, or ask"), "{err}");
     let keys = Keys::read(&file("web", hash, "own_keys = true")).expect("a file");
     let web = keys.check(&key).expect("let in");
     assert!(web.check_own_key().is_ok() && web.may_use("any/model"));
@@ -94,12 +96,12 @@ fn what_is_wrong_with_a_file_is_said_with_its_place_and_its_fix() {
         (format!("{}{}", with(""), file("web", new().1, "")), "there are two callers `web`"),
         (
             format!("{}{}", with(""), file("b", hash, "")),
-            "caller `b`: its key stands in the file twice",
+            "caller `b`: its key stands in the file twice; give each caller a key of its own",
         ),
         (with("models = []"), "`models` is empty, so that it could use none"),
         (with("models = [\"\"]"), "a pattern is a name such as"),
         (with("rate = 0"), "`rate` is 1 to 100000"),
-        (with("rate = -1"), "line 4:"),
+        (with("rate = -1"), "line 4: expected u32"),
         (with("budget = { day = -1 }"), "the budget for `day` is no amount"),
         (with("budget = { day = nan }"), "the budget for `day` is no amount"),
         (with("budget = { week = 1 }"), "line 4: unknown field `week`"),
@@ -113,6 +115,57 @@ fn what_is_wrong_with_a_file_is_said_with_its_place_and_its_fix() {
         assert!(!err.message().contains(&key), "{err}");
         assert_eq!(err.kind(), ErrorKind::InvalidRequest);
     }
+}
+
+/// A provider's key has no form by which it could be known, so no value is repeated where another type
+/// belongs.
+#[test]
+fn a_value_of_another_type_is_not_repeated() {
+    let hash = new().1;
+    let secret = "tgp_v1_secret";
+    for (lines, why) in [
+        (format!("rate = \"{secret}\""), "line 4: expected u32"),
+        (format!("rate = \"{secret}, expected {secret}\""), "line 4: expected u32"),
+        (format!("own_keys = \"{secret}\""), "line 4: expected a boolean"),
+        (format!("models = \"{secret}\""), "line 4: expected a sequence"),
+        (format!("budget = \"{secret}\""), "line 4: expected "),
+        (format!("budget = {{ day = \"{secret}\" }}"), "line 4: expected f64"),
+        (format!("rate = {secret}"), "line 4: "),
+    ] {
+        let err = Keys::read(&file("web", hash, &lines)).expect_err(&lines);
+        assert!(err.message().starts_with(why), "{lines}: {err}");
+        assert!(!format!("{err} {err:?}").contains(secret), "{lines}: {err}");
+    }
+    let err = Keys::read(&format!("caller = \"{secret}\"")).expect_err("no list");
+    assert_eq!(err.message(), "line 1: expected a sequence");
+}
+
+/// What has no end, or nobody who writes to it, would be read for ever.
+#[test]
+fn only_a_regular_file_of_a_likely_size_is_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let refused = |path: &std::path::Path, why: &str| {
+        let err = Keys::load(path).expect_err(why);
+        assert_eq!(err.message(), format!("{}: {why}", path.display()));
+        assert_eq!(err.kind(), ErrorKind::InvalidRequest);
+    };
+    let irregular = "is no regular file; write the callers into one";
+    refused(folder.path(), irregular);
+    #[cfg(unix)]
+    {
+        let pipe = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.expect("mkfifo runs").success());
+        for path in ["/dev/null".as_ref(), "/dev/zero".as_ref(), pipe.as_path()] {
+            refused(path, irregular);
+        }
+    }
+    let path = folder.path().join("large.toml");
+    let large = std::fs::File::create(&path).expect("a file");
+    large.set_len((16 << 20) + 1).expect("made longer");
+    refused(&path, "has more than 16777216 bytes, as no file of keys has");
+    std::fs::write(&path, b"# \xff").expect("written");
+    refused(&path, "cannot be read: it is not UTF-8");
 }
 
 #[test]
@@ -144,7 +197,7 @@ fn the_schema_takes_what_is_taken() {
     for with in [
         json!({}),
         json!({ "models": ["flux2-*"], "providers": ["bfl"], "rate": 1, "own_keys": true }),
-        json!({ "budget": { "day": 0, "month": 1.5, "ever": 100 } }),
+        json!({ "budget": { "day": 0, "month": 1.5, "ever": 1_000_000_000 } }),
     ] {
         let value = caller(with);
         assert!(schema.is_valid(&value) && read(&value), "{value}");
@@ -155,16 +208,26 @@ fn the_schema_takes_what_is_taken() {
         json!({ "hashes": [] }),
         json!({ "hashes": ["1234"] }),
         json!({ "models": [] }),
+        json!({ "models": [""] }),
+        json!({ "models": ["flux2-*", "a b"] }),
+        json!({ "providers": [] }),
+        json!({ "providers": [""] }),
+        json!({ "providers": ["b\u{e9}"] }),
         json!({ "rate": 0 }),
         json!({ "rate": 100_001 }),
         json!({ "budget": { "day": -1 } }),
+        json!({ "budget": { "day": 1_000_000_001 } }),
+        json!({ "budget": { "month": 1_000_000_001 } }),
+        json!({ "budget": { "ever": 1_000_000_001 } }),
         json!({ "budget": { "week": 1 } }),
         json!({ "key": "any" }),
     ] {
         let value = caller(with);
         assert!(!schema.is_valid(&value) && !read(&value), "{value}");
     }
-    assert!(!schema.is_valid(&json!({ "caller": [] })));
+    for value in [json!({}), json!({ "caller": [] })] {
+        assert!(!schema.is_valid(&value) && !read(&value), "{value}");
+    }
 }
 
 /// TOML's inline form of a JSON value without null.

@@ -99,7 +99,8 @@ impl Guard {
         let port = url.port_or_known_default().unwrap_or(0);
         if !matches!(port, 80 | 443 | 1024..) || OTHER_SERVICES.contains(&port) {
             let words = format!(
-                "is at port {port}; ports 80, 443 and from 1024 on are gone to, unless they are of another service"
+                "is at port {port}; only ports 80, 443 and 1024 and above are fetched from, and none that belongs to \
+                 another service"
             );
             return Err(Why::lasting(words));
         }

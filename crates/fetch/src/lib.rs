@@ -21,8 +21,8 @@
 //! The rules:
 //!
 //! - `http` and `https`, without a user or a password, and from `https` never back to `http`.
-//! - Ports 80, 443 and from 1024 on, as proxies have it ([`Safe_ports`] of Squid), but for those at which the
-//!   [Fetch standard] expects another service.
+//! - Only ports 80, 443 and 1024 and above, as proxies have it ([`Safe_ports`] of Squid), and none that belongs
+//!   to another service by the [Fetch standard].
 //! - Public addresses only: [`Reach`] says of each address what it is. *All* addresses of a name must be
 //!   public; one that has both kinds is set up wrongly, or set up against us. Names that have a meaning only
 //!   nearby (`localhost`, `*.local`, `*.internal`, those without a dot) are not even looked up.

@@ -7,7 +7,7 @@ use crate::scripted::Names;
 
 const SCHEME: &str = "only http and https are fetched";
 const USER: &str = "has a user or a password in it";
-const PORT: &str = "ports 80, 443 and from 1024 on are gone to";
+const PORT: &str = "only ports 80, 443 and 1024 and above are fetched from";
 const NO_ADDRESS: &str = "is no address:";
 const CHARACTER: &str = "has a backslash or a control character in it";
 const NEARBY: &str = "has a name that leads to something nearby";

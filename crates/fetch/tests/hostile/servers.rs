@@ -83,7 +83,7 @@ async fn a_redirect_is_checked_like_an_address_that_somebody_gave() {
         ("ftp://ftp.example.com/cat.png", "only http and https are fetched"),
         ("javascript:alert(1)", "only http and https are fetched"),
         ("http://user:hunter2@example.com/", "has a user or a password in it"),
-        ("http://example.com:22/", "ports 80, 443 and from 1024 on"),
+        ("http://example.com:22/", "only ports 80, 443 and 1024 and above"),
         ("http://", "redirects to what is no address:"),
         ("http://[::1", "redirects to what is no address:"),
     ];
