@@ -85,6 +85,19 @@ fn an_image_with_too_many_pixels_is_refused_with_the_size_that_would_fit_and_sca
     assert!(adaptation.to.as_str().is_some_and(|it| it.starts_with("200x100, ")), "{adaptation}");
 }
 
+/// Written anew, it may weigh more than it did, as long as that is taken.
+#[test]
+fn an_image_that_is_only_too_large_becomes_as_large_as_was_said() {
+    let (image_bytes, body_bytes) = (made_up(200_000), made_up(1_000_000));
+    let model = fake("acme/a").takes(Capabilities { image_bytes, body_bytes, ..SMALL });
+    let large = || file(noise(160, 130), ImageFormat::Jpeg);
+    let refused = refusals(run(&model, edits(vec![large()]), &[]).expect_err("too large"));
+    run(&model, edits(vec![large()]), &["input_size=fit"]).expect("a picture");
+    let facts = model.asked()[0].images[0].facts().expect("known");
+    let said = format!("scale it to {},", facts.dimensions);
+    assert!(refused[0].2.starts_with(&said), "{said} {refused:?}");
+}
+
 #[test]
 fn an_image_that_is_too_heavy_is_packed_tighter_before_it_is_made_smaller() {
     let model = fake("acme/a")

@@ -46,7 +46,11 @@ pub(crate) fn run(args: &Models, settings: &Settings) -> Result<()> {
     let columns = if show::line_width() < WIDE { 4 } else { 5 };
     let rows: Vec<Vec<String>> = rows.into_iter().map(|it| it[..columns].to_vec()).collect();
     show::result(&show::table(&rows, &head[..columns]));
-    show::said("* an assumed limit; `repaint explain` says who takes a request");
+    let assumed = rows.iter().flatten().any(|it| it.contains('*'));
+    show::said(match assumed {
+        true => "* an assumed limit; `repaint explain` says who takes a request",
+        false => "`repaint explain` says who takes a request",
+    });
     Ok(())
 }
 

@@ -44,7 +44,7 @@ mod work {
     use image::codecs::webp::WebPEncoder;
     use image::imageops::FilterType;
     use image::{DynamicImage, ImageDecoder, ImageEncoder, ImageReader, Limits, Rgba};
-    use repaint_core::{MediaType, OutputFormat, Target};
+    use repaint_core::{Dimensions, MediaType, OutputFormat, Target};
 
     /// A picture that needs more to be unpacked is no input for any model.
     const MEMORY: u64 = 2 << 30;
@@ -69,9 +69,8 @@ mod work {
 
     pub(super) fn remade(bytes: &[u8], target: &Target) -> Result<Vec<u8>, String> {
         let kind = MediaType::of(bytes).ok_or("it is of no known kind")?;
-        // By area, since a turned picture has its width where its height was.
+        let mut pixels = Pixels::decoded(kind, bytes, Some(target.dimensions))?;
         let mut area = target.dimensions.area();
-        let mut pixels = Pixels::decoded(kind, bytes, area)?;
         let formats = formats(kind, &pixels, &target.media_types)?;
         for _ in 0..TRIES {
             pixels.shrink_to(area);
@@ -95,7 +94,7 @@ mod work {
 
     pub(super) fn converted(bytes: &[u8], format: OutputFormat) -> Result<Vec<u8>, String> {
         let kind = MediaType::of(bytes).ok_or("it is of no known kind")?;
-        Pixels::decoded(kind, bytes, u64::MAX)?.encoded(match format {
+        Pixels::decoded(kind, bytes, None)?.encoded(match format {
             OutputFormat::Jpeg => Format::Jpeg(QUALITIES[0]),
             OutputFormat::Png => Format::Png,
             OutputFormat::Webp => Format::Webp,
@@ -138,9 +137,11 @@ mod work {
 
     impl Pixels {
         /// The picture of a file, with no more than so many pixels.
-        fn decoded(kind: MediaType, bytes: &[u8], area: u64) -> Result<Self, String> {
+        fn decoded(kind: MediaType, bytes: &[u8], to: Option<Dimensions>) -> Result<Self, String> {
             if matches!(kind, MediaType::Heic | MediaType::Avif) {
-                return heif(kind, bytes);
+                let mut pixels = heif(kind, bytes)?;
+                pixels.shrink_as(to);
+                return Ok(pixels);
             }
             let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
             let mut reader = reader.map_err(|err| err.to_string())?;
@@ -157,7 +158,7 @@ mod work {
             let profile = profile.filter(|it| it.get(16..20) == Some(b"RGB "));
             let mut pixels = Self { image: eight_bits(image), profile };
             // Turning copies, and large pictures are better copied small.
-            pixels.shrink_to(area);
+            pixels.shrink_as(to);
             pixels.image.apply_orientation(turned);
             Ok(pixels)
         }
@@ -172,6 +173,17 @@ mod work {
             self.image.as_rgba8().is_some_and(|it| !it.pixels().all(opaque))
         }
 
+        /// As large as was planned, where that is smaller. A picture that is still to be turned has its width
+        /// where its height will be.
+        fn shrink_as(&mut self, to: Option<Dimensions>) {
+            let Some(to) = to.filter(|it| it.area() < self.area()) else { return };
+            let lies = (self.image.width() < self.image.height()) != (to.width < to.height);
+            match lies {
+                true => self.resize(to.height, to.width),
+                false => self.resize(to.width, to.height),
+            }
+        }
+
         /// The same shape with no more than so many pixels.
         fn shrink_to(&mut self, area: u64) {
             let part = area as f64 / self.area().max(1) as f64;
@@ -179,7 +191,11 @@ mod work {
                 return;
             }
             let side = |it: u32| ((f64::from(it) * part.sqrt()).floor() as u32).max(1);
-            let (width, height) = (side(self.image.width()), side(self.image.height()));
+            self.resize(side(self.image.width()), side(self.image.height()));
+        }
+
+        fn resize(&mut self, width: u32, height: u32) {
+            let (width, height) = (width.max(1), height.max(1));
             // A good filter looks at six pixels of the result's size each way, which takes minutes for what
             // is far too large. Means of squares come first, and leave it two pixels for each of the result.
             let spare = (self.image.width() / width).min(self.image.height() / height) / 2;

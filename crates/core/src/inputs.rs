@@ -46,6 +46,7 @@ pub(crate) fn fitted(
     if scales {
         scale(&mut plans, accepts, request);
     }
+    let spare = room(accepts, request).saturating_sub(weight(&plans)) / inputs.len().max(1) as u64;
     let mut adaptations = Vec::new();
     let mut made = Vec::with_capacity(inputs.len());
     for (index, (input, plan)) in inputs.iter().zip(&plans).enumerate() {
@@ -60,9 +61,9 @@ pub(crate) fn fitted(
                 return None;
             }
             let dimensions = scaled(plan.facts.dimensions, plan.area as f64 / area.max(1) as f64);
-            // A converted file may be of another weight, so only the limit is known.
-            let bytes = match converts && plan.bytes == plan.facts.bytes {
-                true => accepts.image_bytes.value,
+            // Written anew, a file may weigh more than it did: it may, as long as there is room for all.
+            let bytes = match plan.bytes == plan.facts.bytes {
+                true => accepts.image_bytes.value.min(plan.bytes + spare),
                 false => plan.bytes,
             };
             Some(Target { dimensions, media_types: accepts.media_types.value, bytes })
@@ -119,9 +120,7 @@ fn scale(plans: &mut [Option<Plan>], accepts: &Capabilities, request: &ImageRequ
             }
         }
     }
-    // A kilobyte and the prompt cover what is no image; see the check of the whole.
-    let room = accepts.body_bytes.value.saturating_sub(1024 + request.prompt.len() as u64) / 4 * 3;
-    let sum: u64 = plans.iter().flatten().map(|it| it.bytes + 2).sum();
+    let (room, sum) = (room(accepts, request), weight(plans));
     if room < sum {
         for plan in plans.iter_mut().flatten() {
             let part = plan.bytes as f64 / sum as f64;
@@ -136,6 +135,17 @@ fn scale(plans: &mut [Option<Plan>], accepts: &Capabilities, request: &ImageRequ
         mask.area = image.area.min(mask.area);
         image.area = mask.area;
     }
+}
+
+/// How many bytes of files a body has room for. A kilobyte and the prompt cover what is no image; see the
+/// check of the whole.
+fn room(accepts: &Capabilities, request: &ImageRequest) -> u64 {
+    accepts.body_bytes.value.saturating_sub(1024 + request.prompt.len() as u64) / 4 * 3
+}
+
+/// What all files weigh together, with the padding of their base64.
+fn weight(plans: &[Option<Plan>]) -> u64 {
+    plans.iter().flatten().map(|it| it.bytes + 2).sum()
 }
 
 /// How many pixels the picture counts for, where inputs and picture have one budget.

@@ -250,9 +250,11 @@ impl Store for Own {
     async fn take(&self, print: &str, job: Option<&str>, now_ms: u64) -> Result<Option<String>> {
         let work = async {
             let mut connection = self.connection().await?;
-            query(FORGET_LEFT).bind(database(now_ms)).execute(&mut *connection).await?;
             let take = query_scalar(TAKE).bind(print).bind(database(now_ms)).bind(job);
-            Ok(take.fetch_optional(&mut *connection).await?)
+            let taken = take.fetch_optional(&mut *connection).await?;
+            // Whoever takes next forgets it as well; what was taken is ours whatever comes of this.
+            let _ = query(FORGET_LEFT).bind(database(now_ms)).execute(&mut *connection).await;
+            Ok(taken)
         };
         work.await.map_err(|it| self.told(it))
     }

@@ -69,6 +69,9 @@ async fn what_was_left_is_taken_once_and_in_time(store: &dyn Store) {
     store.leave(&print, "left-2", NOW + 30).await.expect("it is left again");
     assert_eq!(store.take(&print, None, NOW + 20).await.expect("read").as_deref(), Some("left-2"));
     assert_eq!(store.take(&print, None, NOW + 20).await.expect("read"), None);
+    store.leave(&print, "left-3", NOW + 40).await.expect("written");
+    assert_eq!(store.take(&print, None, NOW + 50).await.expect("read"), None);
+    assert_eq!(store.take(&print, None, NOW).await.expect("read"), None, "it is forgotten");
 }
 
 async fn who_takes_at_once_takes_different_jobs(store: &dyn Store) {
