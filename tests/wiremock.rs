@@ -62,7 +62,7 @@ async fn a_guarded_download_goes_to_the_provider_itself_and_to_public_addresses(
     let base: url::Url = server.uri().parse().expect("an address");
     let client = async |allow: &[&str], url: &str| {
         let allow = allow.iter().map(|it| it.parse().expect("an address"));
-        let guard = Fetcher::builder().allow(allow).build().expect("a fetcher");
+        let guard = Fetcher::builder().allow(allow).build();
         let client = Client::builder().without_environment().key("together", "test-key");
         let client = client.base("together", base.clone()).guard_downloads(guard);
         serve_orders(&server, json(200, json!({ "data": [{ "url": url }] }))).await;

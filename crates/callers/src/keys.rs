@@ -3,23 +3,24 @@
 use std::fs;
 use std::io::Read as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use repaint_core::{Error, ErrorKind, Period, Result, Store};
 use subtle::ConstantTimeEq;
 
 use crate::caller::Caller;
-use crate::file::File;
 use crate::key::{Hash, is_key, without_keys};
+use repaint_schema::Callers;
 
 /// Everybody who may call. It holds no key, only hashes.
 #[derive(Clone, Debug)]
-pub struct Keys(Vec<(Vec<Hash>, Caller)>);
+pub struct Keys(Vec<(Vec<Hash>, Arc<Caller>)>);
 
 /// A file of so many callers is something else.
 const LIMIT: u64 = 16 << 20;
 
 impl Keys {
-    /// Reads the file of keys; see [`schema`](crate::schema) for what stands in it.
+    /// Reads the file of callers; [`repaint_schema::Callers`] says what stands in it.
     ///
     /// # Errors
     ///
@@ -57,10 +58,10 @@ impl Keys {
             let why = without_value(err.message()).lines().collect::<Vec<_>>().join("; ");
             Error::new(ErrorKind::InvalidRequest, without_keys(&format!("{line}{why}")))
         };
-        let file: File = toml::from_str(text).map_err(wrong)?;
-        let callers =
-            file.callers().map_err(|err| err.with(|it| it.message = without_keys(&it.message)))?;
-        Ok(Self(callers))
+        let file: Callers = toml::from_str(text).map_err(wrong)?;
+        let callers = crate::file::callers(file)
+            .map_err(|err| err.with(|it| it.message = without_keys(&it.message)))?;
+        Ok(Self(callers.into_iter().map(|(hashes, it)| (hashes, Arc::new(it))).collect()))
     }
 
     /// Who calls with this key.
@@ -68,7 +69,7 @@ impl Keys {
     /// # Errors
     ///
     /// `Denied`, without the key, if it is nobody's.
-    pub fn check(&self, key: &str) -> Result<&Caller> {
+    pub fn check(&self, key: &str) -> Result<&Arc<Caller>> {
         let denied = |message: &str| Error::new(ErrorKind::Denied, message);
         if key.is_empty() {
             return Err(denied("there is no key: send yours as `Authorization: Bearer repaint_…`"));
@@ -96,7 +97,7 @@ impl Keys {
 
     /// Everybody who may call.
     pub fn callers(&self) -> impl Iterator<Item = &Caller> {
-        self.0.iter().map(|it| &it.1)
+        self.0.iter().map(|it| &*it.1)
     }
 
     /// Sets the budgets of the callers that are in the file, in the store that their orders are written to. Of

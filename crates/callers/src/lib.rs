@@ -1,6 +1,7 @@
 //! Who may call a server, for what and how often: keys of callers, hashed at rest.
 //!
-//! A file lists the callers; it has no secret in it, since of each key it has only the hash:
+//! A file lists the callers ([`repaint_schema::Callers`]); it has no secret in it, since of each key it has only
+//! the hash:
 //!
 //! ```
 //! use repaint_callers::{Keys, NewKey};
@@ -42,7 +43,6 @@ mod pattern;
 mod rates;
 
 pub use caller::Caller;
-pub use file::schema;
 pub use key::{Hash, NewKey};
 pub use keys::Keys;
 pub use pattern::Pattern;

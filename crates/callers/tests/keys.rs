@@ -1,7 +1,7 @@
 //! A file of keys, from what somebody writes to who is let in.
 
 use proptest::prelude::*;
-use repaint_callers::{Hash, Keys, NewKey, schema};
+use repaint_callers::{Hash, Keys, NewKey};
 use repaint_core::{ErrorKind, Period, Store as _, Usd};
 use repaint_store::Memory;
 use secrecy::ExposeSecret as _;
@@ -182,7 +182,8 @@ fn a_file_that_is_not_there_is_named() {
 
 #[test]
 fn the_schema_takes_what_is_taken() {
-    let schema = jsonschema::validator_for(schema().as_value()).expect("a schema");
+    let schema = repaint_schema::named("callers").expect("a schema");
+    let schema = jsonschema::validator_for(&schema).expect("a schema");
     let hash = new().1.to_string();
     let caller = |with: serde_json::Value| {
         let mut caller = json!({ "name": "web", "hashes": [hash] });

@@ -79,9 +79,12 @@ pub(crate) enum Command {
     #[cfg(feature = "emulator")]
     #[command(after_help = emulate())]
     Emulate(Emulate),
-    /// Serve all models over HTTP to clients of Together and OpenAI, on this machine
+    /// Serve all models over HTTP to clients of Together and OpenAI
     #[command(after_help = SERVE)]
     Serve(Serve),
+    /// Make a key for somebody who may call `repaint serve`
+    #[command(after_help = KEY)]
+    Key(Key),
     /// Print what a shell needs to complete our commands
     #[command(after_help = COMPLETIONS)]
     Completions {
@@ -115,6 +118,7 @@ impl Command {
             #[cfg(feature = "emulator")]
             Self::Emulate(_) => false,
             Self::Serve(_) => false,
+            Self::Key(args) => args.json,
             Self::Completions { .. } | Self::Man { .. } => false,
         }
     }
@@ -266,9 +270,21 @@ pub(crate) struct Serve {
     #[cfg(feature = "emulator")]
     #[arg(long)]
     pub(crate) emulate: bool,
+    /// A file of those who may call; `repaint key` makes keys for it
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) callers: Option<PathBuf>,
     /// A JSON file of facts that replace those of this release
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) capabilities: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Key {
+    /// Whose it is: 1 to 64 letters, digits, `.`, `_` and `-`; the account of all that it spends
+    pub(crate) name: String,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args, Debug)]
@@ -625,14 +641,27 @@ const SERVE: &str = "\
 Examples:
   repaint serve
   repaint serve --listen 127.0.0.1:0 --emulate
+  repaint serve --listen 0.0.0.0:8080 --callers callers.toml
   curl http://127.0.0.1:8080/v1/images/generations -H 'content-type: application/json' \\
     -d '{\"model\": \"flux2-pro\", \"prompt\": \"A red fox in snow\"}'
 
 The first line on standard output is `listening on http://ADDRESS`. Clients of Together and OpenAI need
-nothing but that address, with /v1 or without. Without keys of callers it listens on this machine only.
+nothing but that address, with /v1 or without. Without a file of callers it listens on this machine only;
+`repaint key NAME` makes a key, and the lines for that file.
 The configuration has its limits, in [serve]; max_cost, timeout and adapt hold for each request.
 Orders are written down in the store of REPAINT_STORE, which several servers may share.
 SIGTERM and SIGINT let calls finish.";
+
+const KEY: &str = "\
+Examples:
+  repaint key web >> callers.toml
+  repaint serve --callers callers.toml
+
+The key is shown once, on standard error, and kept nowhere; give it to whoever will call, as the API key
+of their library. On standard output are the lines for the file of callers, which has only its hash. There
+one may add what the caller may do:
+  models = [\"flux2-*\"]     providers = [\"together\"]     rate = 60
+  budget = { day = 5.00 }  own_keys = true";
 
 const EXPLAIN: &str = "\
 Examples:

@@ -11,6 +11,7 @@ mod edit;
 mod emulate;
 mod explain;
 mod inspect;
+mod key;
 mod log;
 mod manual;
 mod models;
@@ -141,6 +142,7 @@ fn run(command: &Command, settings: &Settings) -> Result<Ended, Failed> {
         Command::Serve(args) => {
             serving(async { serve::run(args, settings).await.map(done).map_err(Failed::misuse) })
         }
+        Command::Key(args) => key::run(args).map(done).map_err(Failed::misuse),
         Command::Completions { shell } => {
             manual::completions(*shell);
             Ok(Ended::Done)

@@ -5,6 +5,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use repaint::{Client, Error, ErrorKind, Registry, Result, Router, Store};
+use repaint_callers::Keys;
+use repaint_fetch::Fetcher;
 use repaint_gateway::{Gateway, Server};
 use repaint_store::Memory;
 
@@ -21,8 +23,22 @@ pub(crate) async fn run(args: &Serve, settings: &Settings) -> Result<()> {
     let listen = args.listen.unwrap_or(LISTEN);
     let behind = behind(args, settings, &registry).await?;
     let router = Router::new(registry, behind.client.clone());
-    let (policy, limits) = (settings.policy(), settings.limits.clone());
-    let gateway = Gateway::new(router, Arc::clone(&behind.store), policy, limits).await?;
+    let mut gateway = Gateway::builder(router, Arc::clone(&behind.store))
+        .policy(settings.policy())
+        .limits(settings.limits.clone())
+        .fetcher(fetcher(settings));
+    let callers = args.callers.as_deref().map(Keys::load).transpose()?;
+    let who = match &callers {
+        None => "there is no file of callers, so only this machine can call".to_owned(),
+        Some(keys) => match keys.callers().count() {
+            1 => "1 caller has a key".to_owned(),
+            count => format!("{count} callers have keys"),
+        },
+    };
+    if let Some(keys) = callers {
+        gateway = gateway.keys(keys);
+    }
+    let gateway = gateway.build().await?;
     let server = Server::bind(gateway, listen).await.map_err(|err| {
         let message = match err.kind() {
             std::io::ErrorKind::InvalidInput => err.to_string(),
@@ -37,7 +53,7 @@ pub(crate) async fn run(args: &Serve, settings: &Settings) -> Result<()> {
     let mut output = std::io::stdout();
     let _ = writeln!(output, "listening on http://{}", server.address());
     let _ = output.flush();
-    show::said("there are no keys of callers, so only this machine can call");
+    show::said(&who);
     if !stop.await.unwrap_or(false) {
         // Where no signal can be heard, it goes on until it is killed.
         std::future::pending::<()>().await;
@@ -46,6 +62,11 @@ pub(crate) async fn run(args: &Serve, settings: &Settings) -> Result<()> {
     server.stop().await;
     behind.stop().await;
     Ok(())
+}
+
+/// What fetches pictures: from public addresses, and from what is allowed besides.
+fn fetcher(settings: &Settings) -> Fetcher {
+    Fetcher::builder().allow(settings.allow.iter().map(|it| it.value.clone())).build()
 }
 
 /// What stands behind the server: providers, real or not, and where orders are written down.
@@ -74,7 +95,7 @@ async fn behind(args: &Serve, settings: &Settings, registry: &Registry) -> Resul
     let _ = args;
     let store = orders::store().await?.unwrap_or_else(|| Arc::new(Memory::new()));
     Ok(Behind {
-        client: settings.client(registry)?,
+        client: settings.client_builder(registry).guard_downloads(fetcher(settings)).build()?,
         store,
         #[cfg(feature = "emulator")]
         emulator: None,

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use repaint::{Adapt, Client, Error, ErrorKind, Policy, Provider, Registry, Result, Usd};
+use repaint_fetch::Allow;
 use repaint_gateway::Limits;
 use repaint_schema::Show;
 use repaint_schema::printed::{ConfigSource, Setting};
@@ -45,6 +46,8 @@ pub(crate) struct Settings {
     show: Option<Set<Way>>,
     bases: Vec<(String, Set<Url>)>,
     serve: Vec<(&'static str, Set<String>)>,
+    callers: Option<Set<PathBuf>>,
+    pub(crate) allow: Vec<Set<Allow>>,
     pub(crate) limits: Limits,
 }
 
@@ -100,6 +103,8 @@ impl Settings {
             show: None,
             bases: Vec::new(),
             serve: Vec::new(),
+            callers: None,
+            allow: Vec::new(),
             limits: Limits::default(),
         }
     }
@@ -153,6 +158,12 @@ impl Settings {
             Command::Emulate(args) => &mut args.capabilities,
             Command::Serve(args) => {
                 args.listen = args.listen.or_else(|| self.listen());
+                if let Some(Set { value, from }) =
+                    self.callers.as_ref().filter(|_| args.callers.is_none())
+                {
+                    args.callers = Some(value.clone());
+                    told("callers", &[value.display().to_string()], from);
+                }
                 &mut args.capabilities
             }
             Command::Models(args) => &mut args.capabilities,
@@ -164,6 +175,7 @@ impl Settings {
             | Command::Jobs(_)
             | Command::Spend(_)
             | Command::Budget(_)
+            | Command::Key(_)
             | Command::Schema { .. }
             | Command::Completions { .. }
             | Command::Man { .. } => return filled,
@@ -200,6 +212,11 @@ impl Settings {
 
     /// A client that reaches providers where they are said to be.
     pub(crate) fn client(&self, registry: &Registry) -> Result<Client> {
+        self.client_builder(registry).build()
+    }
+
+    /// The same, not made yet.
+    pub(crate) fn client_builder(&self, registry: &Registry) -> repaint_client::Builder {
         let mut builder = Client::builder();
         for (id, base) in &self.bases {
             let provider = registry.models().map(|it| it.provider()).find(|it| it.id == id);
@@ -207,7 +224,7 @@ impl Settings {
                 builder = builder.base(id, base.value.clone());
             }
         }
-        builder.build()
+        builder
     }
 
     /// All that is set, by name.
@@ -236,6 +253,12 @@ impl Settings {
         }
         if let Some(Set { value, from }) = &self.show {
             add("show", name_of(*value), from);
+        }
+        if let Some(Set { value, from }) = &self.callers {
+            add("serve.callers", crate::show::path(value), from);
+        }
+        for Set { value, from } in &self.allow {
+            add("serve.allow", value.to_string(), from);
         }
         for (name, Set { value, from }) in &self.serve {
             add(&format!("serve.{name}"), value.clone(), from);

@@ -67,6 +67,8 @@ fn every_command_prints_what_its_schema_says() {
         ("jobs", 0, vec!["jobs", "--json"]),
         ("spend", 0, vec!["spend", "--json"]),
         ("budget", 0, vec!["budget", "0.50", "--per", "day", "--json"]),
+        ("key", 0, vec!["key", "web", "--json"]),
+        ("failure", 2, vec!["key", "two words", "--json"]),
         ("resume-all", 0, vec!["resume", "--all", "--json"]),
         ("inspect", 0, vec!["inspect", "a.png", "https://example.com/a.png", "--json"]),
         ("inspect", 4, vec!["inspect", "a.png", "text.png", "--json"]),

@@ -128,6 +128,57 @@ fn it_does_not_listen_where_strangers_could_spend() {
 }
 
 /// An emulator, and two servers with one store before it.
+#[test]
+fn a_key_that_was_made_lets_its_caller_in_and_nobody_else() {
+    let folder = folder();
+    let made = Command::new(env!("CARGO_BIN_EXE_repaint")).args(["key", "web"]).output();
+    let made = made.expect("it runs");
+    let words = String::from_utf8(made.stderr).expect("text");
+    let (_, key) = words.trim_end().rsplit_once(' ').expect("the key");
+    assert!(key.starts_with("repaint_") && !String::from_utf8_lossy(&made.stdout).contains(key));
+    let callers = folder.path().join("callers.toml");
+    let entry = String::from_utf8(made.stdout).expect("text");
+    std::fs::write(&callers, format!("{entry}rate = 60\nmodels = [\"flux2-*\"]\n"))
+        .expect("written");
+    let args = ["--listen", "0.0.0.0:0", "--callers", "callers.toml", "--emulate"];
+    let mut serve = Serve::start(Serve::command(folder.path(), &args));
+    serve.address = serve.address.replace("0.0.0.0", "127.0.0.1");
+    let (status, answer) = serve.ask("POST", "/v1/images/generations", EDIT, "");
+    assert_eq!((status, &answer["error"]["code"]), (401, &json!("invalid_api_key")), "{answer}");
+    let header = format!("authorization: Bearer {key}\r\n");
+    let (status, answer) = serve.ask("POST", "/v1/images/generations", EDIT, &header);
+    assert_eq!(status, 200, "{answer}");
+    let log = serve.stop();
+    assert!(log.contains("1 caller has a key") && !log.contains(key), "{log}");
+    // Whose money it was is written down.
+    let mut spend = Command::new(env!("CARGO_BIN_EXE_repaint"));
+    spend.args(["jobs", "--account", "web", "--json"]).env("REPAINT_CONFIG", "none");
+    spend.env("REPAINT_STORE", folder.path().join("orders.sqlite"));
+    let listed: Value =
+        serde_json::from_slice(&spend.output().expect("it runs").stdout).expect("JSON");
+    assert_eq!(listed["jobs"][0]["order"]["account"], "web", "{listed}");
+}
+
+#[test]
+fn a_file_of_callers_that_is_wrong_is_told_before_anybody_can_call() {
+    let folder = folder();
+    for (text, needle) in [
+        ("", "nobody is in it"),
+        (
+            "[[caller]]\nname = \"web\"\nhashes = [\"sha256:12\"]\n",
+            "a hash is `sha256:` and 64 hex digits",
+        ),
+        ("[[caller]]\nnmae = \"web\"\n", "line 2: unknown field `nmae`"),
+    ] {
+        std::fs::write(folder.path().join("callers.toml"), text).expect("written");
+        let args = ["--listen", "127.0.0.1:0", "--callers", "callers.toml", "--emulate"];
+        let output = Serve::command(folder.path(), &args).output().expect("it runs");
+        let words = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{words}");
+        assert!(words.contains(needle) && words.contains("callers.toml"), "{words}");
+    }
+}
+
 fn two(folder: &Path, latency: &str) -> (Serve, Serve, Serve) {
     let mut emulator = Command::new(env!("CARGO_BIN_EXE_repaint"));
     emulator

@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use async_trait::async_trait;
 use bytes::Bytes;
 use repaint_core::{
-    Call, Error, ErrorKind, Handle, Image, ImageInput, ImageRequest, ImageSource, Job, Made,
-    OutputFormat, Provider, Result, Store, Submit, Transport, Work,
+    Call, Endpoint, Error, ErrorKind, Handle, Image, ImageInput, ImageRequest, ImageSource, Job,
+    Made, OutputFormat, Provider, Result, Store, Submit, Transport, Work,
 };
 use secrecy::SecretString;
 use tokio::time::{Instant, timeout_at};
@@ -18,7 +18,7 @@ use crate::cancel::CancellationToken;
 use crate::exchange::{Answer, Exchange, Fault, Fetched, Watch};
 use crate::http::Http;
 use crate::inspect::{facts, inspect};
-use crate::keys::Keys;
+use crate::keys::{Brought, Keys};
 use crate::ledger::Ledger;
 use crate::pixels::{converted, remade};
 use crate::progress::Progress;
@@ -28,6 +28,7 @@ use crate::retry::{Chance, Repeats};
 #[derive(Clone, Debug)]
 pub struct Client {
     pub(crate) shared: Arc<Shared>,
+    brought: Arc<Brought>,
 }
 
 #[derive(Debug)]
@@ -133,7 +134,23 @@ impl Client {
 
     /// Whether there is a key for a provider.
     pub fn has_key(&self, provider: &Provider) -> bool {
-        self.shared.keys.key(provider).is_some()
+        self.key(provider).is_some()
+    }
+
+    /// The same client with the keys of somebody else, by the ids of providers, who pays then. They win over all
+    /// others. Connections and limits are shared.
+    #[must_use]
+    pub fn bringing(&self, keys: impl IntoIterator<Item = (String, SecretString)>) -> Self {
+        Self { shared: Arc::clone(&self.shared), brought: Arc::new(keys.into_iter().collect()) }
+    }
+
+    pub(crate) fn key(&self, provider: &Provider) -> Option<SecretString> {
+        self.shared.keys.key(provider, &self.brought)
+    }
+
+    /// The value of the header that lets us in.
+    pub(crate) fn header(&self, provider: &Provider, endpoint: &Endpoint) -> Result<SecretString> {
+        self.shared.keys.header(provider, endpoint, &self.brought)
     }
 
     /// Reads the heads of all files of a request: what admission must know of them.
@@ -285,7 +302,7 @@ impl Builder {
             #[cfg(feature = "guard")]
             guard,
         };
-        Ok(Client { shared: Arc::new(shared) })
+        Ok(Client { shared: Arc::new(shared), brought: Arc::default() })
     }
 }
 

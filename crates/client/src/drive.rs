@@ -58,7 +58,7 @@ pub(crate) async fn once(run: &Run, provider: &'static Provider, call: Call) -> 
         Ok(answer) => answer,
         Err(err) => return Err(drive.with_what_is_known(err)),
     };
-    let key = run.client.shared.keys.key(provider);
+    let key = run.client.key(provider);
     if let Some(key) = key.as_ref().map(ExposeSecret::expose_secret) {
         let words = String::from_utf8_lossy(&answer.reply.body);
         let said = without_key(&words, key);
@@ -212,8 +212,7 @@ impl<'a> Drive<'a> {
             let (url, sent) = (self.checked(call)?, Sent::default());
             let auth = match call.auth {
                 Some(auth) => {
-                    let secret =
-                        self.run.client.shared.keys.header(self.provider, self.endpoint)?;
+                    let secret = self.run.client.header(self.provider, self.endpoint)?;
                     Some((auth.header, secret))
                 }
                 None => None,
@@ -503,7 +502,7 @@ impl<'a> Drive<'a> {
         let made = std::mem::take(&mut self.made);
         let over = matches!(err.kind(), ErrorKind::Moderated);
         let env = self.endpoint.auth.env;
-        let key = self.run.client.shared.keys.key(self.provider);
+        let key = self.run.client.key(self.provider);
         err.with(|it| {
             // A provider may repeat our key in its words, whatever its status says.
             if let Some(key) = key.as_ref().map(ExposeSecret::expose_secret) {

@@ -7,6 +7,9 @@ use repaint_core::{Endpoint, Error, ErrorKind, Provider, Result};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+/// Keys of somebody else, by the ids of providers.
+pub(crate) type Brought = BTreeMap<String, SecretString>;
+
 /// Where keys and addresses come from. What is given wins over the environment.
 #[derive(Debug, Default)]
 pub(crate) struct Keys {
@@ -16,9 +19,9 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    /// The key of a provider, if there is one.
-    pub(crate) fn key(&self, provider: &Provider) -> Option<SecretString> {
-        if let Some(key) = self.given.get(provider.id) {
+    /// The key of a provider, if there is one; `brought` are those of somebody else, which win.
+    pub(crate) fn key(&self, provider: &Provider, brought: &Brought) -> Option<SecretString> {
+        if let Some(key) = brought.get(provider.id).or_else(|| self.given.get(provider.id)) {
             return Some(key.clone());
         }
         let endpoint = provider.endpoint.as_ref().filter(|_| self.environment)?;
@@ -28,9 +31,14 @@ impl Keys {
     }
 
     /// The value of the header that lets us in.
-    pub(crate) fn header(&self, provider: &Provider, endpoint: &Endpoint) -> Result<SecretString> {
+    pub(crate) fn header(
+        &self,
+        provider: &Provider,
+        endpoint: &Endpoint,
+        brought: &Brought,
+    ) -> Result<SecretString> {
         let env = endpoint.auth.env;
-        let key = self.key(provider).ok_or_else(|| {
+        let key = self.key(provider, brought).ok_or_else(|| {
             let message = format!("there is no key for {}: set {env}", provider.name);
             Error::new(ErrorKind::Denied, message)
         })?;

@@ -1,11 +1,11 @@
 //! The fetcher: one guarded call after another, until there is a picture or a reason.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use repaint_core::{Error, ErrorKind, ImageFacts, MediaType, Result, address_label};
+use repaint_core::{Error, ImageFacts, MediaType, Result, address_label};
 use reqwest::header::{ACCEPT, CONTENT_ENCODING, LOCATION, USER_AGENT};
 use tokio::time::timeout;
 use url::Url;
@@ -18,7 +18,7 @@ use crate::resolve::{Resolve, System};
 /// Fetches pictures from addresses that strangers give. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Fetcher {
-    http: reqwest::Client,
+    http: Arc<OnceLock<reqwest::Client>>,
     guard: Guard,
     limits: Limits,
 }
@@ -72,13 +72,15 @@ const AT_FIRST: u64 = 64 * 1024;
 /// So much shows what a file is.
 const HEAD: usize = 64;
 
+impl Default for Fetcher {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Fetcher {
     /// One with all limits as they are, and nothing allowed that is not public.
-    ///
-    /// # Errors
-    ///
-    /// `Unexpected` if the system's certificates cannot be read.
-    pub fn new() -> Result<Self> {
+    pub fn new() -> Self {
         Self::builder().build()
     }
 
@@ -200,7 +202,7 @@ impl Fetcher {
     ) -> Result<Answer, Why> {
         self.guard.check(url)?;
         let request =
-            self.http.get(url.clone()).header(USER_AGENT, AGENT).header(ACCEPT, "image/*");
+            self.http()?.get(url.clone()).header(USER_AGENT, AGENT).header(ACCEPT, "image/*");
         let mut response = request.send().await.map_err(|err| why(&err))?;
         let status = response.status().as_u16();
         let text = |name| response.headers().get(name)?.to_str().ok().map(str::to_owned);
@@ -286,17 +288,22 @@ impl Builder {
     }
 
     /// The fetcher.
-    ///
-    /// # Errors
-    ///
-    /// `Unexpected` if the system's certificates cannot be read.
-    pub fn build(self) -> Result<Fetcher> {
+    pub fn build(self) -> Fetcher {
         let Self { limits, allow, resolve } = self;
+        Fetcher { http: Arc::default(), guard: Guard::new(allow, resolve), limits }
+    }
+}
+
+impl Fetcher {
+    /// The way to the network; made when it is first needed, since the system's certificates take time and room.
+    fn http(&self) -> Result<&reqwest::Client, Why> {
+        if let Some(http) = self.http.get() {
+            return Ok(http);
+        }
         // An error means that the program has chosen a provider of its own, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let guard = Guard::new(allow, resolve);
         let http = reqwest::Client::builder()
-            .dns_resolver(guard.clone())
+            .dns_resolver(self.guard.clone())
             // A proxy would look names up by itself.
             .no_proxy()
             // Every redirect is checked like an address that somebody gave.
@@ -313,10 +320,9 @@ impl Builder {
             .pool_max_idle_per_host(0)
             .build()
             .map_err(|err| {
-                let message = format!("no HTTP client: {}", err.without_url());
-                Error::new(ErrorKind::Unexpected, message)
+                Why::passing(format!("cannot be fetched by any client: {}", err.without_url()))
             })?;
-        Ok(Fetcher { http, guard, limits })
+        Ok(self.http.get_or_init(|| http))
     }
 }
 
@@ -330,7 +336,7 @@ mod tests {
 
     #[test]
     fn from_https_nobody_leads_back_to_http() {
-        let fetcher = Fetcher::new().expect("a fetcher");
+        let fetcher = Fetcher::new();
         let next = |from, to| fetcher.next(&url(from), to).map(String::from).map_err(|it| it.words);
         let err = next("https://a.example/", "http://a.example/?secret").expect_err("plain");
         assert!(err.contains("from https to http://a.example/,"), "{err}");

@@ -10,7 +10,7 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> repaint_core::Result<()> {
-//! let fetcher = Fetcher::new()?;
+//! let fetcher = Fetcher::new();
 //! for address in ["http://169.254.169.254/latest/meta-data", "http://0x7f.1/", "file:///etc/passwd"] {
 //!     let err = fetcher.fetch(address).await.expect_err("nobody's business");
 //!     println!("{err}");

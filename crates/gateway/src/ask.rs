@@ -12,6 +12,7 @@ use crate::answer::json;
 use crate::dialect::{Names, param, understand};
 use crate::fault::Fault;
 use crate::gateway::Gateway;
+use crate::keys::Caller;
 use crate::receive::{self, Kind};
 
 /// What is wrong with a request.
@@ -49,7 +50,7 @@ pub(crate) async fn explain(
     body: Body,
 ) -> Result<Response, Fault> {
     match read(&gateway, &headers, body).await? {
-        Ok((mut job, names)) => Ok(json(&plan(&gateway, &mut job, &names).await?)),
+        Ok((caller, mut job, names)) => Ok(json(&plan(&gateway, &caller, &mut job, &names).await?)),
         Err(found) => Err(Fault::violations(&found)),
     }
 }
@@ -62,8 +63,8 @@ pub(crate) async fn validate(
 ) -> Result<Response, Fault> {
     let errors = match read(&gateway, &headers, body).await? {
         Err(found) => found.into_iter().map(of_violation).collect(),
-        Ok((mut job, names)) => {
-            let plan = plan(&gateway, &mut job, &names).await?;
+        Ok((caller, mut job, names)) => {
+            let plan = plan(&gateway, &caller, &mut job, &names).await?;
             match plan.candidates.is_empty() {
                 false => Vec::new(),
                 true => refused(&plan, &names),
@@ -73,10 +74,10 @@ pub(crate) async fn validate(
     Ok(json(&Verdict { valid: errors.is_empty(), errors }))
 }
 
-type Understood = Result<(Job, Names), Vec<Violation>>;
+type Understood = Result<(Caller, Job, Names), Vec<Violation>>;
 
 async fn read(gateway: &Gateway, headers: &HeaderMap, body: Body) -> Result<Understood, Fault> {
-    gateway.keys().caller(headers).await?;
+    let caller = gateway.caller(headers)?;
     if receive::kind(headers)? != Kind::Json {
         let message = "the content-type must be application/json";
         let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
@@ -84,12 +85,18 @@ async fn read(gateway: &Gateway, headers: &HeaderMap, body: Body) -> Result<Unde
     }
     let whole = receive::whole(body, gateway).await?;
     let read = crate::json::read(&whole).map_err(Fault::invalid)?;
-    Ok(understand(read, gateway.policy()).map(|it| (it.job, it.names)))
+    Ok(understand(read, gateway.policy()).map(|it| (caller, it.job, it.names)))
 }
 
-async fn plan(gateway: &Gateway, job: &mut Job, names: &Names) -> Result<Plan, Fault> {
-    crate::run::known(gateway, job)?;
-    gateway.router().plan(job).await.map_err(|err| Fault::of(&err, names))
+async fn plan(
+    gateway: &Gateway,
+    caller: &Caller,
+    job: &mut Job,
+    names: &Names,
+) -> Result<Plan, Fault> {
+    crate::run::known(gateway, caller, job)?;
+    crate::fetch::fetched(gateway, job, names).await?;
+    caller.router(gateway).plan(job).await.map_err(|err| Fault::of(&err, names))
 }
 
 /// Why those that were asked refuse it. What nobody asked for is left out.

@@ -64,6 +64,17 @@ impl Budget {
         Arc::clone(&self.room).try_acquire_many_owned(pieces).ok()
     }
 
+    /// The same, waiting until there is room; `None` if there never is.
+    pub(crate) async fn count(&self, bytes: u64) -> Option<OwnedSemaphorePermit> {
+        let pieces = u32::try_from(bytes.div_ceil(PIECE)).ok().filter(|_| bytes <= self.total)?;
+        Arc::clone(&self.room).acquire_many_owned(pieces).await.ok()
+    }
+
+    /// So many permits stand for so many bytes.
+    pub(crate) fn pieces(&self, bytes: u64) -> usize {
+        usize::try_from(bytes.div_ceil(PIECE)).unwrap_or(usize::MAX)
+    }
+
     /// How many bytes are reserved.
     pub(crate) fn used(&self) -> u64 {
         self.total - self.room.available_permits() as u64 * PIECE

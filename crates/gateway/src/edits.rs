@@ -19,7 +19,7 @@ pub(crate) async fn post(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Fault> {
-    let caller = gateway.keys().caller(&headers).await?;
+    let caller = gateway.caller(&headers)?;
     let request = match receive::kind(&headers)? {
         Kind::Json => read_json(&gateway, caller, body).await?,
         Kind::Form(boundary) => {

@@ -4,7 +4,7 @@
 //! these are given only where nothing can have been bought; see `status`.
 
 use axum::response::{IntoResponse, Response};
-use hyper::header::{HeaderName, HeaderValue, RETRY_AFTER};
+use hyper::header::{HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use hyper::{HeaderMap, StatusCode};
 use repaint_core::{Error, ErrorData, ErrorKind, Refusal, RefusalCode, Violation};
 use schemars::JsonSchema;
@@ -219,6 +219,9 @@ impl IntoResponse for Fault {
         let mut headers = HeaderMap::new();
         if let Some(seconds) = retry_after {
             headers.insert(RETRY_AFTER, seconds.into());
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         if let Some(should_retry) = should_retry {
             let word = if should_retry { "true" } else { "false" };

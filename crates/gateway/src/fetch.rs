@@ -1,85 +1,64 @@
-//! Images at callers' addresses, for models that take only bytes: the seam to whatever fetches them.
+//! Images at callers' addresses, for models that take only bytes.
 
-use std::fmt::Debug;
+use bytes::Bytes;
+use repaint_core::{IMAGE_BYTES, ImageInput, ImageModel, ImageSource, Job};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
 
-use async_trait::async_trait;
-use repaint_core::{ImageInput, ImageSource, Job, Registry};
+use crate::dialect::Names;
+use crate::fault::Fault;
+use crate::gateway::Gateway;
 
-/// Fetches an image at a caller's address.
-#[async_trait]
-pub(crate) trait Fetcher: Debug + Send + Sync {
-    /// The image in memory; nothing if none is fetched, so that the model refuses the address.
-    ///
-    /// # Errors
-    ///
-    /// `InvalidRequest`, naming the address, if it may not or cannot be fetched, or is no image.
-    async fn fetch(&self, address: &str) -> repaint_core::Result<Option<ImageInput>>;
+/// A fetched image with the room that it takes.
+struct Held {
+    bytes: Bytes,
+    _room: OwnedSemaphorePermit,
 }
 
-/// Fetches none: the addresses of strangers are not called.
-#[derive(Debug)]
-pub(crate) struct NoFetcher;
-
-#[async_trait]
-impl Fetcher for NoFetcher {
-    async fn fetch(&self, _: &str) -> repaint_core::Result<Option<ImageInput>> {
-        Ok(None)
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
     }
 }
 
 /// Puts images in the place of addresses, if none of the models that may take the job takes addresses.
-pub(crate) async fn fetched(
-    fetcher: &dyn Fetcher,
-    registry: &Registry,
-    job: &mut Job,
-) -> repaint_core::Result<()> {
-    let takes = |name: &String| {
-        let models = registry.resolve(name).unwrap_or_default();
-        models.iter().any(|it| it.capabilities().transports.value.url)
-    };
-    // Any model: there are always some that take addresses.
-    if job.select.is_empty() || job.select.iter().any(takes) {
+pub(crate) async fn fetched(gateway: &Gateway, job: &mut Job, names: &Names) -> Result<(), Fault> {
+    let Some(fetcher) = gateway.fetcher().filter(|_| needs_bytes(gateway, job)) else {
         return Ok(());
-    }
-    let request = &mut job.request;
-    for image in request.images.iter_mut().chain(&mut request.mask) {
+    };
+    let inputs = job.request.images.iter_mut().chain(&mut job.request.mask);
+    let mut addressed: Vec<&mut ImageInput> =
+        inputs.filter(|it| matches!(it.source(), ImageSource::Url(_))).collect();
+    // Room for all of them at once: who holds some and waits for more could wait for ever.
+    let most = (addressed.len() as u64).saturating_mul(IMAGE_BYTES).min(gateway.fetches().total());
+    let room = timeout(gateway.limits().wait, gateway.fetches().count(most)).await;
+    let Ok(Some(mut room)) = room else {
+        return Err(Fault::busy("too many images are being fetched at this moment"));
+    };
+    for image in &mut addressed {
         let ImageSource::Url(address) = image.source() else { continue };
-        if let Some(fetched) = fetcher.fetch(address).await? {
-            *image = fetched;
-        }
+        let fetched = fetcher.fetch(address).await.map_err(|err| Fault::of(&err, names))?;
+        let weight = gateway.fetches().pieces(fetched.bytes.len() as u64);
+        let Some(own) = room.split(weight) else {
+            let message = format!("the images at addresses have more than {most} bytes together");
+            return Err(Fault::invalid(message));
+        };
+        let bytes = Bytes::from_owner(Held { bytes: fetched.bytes, _room: own });
+        **image = ImageInput::bytes(bytes).map_err(|err| Fault::of(&err, names))?;
     }
     Ok(())
 }
 
-#[cfg(test)]
-mod tests {
-    use repaint_adapters as _;
-    use repaint_core::ImageRequest;
-
-    use super::*;
-
-    #[derive(Debug)]
-    struct Fixed;
-
-    #[async_trait]
-    impl Fetcher for Fixed {
-        async fn fetch(&self, _: &str) -> repaint_core::Result<Option<ImageInput>> {
-            ImageInput::bytes(repaint_testkit::png(512, 512, 1)).map(Some)
-        }
-    }
-
-    #[tokio::test]
-    async fn only_what_takes_no_address_has_images_fetched() {
-        let registry = Registry::linked().expect("adapters are linked");
-        for (model, fetches) in [("local/watercolor", true), ("flux2-pro", false)] {
-            let mut job = Job::new(ImageRequest::new("watercolor"));
-            job.select = vec![model.to_owned()];
-            job.request.images = vec![ImageInput::url("https://a.example/1.png").expect("a url")];
-            fetched(&NoFetcher, &registry, &mut job).await.expect("nothing is fetched");
-            assert!(matches!(job.request.images[0].source(), ImageSource::Url(_)));
-            fetched(&Fixed, &registry, &mut job).await.expect("an image");
-            let in_memory = matches!(job.request.images[0].source(), ImageSource::Bytes(_));
-            assert_eq!(in_memory, fetches, "{model}");
-        }
-    }
+/// Whether a job has addresses, and goes only to models that take none.
+fn needs_bytes(gateway: &Gateway, job: &Job) -> bool {
+    let registry = gateway.router().registry();
+    let takes_none = |name: &String| {
+        let models = registry.resolve(name).unwrap_or_default();
+        models.iter().all(|it: &&dyn ImageModel| !it.capabilities().transports.value.url)
+    };
+    let inputs = job.request.images.iter().chain(&job.request.mask);
+    // Any model: there are always some that take addresses.
+    !job.select.is_empty()
+        && job.select.iter().all(takes_none)
+        && inputs.clone().any(|it| matches!(it.source(), ImageSource::Url(_)))
 }

@@ -10,15 +10,16 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use hyper::StatusCode;
+use repaint_callers::Keys;
 use repaint_core::{Policy, Store};
+use repaint_fetch::Fetcher;
 use tokio::sync::Semaphore;
 
 use crate::budget::Budget;
 use crate::calls::Calls;
 use crate::fault::Fault;
-use crate::fetch::{Fetcher, NoFetcher};
 use crate::jobs::Jobs;
-use crate::keys::{Keys, NoKeys};
+use crate::keys::Door;
 use crate::limits::Limits;
 use crate::metrics::{Metrics, Now};
 use crate::{ask, edits, generations, health, jobs, models, openapi, run};
@@ -39,31 +40,66 @@ struct Shared {
     calls: Calls,
     jobs: Jobs,
     metrics: Arc<Metrics>,
-    keys: Box<dyn Keys>,
-    fetcher: Box<dyn Fetcher>,
+    door: Door,
+    fetcher: Option<Fetcher>,
+    fetches: Budget,
     working: Arc<Semaphore>,
     drains: AtomicBool,
 }
 
-impl Gateway {
-    /// A gateway to the models of a router. Its orders are written down in the store, which it may share
-    /// with other gateways; `policy` holds where a request has none, and caps what one may spend.
+/// Makes a [`Gateway`].
+#[derive(Debug)]
+pub struct Builder {
+    router: repaint_router::Router,
+    store: Arc<dyn Store>,
+    policy: Policy,
+    limits: Limits,
+    keys: Option<Keys>,
+    fetcher: Option<Fetcher>,
+}
+
+impl Builder {
+    /// What holds where a request has no policy; it also caps what one may spend.
+    #[must_use]
+    pub fn policy(self, policy: Policy) -> Self {
+        Self { policy, ..self }
+    }
+
+    /// How much is taken at a time.
+    #[must_use]
+    pub fn limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// Who may call. Without this everybody may who can reach the gateway, and only this machine can.
+    #[must_use]
+    pub fn keys(self, keys: Keys) -> Self {
+        Self { keys: Some(keys), ..self }
+    }
+
+    /// Fetches images at callers' addresses for models that take only bytes. Without it those models refuse
+    /// addresses.
+    #[must_use]
+    pub fn fetcher(self, fetcher: Fetcher) -> Self {
+        Self { fetcher: Some(fetcher), ..self }
+    }
+
+    /// The gateway. The budgets of callers are set in the store.
     ///
     /// # Errors
     ///
-    /// `Unavailable` if the store cannot be read.
-    pub async fn new(
-        router: repaint_router::Router,
-        store: Arc<dyn Store>,
-        policy: Policy,
-        limits: Limits,
-    ) -> repaint_core::Result<Self> {
+    /// `Unavailable` if the store cannot be read or written.
+    pub async fn build(self) -> repaint_core::Result<Gateway> {
+        let Self { router, store, policy, limits, keys, fetcher } = self;
+        if let Some(keys) = &keys {
+            keys.set_budgets(&*store).await?;
+        }
         let secret = store.secret().await?;
         let seed = secret.iter().take(8).fold(0, |sum: u64, it| sum << 8 | u64::from(*it));
         let metrics = Arc::new(Metrics::default());
         let (client, known) = (router.client().clone(), Arc::clone(&store));
         let calls = Calls::new(limits.replay, limits.kept, Arc::clone(&metrics), known, client);
-        Ok(Self(Arc::new(Shared {
+        Ok(Gateway(Arc::new(Shared {
             router: router.with_store(Arc::clone(&store)),
             store,
             seed,
@@ -73,12 +109,22 @@ impl Gateway {
             calls,
             jobs: Jobs::default(),
             metrics,
-            keys: Box::new(NoKeys),
-            fetcher: Box::new(NoFetcher),
+            door: Door::new(keys),
+            fetcher,
+            fetches: Budget::new(limits.memory.max(repaint_core::IMAGE_BYTES)),
             working: Arc::new(Semaphore::new(limits.calls)),
             limits,
             drains: AtomicBool::new(false),
         })))
+    }
+}
+
+impl Gateway {
+    /// Begins a gateway to the models of a router. Its orders are written down in the store, which it may share
+    /// with other gateways.
+    pub fn builder(router: repaint_router::Router, store: Arc<dyn Store>) -> Builder {
+        let (policy, limits) = (Policy::default(), Limits::default());
+        Builder { router, store, policy, limits, keys: None, fetcher: None }
     }
 
     /// All routes.
@@ -157,12 +203,17 @@ impl Gateway {
         &self.0.metrics
     }
 
-    pub(crate) fn keys(&self) -> &dyn Keys {
-        &*self.0.keys
+    pub(crate) fn door(&self) -> &Door {
+        &self.0.door
     }
 
-    pub(crate) fn fetcher(&self) -> &dyn Fetcher {
-        &*self.0.fetcher
+    pub(crate) fn fetcher(&self) -> Option<&Fetcher> {
+        self.0.fetcher.as_ref()
+    }
+
+    /// The bytes that fetched images may have, together.
+    pub(crate) fn fetches(&self) -> &Budget {
+        &self.0.fetches
     }
 
     pub(crate) fn now_ms(&self) -> u64 {
@@ -184,6 +235,7 @@ impl Gateway {
             budget_used: self.budget().used(),
             budget_total: self.budget().total(),
             in_files: self.spills().used(),
+            fetched: self.fetches().used(),
             calls,
             kept_bytes,
             window: self.limits().replay,

@@ -18,7 +18,7 @@ pub(crate) async fn post(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Fault> {
-    let caller = gateway.keys().caller(&headers).await?;
+    let caller = gateway.caller(&headers)?;
     if receive::kind(&headers)? != Kind::Json {
         let message =
             "the content-type must be application/json; POST /v1/images/edits takes forms";

@@ -147,7 +147,7 @@ pub(crate) async fn list(
     headers: HeaderMap,
     wanted: Result<Query<Wanted>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Response, Fault> {
-    let caller = gateway.keys().caller(&headers).await?;
+    let caller = gateway.caller(&headers)?;
     let Query(wanted) = wanted.map_err(|err| Fault::invalid(err.body_text()))?;
     let limit = wanted.limit.unwrap_or(100);
     if !(1..=MOST).contains(&limit) {
@@ -179,7 +179,7 @@ pub(crate) async fn get(
     headers: HeaderMap,
     Path(id): Path<String>,
 ) -> Result<Response, Fault> {
-    let caller = gateway.keys().caller(&headers).await?;
+    let caller = gateway.caller(&headers)?;
     Ok(json(&job(&gateway, &caller, &id).await?))
 }
 
@@ -189,7 +189,7 @@ pub(crate) async fn cancel(
     headers: HeaderMap,
     Path(id): Path<String>,
 ) -> Result<Response, Fault> {
-    let caller = gateway.keys().caller(&headers).await?;
+    let caller = gateway.caller(&headers)?;
     let job = job(&gateway, &caller, &id).await?;
     let here = {
         let records = gateway.jobs().records();

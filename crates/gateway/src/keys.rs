@@ -1,47 +1,171 @@
-//! Who calls: the seam to callers' keys, and what holds where there are none.
+//! Who calls, what they may use, and who pays.
 
-use std::fmt::Debug;
-use std::hash::{Hash, Hasher};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::time::Instant;
 
-use async_trait::async_trait;
-use hyper::HeaderMap;
-use hyper::header::AUTHORIZATION;
+use hyper::StatusCode;
+use hyper::header::{AUTHORIZATION, HeaderMap};
+use repaint_callers::{Keys, Rates};
+use repaint_core::{Error, ImageModel, Registry};
+use repaint_router::{Health, Outside, Router, Scope};
+use secrecy::SecretString;
 
+use crate::dialect::Names;
 use crate::fault::Fault;
+use crate::gateway::Gateway;
+
+/// Begins the name of the header that has a caller's own key for a provider: `x-repaint-key-together`.
+const OWN_KEY: &str = "x-repaint-key-";
+
+/// Lets callers in: those who have a key, or, where there are no keys, everybody.
+#[derive(Debug, Default)]
+pub(crate) struct Door {
+    keys: Option<Keys>,
+    rates: Rates,
+}
 
 /// Who calls.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Caller {
     /// On whose account orders are written down, where callers have keys.
     pub(crate) account: Option<String>,
-    /// What tells callers apart who have no account: a hash of what they say who they are.
+    /// What else tells callers apart: a hash of what they say who they are, and of the keys that they bring.
     pub(crate) word: u64,
+    /// What they may use, where callers have keys.
+    known: Option<Arc<repaint_callers::Caller>>,
+    /// Keys of providers that pay for this call, by the providers' ids.
+    own_keys: Vec<(String, SecretString)>,
 }
 
-/// Lets callers in.
-#[async_trait]
-pub(crate) trait Keys: Debug + Send + Sync {
-    /// Who calls, or why they may not.
-    async fn caller(&self, headers: &HeaderMap) -> Result<Caller, Fault>;
+impl Door {
+    pub(crate) fn new(keys: Option<Keys>) -> Self {
+        Self { keys, rates: Rates::new() }
+    }
 
     /// Whether strangers are kept out, so that the gateway may be reached from other machines.
-    fn keep_out(&self) -> bool;
+    pub(crate) fn keeps_out(&self) -> bool {
+        self.keys.is_some()
+    }
+
+    /// Who calls, or why they may not.
+    fn caller(&self, headers: &HeaderMap, registry: &Registry) -> Result<Caller, Fault> {
+        let Some(keys) = &self.keys else {
+            if headers.keys().any(|it| it.as_str().starts_with(OWN_KEY)) {
+                let message = "keys of your own are taken only where callers have keys: leave \
+                               x-repaint-key-… out; the gateway's own key is used";
+                return Err(Fault::new(StatusCode::FORBIDDEN, "denied", message));
+            }
+            // Libraries send some key, which opens nothing here; it still tells one program from another.
+            let word = hash(headers.get(AUTHORIZATION).map(|it| it.as_bytes()));
+            return Ok(Caller { word, ..Caller::default() });
+        };
+        let known = keys.check(bearer(headers)).map_err(|err| {
+            Fault::new(StatusCode::UNAUTHORIZED, "invalid_api_key", err.message())
+        })?;
+        self.rates.take(known, Instant::now()).map_err(|it| plain(&it))?;
+        let own_keys = own_keys(headers, registry)?;
+        if !own_keys.is_empty() {
+            known.check_own_key().map_err(|it| plain(&it))?;
+        }
+        let brought = headers.iter().filter(|(name, _)| name.as_str().starts_with(OWN_KEY));
+        let brought: Vec<(&str, &[u8])> =
+            brought.map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+        Ok(Caller {
+            account: Some(known.name.clone()),
+            word: if brought.is_empty() { 0 } else { hash(brought) },
+            known: Some(Arc::clone(known)),
+            own_keys,
+        })
+    }
 }
 
-/// Everybody is let in, so only this machine may call.
-#[derive(Debug)]
-pub(crate) struct NoKeys;
+/// The key that a caller sends, without the word before it; nothing if there is none.
+fn bearer(headers: &HeaderMap) -> &str {
+    let value = headers.get(AUTHORIZATION).and_then(|it| it.to_str().ok()).unwrap_or_default();
+    let (scheme, key) = value.split_once(' ').unwrap_or(("", value));
+    if scheme.is_empty() || scheme.eq_ignore_ascii_case("bearer") { key.trim() } else { value }
+}
 
-#[async_trait]
-impl Keys for NoKeys {
-    async fn caller(&self, headers: &HeaderMap) -> Result<Caller, Fault> {
-        // Libraries send some key, which opens nothing here; it still tells one program from another.
-        let mut hasher = std::hash::DefaultHasher::new();
-        headers.get(AUTHORIZATION).map(|it| it.as_bytes()).hash(&mut hasher);
-        Ok(Caller { account: None, word: hasher.finish() })
+/// The keys for providers that a caller brings.
+fn own_keys(
+    headers: &HeaderMap,
+    registry: &Registry,
+) -> Result<Vec<(String, SecretString)>, Fault> {
+    let mut keys = Vec::new();
+    for (name, value) in headers {
+        let Some(provider) = name.as_str().strip_prefix(OWN_KEY) else { continue };
+        let mut hosted = registry.models().map(|it| it.provider());
+        if !hosted.any(|it| it.id == provider && it.endpoint.is_some()) {
+            let message = format!(
+                "no provider is called `{}`, whose key the header {OWN_KEY}… could have",
+                repaint_core::quotable(provider)
+            );
+            return Err(Fault::invalid(message).about(name.as_str()));
+        }
+        let text = value.to_str().ok().filter(|it| !it.is_empty());
+        let text = text.filter(|it| it.bytes().all(|it| it.is_ascii_graphic()));
+        let key = text.ok_or_else(|| {
+            let message = format!("the header {name} has no key: one has visible characters only");
+            Fault::invalid(message).about(name.as_str())
+        })?;
+        if keys.iter().any(|(it, _)| it == provider) {
+            let message = format!("the header {name} is there twice: send one key");
+            return Err(Fault::invalid(message).about(name.as_str()));
+        }
+        keys.push((provider.to_owned(), SecretString::from(key)));
+    }
+    Ok(keys)
+}
+
+impl Caller {
+    /// Whether they may use an offer.
+    pub(crate) fn may_use(&self, offer: &str) -> bool {
+        self.known.as_ref().is_none_or(|it| it.may_use(offer))
     }
 
-    fn keep_out(&self) -> bool {
-        false
+    /// Fails if they may use none of these.
+    pub(crate) fn may_use_some(&self, models: &[&dyn ImageModel]) -> Result<(), Fault> {
+        let (Some(known), Some(first)) = (&self.known, models.first()) else { return Ok(()) };
+        if models.iter().any(|it| known.may_use(it.id())) {
+            return Ok(());
+        }
+        known.check_offer(first.id()).map_err(|it| plain(&it).about("model"))
     }
+
+    /// The router for what they ask: on their account, within what they may use, with the keys that they bring.
+    pub(crate) fn router(&self, gateway: &Gateway) -> Router {
+        let mut router = gateway.router().clone();
+        let Some(known) = &self.known else { return router };
+        let of = Arc::clone(known);
+        router = router.on_account(&known.name).within(Scope::new(move |offer| {
+            (!of.may_use(offer)).then(|| Outside {
+                message: format!("is not for the key of `{}`", of.name),
+                fix: "name a model that GET /v1/models lists for it".to_owned(),
+            })
+        }));
+        if !self.own_keys.is_empty() {
+            let client = router.client().bringing(self.own_keys.iter().cloned());
+            // How a provider treats somebody else's key says nothing of how it treats ours.
+            router = router.with_client(client).with_health(Health::default());
+        }
+        router
+    }
+}
+
+impl Gateway {
+    /// Who calls, or why they may not.
+    pub(crate) fn caller(&self, headers: &HeaderMap) -> Result<Caller, Fault> {
+        self.door().caller(headers, self.router().registry())
+    }
+}
+
+fn hash(it: impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    it.hash(&mut hasher);
+    hasher.finish()
+}
+
+fn plain(error: &Error) -> Fault {
+    Fault::of(error, &Names::default())
 }

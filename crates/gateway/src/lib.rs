@@ -36,7 +36,7 @@ mod scan;
 mod server;
 mod spill;
 
-pub use gateway::Gateway;
+pub use gateway::{Builder, Gateway};
 pub use limits::Limits;
 pub use openapi::openapi;
 pub use server::Server;

@@ -26,6 +26,7 @@ pub(crate) struct Now {
     pub(crate) budget_used: u64,
     pub(crate) budget_total: u64,
     pub(crate) in_files: u64,
+    pub(crate) fetched: u64,
     pub(crate) calls: usize,
     pub(crate) kept_bytes: u64,
     pub(crate) window: Duration,
@@ -116,6 +117,12 @@ impl Metrics {
                 "gauge",
                 "Bytes of bodies for which memory had no room.",
                 now.in_files as f64,
+            ),
+            (
+                "repaint_fetched_bytes",
+                "gauge",
+                "Bytes of images that were fetched for callers, or have room reserved.",
+                now.fetched as f64,
             ),
             (
                 "repaint_kept_bytes",

@@ -40,14 +40,18 @@ pub(crate) struct Model {
     pub(crate) entry: Entry,
 }
 
-/// `GET /v1/models`
+/// `GET /v1/models`: those that the caller may use.
 pub(crate) async fn list(
     State(gateway): State<Gateway>,
     headers: HeaderMap,
 ) -> Result<Response, Fault> {
-    gateway.keys().caller(&headers).await?;
+    let caller = gateway.caller(&headers)?;
     let entries = catalogue(gateway.router().registry()).models;
-    let data = entries.into_iter().map(|it| told(&gateway, it)).collect();
+    let data = entries
+        .into_iter()
+        .filter(|it| caller.may_use(&it.id))
+        .map(|it| told(&gateway, it))
+        .collect();
     Ok(json(&List { object: "list".to_owned(), data }))
 }
 
@@ -57,13 +61,14 @@ pub(crate) async fn get(
     headers: HeaderMap,
     Path(path): Path<String>,
 ) -> Result<Response, Fault> {
-    gateway.keys().caller(&headers).await?;
+    let caller = gateway.caller(&headers)?;
     let registry = gateway.router().registry();
     let (name, wants_schema) = match path.strip_suffix("/schema") {
         Some(name) => (name, true),
         None => (path.as_str(), false),
     };
     let found = registry.resolve(name).map_err(|err| unknown_model(&err))?;
+    caller.may_use_some(&found)?;
     let model = match found.as_slice() {
         [only] => *only,
         several => {

@@ -12,7 +12,7 @@ use repaint_core::{
     Adaptation, Error, ErrorKind, Estimate, Holds, Image, ImageModel, Job, Outcome, Receipt,
     Submit, Usd, Warning, WarningCode,
 };
-use repaint_router::Once;
+use repaint_router::{Once, Router};
 use twox_hash::XxHash3_128;
 
 use crate::answer::Answer;
@@ -51,10 +51,8 @@ pub(crate) async fn run(
 ) -> Result<Response, Fault> {
     let Request { caller, mut understood, body } = request;
     let names = understood.names;
-    known(gateway, &understood.job)?;
-    crate::fetch::fetched(gateway.fetcher(), gateway.router().registry(), &mut understood.job)
-        .await
-        .map_err(|err| Fault::of(&err, &names))?;
+    known(gateway, &caller, &understood.job)?;
+    crate::fetch::fetched(gateway, &mut understood.job, &names).await?;
     let key = key(headers)?;
     let again = headers.get(RETRIES).is_some_and(|it| it != "0");
     let print = match &key {
@@ -86,12 +84,14 @@ pub(crate) async fn run(
     Ok(answer(&end, &model, format, &names, seat))
 }
 
-/// Whether the models that a job names are there.
-pub(crate) fn known(gateway: &Gateway, job: &Job) -> Result<(), Fault> {
+/// Whether the models that a job names are there, and the caller may use one of them.
+pub(crate) fn known(gateway: &Gateway, caller: &Caller, job: &Job) -> Result<(), Fault> {
+    let mut models = Vec::new();
     for name in &job.select {
-        gateway.router().registry().resolve(name).map_err(|err| unknown_model(&err))?;
+        let named = gateway.router().registry().resolve(name);
+        models.extend(named.map_err(|err| unknown_model(&err))?);
     }
-    Ok(())
+    caller.may_use_some(&models)
 }
 
 /// A name that stands for no model.
@@ -131,10 +131,8 @@ enum How {
 /// Begins the job of a call; it goes on when its caller goes away.
 fn begin(gateway: &Gateway, call: &Arc<Call>, caller: Caller, understood: Understood, how: How) {
     let Understood { model, job, format, names, warnings } = understood;
-    let mut router = gateway.router().clone().with_hooks(Gate(Arc::clone(call)));
-    if let Some(account) = &caller.account {
-        router = router.on_account(account.clone());
-    }
+    let own = caller.router(gateway);
+    let router = own.clone().with_hooks(Gate(Arc::clone(call)));
     let (planner, mut planned) = (router.clone(), matches!(how, How::Once(_)).then(|| job.clone()));
     // Whoever wants a conversion wants bytes; whoever wants base64 does, too.
     let converts = job.policy.adapt.output_format.is_some();
@@ -148,7 +146,7 @@ fn begin(gateway: &Gateway, call: &Arc<Call>, caller: Caller, understood: Unders
     let jobs = gateway.jobs();
     let account = caller.account.as_deref();
     jobs.begun(&id, account, &model, gateway.now_ms(), task.canceller());
-    let (kept, own) = (gateway.clone(), Arc::clone(call));
+    let (kept, of) = (gateway.clone(), Arc::clone(call));
     let keep = move |mut outcome: Outcome| async move {
         let receipt = &mut outcome.receipt;
         receipt.adaptations.extend(kept.moved(&receipt.offer, &names));
@@ -156,9 +154,9 @@ fn begin(gateway: &Gateway, call: &Arc<Call>, caller: Caller, understood: Unders
             Warning::new(WarningCode::Input, Some(field), message.clone())
         }));
         let addresses = outcome.images.iter().filter_map(|it| it.address.clone()).collect();
-        kept.brought(&own, outcome);
+        kept.brought(&of, outcome);
         // Only an answer that was written makes the pictures safe; else they can be picked up.
-        ((), own.settled().await.then_some(addresses))
+        ((), of.settled().await.then_some(addresses))
     };
     let (gateway, call) = (gateway.clone(), Arc::clone(call));
     let keyed = matches!(how, How::Once(_));
@@ -181,7 +179,7 @@ fn begin(gateway: &Gateway, call: &Arc<Call>, caller: Caller, understood: Unders
                 gateway.jobs().ended(call.id(), Came::Error(err));
                 gateway.calls().over(&call, End::Reused);
             }
-            Ok(Ok(Once::Before(orders))) => again(&gateway, &call, orders, leaves).await,
+            Ok(Ok(Once::Before(orders))) => again(&gateway, &own, &call, orders, leaves).await,
             Ok(Err(err)) => gateway.failed(&call, err),
             Err(err) => {
                 let message = format!("the job ended in an unforeseen way: {err}");
@@ -198,7 +196,13 @@ fn is_of_the_key(err: &Error) -> bool {
 
 /// Fetches the pictures of a call that was answered before, by another process or long ago. It buys
 /// nothing.
-async fn again(gateway: &Gateway, call: &Arc<Call>, orders: Vec<Submit>, leaves: bool) {
+async fn again(
+    gateway: &Gateway,
+    router: &Router,
+    call: &Arc<Call>,
+    orders: Vec<Submit>,
+    leaves: bool,
+) {
     let mut images = Vec::new();
     let mut whole: Option<Receipt> = None;
     let job = orders.first().map(|it| it.job.clone());
@@ -207,7 +211,7 @@ async fn again(gateway: &Gateway, call: &Arc<Call>, orders: Vec<Submit>, leaves:
         else {
             continue;
         };
-        match gateway.router().pick_up(handle, |_| {}).leaving(leaves).run().await {
+        match router.pick_up(handle, |_| {}).leaving(leaves).run().await {
             Ok(outcome) => {
                 images.extend(outcome.images);
                 whole.get_or_insert(outcome.receipt);
@@ -234,7 +238,7 @@ pub(crate) async fn resume(
     headers: HeaderMap,
     Path(id): Path<String>,
 ) -> Result<Response, Fault> {
-    let caller = gateway.keys().caller(&headers).await?;
+    let caller = gateway.caller(&headers)?;
     let job = crate::jobs::job(&gateway, &caller, &id).await?;
     let orders: Vec<Submit> =
         job.orders.into_iter().rev().filter(|it| it.resumable).map(|it| it.order).collect();
@@ -252,7 +256,8 @@ pub(crate) async fn resume(
         Joined::New(seat) => {
             seat.call.begun(&id, CancellationToken::default());
             let (gateway, call) = (gateway.clone(), Arc::clone(&seat.call));
-            tokio::spawn(async move { pick_up(&gateway, &call, orders).await });
+            let router = caller.router(&gateway);
+            tokio::spawn(async move { pick_up(&gateway, &router, &call, orders).await });
             seat
         }
     };
@@ -262,10 +267,10 @@ pub(crate) async fn resume(
 }
 
 /// Picks up the orders of a job, one after another; what cannot be fetched does not lose the others.
-async fn pick_up(gateway: &Gateway, call: &Arc<Call>, orders: Vec<Submit>) {
+async fn pick_up(gateway: &Gateway, router: &Router, call: &Arc<Call>, orders: Vec<Submit>) {
     let (mut images, mut whole, mut last) = (Vec::new(), None::<Receipt>, None);
     for order in orders {
-        let task = gateway.router().pick_up_order(order.id, |_| {}).leaving(true);
+        let task = router.pick_up_order(order.id, |_| {}).leaving(true);
         // They are safe only when the answer is written, which the call's last seat says.
         match task.keeping(|it| async move { (it, None) }).await {
             Ok(mut outcome) => {

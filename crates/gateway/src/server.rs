@@ -41,7 +41,7 @@ impl Server {
     /// Fails if the address is taken or not of this machine; and if others can reach it while strangers
     /// are let in, since there are no keys of callers.
     pub async fn bind(gateway: Gateway, listen: SocketAddr) -> io::Result<Self> {
-        if !gateway.keys().keep_out() && !listen.ip().is_loopback() {
+        if !gateway.door().keeps_out() && !listen.ip().is_loopback() {
             let message = format!(
                 "{listen} can be reached from other machines, and without keys of callers everybody there \
                  could spend your money: listen on 127.0.0.1"

@@ -1,6 +1,7 @@
 //! The gateway behind a real socket, in front of the emulator: what clients of Together and OpenAI meet.
 
 mod house;
+mod keys;
 
 use std::sync::Arc;
 use std::time::Duration;

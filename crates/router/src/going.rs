@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 use tracing::Instrument;
 
-use crate::health::{Caps, Slot, Verdict, Why};
+use crate::health::{Caps, Failure, Slot, Verdict, Why};
 use crate::hooks::Calling;
 use crate::merge::{Part, merged};
 use crate::plan::{Standing, over_budget};
@@ -378,6 +378,10 @@ impl Going {
                 Err(rest) => rest,
             };
             let time = self.run.deadline().saturating_duration_since(Instant::now());
+            // What only people can mend, at the provider, is told as what it is while the offer rests.
+            let of_people =
+                |it: &Failure| matches!(it.kind, ErrorKind::Denied | ErrorKind::Exhausted);
+            let lasting = rest.last.filter(of_people);
             let kind = match (rest.why, rest.left) {
                 (Why::Busy, _) => {
                     self.run.waits(freed).await?;
@@ -388,10 +392,11 @@ impl Going {
                     continue;
                 }
                 (Why::Limited, _) => ErrorKind::Exhausted,
-                (Why::Failing, _) => ErrorKind::Unavailable,
+                (Why::Failing, _) => lasting.map_or(ErrorKind::Unavailable, |it| it.kind),
             };
             return Err(Error::new(kind, format!("{id} {}", rest.said())).with(|it| {
                 it.offer = Some(id.to_owned());
+                it.status = lasting.and_then(|it| it.status);
                 it.retry_after_seconds = rest.left.map(|it| it.as_secs() + 1);
             }));
         }
@@ -469,7 +474,9 @@ fn verdict(result: &Result<Outcome>, took: Duration) -> Verdict {
         | ErrorKind::Unavailable
         | ErrorKind::Denied
         | ErrorKind::OutcomeUnknown
-        | ErrorKind::Unexpected => Verdict::Fails,
+        | ErrorKind::Unexpected => {
+            Verdict::Fails(Failure { kind: err.kind(), status: err.data().status })
+        }
         ErrorKind::Refused
         | ErrorKind::InvalidRequest
         | ErrorKind::Moderated

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use repaint_core::Rate;
+use repaint_core::{ErrorKind, Rate};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 use tokio::time::Instant;
@@ -74,6 +74,17 @@ pub struct Rest {
     pub why: Why,
     /// How long still; nobody knows it of one that is busy.
     pub left: Option<Duration>,
+    /// How it failed last, if it rests for that.
+    pub last: Option<Failure>,
+}
+
+/// How an offer failed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Failure {
+    /// The kind of the error.
+    pub kind: ErrorKind,
+    /// The provider's HTTP status, if it answered.
+    pub status: Option<u16>,
 }
 
 /// Why an offer rests.
@@ -102,7 +113,7 @@ pub(crate) enum Verdict {
     /// The offer works.
     Works(Duration),
     /// The offer failed.
-    Fails,
+    Fails(Failure),
     /// The provider says to wait; it works.
     Wait(Duration),
     /// It says nothing of the offer.
@@ -112,6 +123,7 @@ pub(crate) enum Verdict {
 #[derive(Debug, Default)]
 struct Entry {
     failures: u32,
+    last: Option<Failure>,
     open: Option<Open>,
     limited: Option<Instant>,
     in_flight: u32,
@@ -204,7 +216,8 @@ impl Health {
                 (entry.failures, entry.open) = (0, None);
                 entry.limited = entry.limited.max(now.checked_add(pause));
             }
-            Verdict::Fails => {
+            Verdict::Fails(failure) => {
+                entry.last = Some(failure);
                 entry.failures = entry.failures.saturating_add(1);
                 let rest = match entry.open {
                     Some(open) if slot.probe => Some((open.rest * 2).min(rules.longest)),
@@ -250,13 +263,13 @@ impl Entry {
         if let Some(open) = self.open {
             let wait = left(open.until);
             if wait.is_some() || open.tried {
-                return Some(Rest { why: Why::Failing, left: wait });
+                return Some(Rest { why: Why::Failing, left: wait, last: self.last });
             }
         }
         if let Some(wait) = self.limited.and_then(left) {
-            return Some(Rest { why: Why::Limited, left: Some(wait) });
+            return Some(Rest { why: Why::Limited, left: Some(wait), last: None });
         }
-        full.then_some(Rest { why: Why::Busy, left: None })
+        full.then_some(Rest { why: Why::Busy, left: None, last: None })
     }
 }
 
@@ -277,10 +290,14 @@ impl Rest {
     /// In words that follow the name of the offer.
     pub(crate) fn said(self) -> String {
         let seconds = self.left.map(|it| it.as_secs_f64().ceil());
+        let status = self.last.and_then(|it| it.status);
+        let last = status.map(|it| format!(", at last with {it}")).unwrap_or_default();
         match (self.why, seconds) {
-            (Why::Failing, Some(left)) => format!("failed again and again, and rests for {left} s"),
+            (Why::Failing, Some(left)) => {
+                format!("failed again and again{last}, and rests for {left} s")
+            }
             (Why::Failing, None) => {
-                "failed again and again, and another job tries it just now".to_owned()
+                format!("failed again and again{last}, and another job tries it just now")
             }
             (Why::Limited, left) => {
                 format!("is not to be asked for {} s, as the provider says", left.unwrap_or(1.0))
@@ -294,6 +311,7 @@ impl Rest {
 mod tests {
     use super::*;
 
+    const FAILS: Failure = Failure { kind: ErrorKind::Unavailable, status: Some(503) };
     const ANY: Caps = Caps { own: None, provider: None };
 
     fn end(health: &Health, verdict: Verdict) {
@@ -307,12 +325,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_offer_that_fails_rests_and_is_tried_by_one() {
         let health = Health::default();
-        (0..5).for_each(|_| end(&health, Verdict::Fails));
+        (0..5).for_each(|_| end(&health, Verdict::Fails(FAILS)));
         assert_eq!(why(&health), Some(Why::Failing));
         tokio::time::advance(Duration::from_secs(31)).await;
         let probe = health.enter("acme/a", ANY).expect("one tries it");
         assert_eq!(why(&health), Some(Why::Failing), "and nobody else");
-        probe.close(Verdict::Fails);
+        probe.close(Verdict::Fails(FAILS));
         tokio::time::advance(Duration::from_secs(31)).await;
         assert_eq!(why(&health), Some(Why::Failing), "twice as long");
         tokio::time::advance(Duration::from_secs(31)).await;
@@ -323,7 +341,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_try_that_says_nothing_leaves_it_to_the_next() {
         let health = Health::default();
-        (0..5).for_each(|_| end(&health, Verdict::Fails));
+        (0..5).for_each(|_| end(&health, Verdict::Fails(FAILS)));
         tokio::time::advance(Duration::from_secs(31)).await;
         drop(health.enter("acme/a", ANY).expect("one tries it, and is cancelled"));
         assert_eq!(why(&health), None);
@@ -333,7 +351,7 @@ mod tests {
     fn a_success_in_between_keeps_it_going() {
         let health = Health::default();
         for _ in 0..4 {
-            (0..4).for_each(|_| end(&health, Verdict::Fails));
+            (0..4).for_each(|_| end(&health, Verdict::Fails(FAILS)));
             end(&health, Verdict::Works(Duration::ZERO));
         }
         assert_eq!(why(&health), None);
@@ -358,7 +376,7 @@ mod tests {
         let caps = Caps { own: Some(2), provider: Some(3) };
         let one = health.enter("acme/a", caps).expect("one");
         let two = health.enter("acme/a", caps).expect("two");
-        let full = Rest { why: Why::Busy, left: None };
+        let full = Rest { why: Why::Busy, left: None, last: None };
         assert_eq!(health.enter("acme/a", caps).expect_err("full"), full);
         let third = health.enter("acme/b", caps).expect("the provider has room for it");
         assert_eq!(health.enter("acme/b", caps).expect_err("the provider is full"), full);

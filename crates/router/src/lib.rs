@@ -116,9 +116,9 @@ mod split;
 mod task;
 mod trace;
 
-pub use health::{Health, Known, Rest, Rules, Snapshot, Why};
+pub use health::{Failure, Health, Known, Rest, Rules, Snapshot, Why};
 pub use hooks::{Calling, Hooks};
 pub use latency::Latency;
-pub use plan::{Conditions, plan};
+pub use plan::{Conditions, Outside, Scope, plan};
 pub use router::Router;
 pub use task::{Once, Task};

@@ -26,21 +26,60 @@ pub struct Conditions<'a> {
     pub health: &'a Snapshot,
     /// Whether, by [`OrderBy::Latency`], those of which nothing is known come first this time.
     pub explores: bool,
+    /// Which offers may be asked at all, whatever the job says.
+    pub scope: Option<&'a Scope>,
+}
+
+/// Which offers may be asked, whatever a job says: for hosts whose callers may not all use the same.
+#[derive(Clone)]
+pub struct Scope(Arc<Rule>);
+
+type Rule = dyn Fn(&str) -> Option<Outside> + Send + Sync;
+
+/// Why an offer is out of a scope.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outside {
+    /// What follows the offer's name, such as "is not for the key of `web`".
+    pub message: String,
+    /// What to do instead.
+    pub fix: String,
+}
+
+impl Scope {
+    /// A scope: for each offer's id nothing, or why it may not be asked.
+    pub fn new(outside: impl Fn(&str) -> Option<Outside> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(outside))
+    }
+
+    /// Why an offer may not be asked; nothing if it may.
+    pub fn outside(&self, offer: &str) -> Option<Outside> {
+        (self.0)(offer)
+    }
+}
+
+impl fmt::Debug for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Scope")
+    }
 }
 
 impl<'a> Conditions<'a> {
     /// On a day, where nothing is known of any offer.
     pub fn new(has_key: &'a dyn Fn(&Provider) -> bool, today: Date) -> Self {
         static NOTHING: Snapshot = Snapshot { offers: BTreeMap::new() };
-        Self { has_key, today, health: &NOTHING, explores: false }
+        Self { has_key, today, health: &NOTHING, explores: false, scope: None }
     }
 }
 
 impl fmt::Debug for Conditions<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { has_key: _, today, health, explores } = self;
+        let Self { has_key: _, today, health, explores, scope } = self;
         let mut shown = f.debug_struct("Conditions");
-        shown.field("today", today).field("health", health).field("explores", explores);
+        shown
+            .field("today", today)
+            .field("health", health)
+            .field("explores", explores)
+            .field("scope", scope);
         shown.finish_non_exhaustive()
     }
 }
@@ -101,10 +140,17 @@ struct Idle {
     no_key: bool,
     local: bool,
     not_allowed: bool,
+    outside: bool,
 }
 
 impl Idle {
-    const NO: Self = Self { not_selected: false, no_key: false, local: false, not_allowed: false };
+    const NO: Self = Self {
+        not_selected: false,
+        no_key: false,
+        local: false,
+        not_allowed: false,
+        outside: false,
+    };
 }
 
 pub(crate) fn decide(
@@ -138,6 +184,7 @@ pub(crate) fn decide(
             no_key: named.is_none() && !keyed,
             local: select.is_empty() && !hosted && any_key,
             not_allowed: !policy.providers.allows(model.provider().id),
+            outside: conditions.scope.is_some_and(|it| it.outside(model.id()).is_some()),
         };
         let split = Split::of(request.count, model.offer());
         let estimate = if idle == Idle::NO { parts.admits(*model, split, terms) } else { None };
@@ -276,9 +323,13 @@ impl Decided {
     /// The plan, whose words are found when they are read.
     pub(crate) fn told(&self, registry: &Registry, job: &Job, conditions: &Conditions<'_>) -> Plan {
         let health = conditions.health.clone();
-        let asked =
-            Asked { registry: registry.clone(), job: job.clone(), health, today: conditions.today };
-        let asked = Arc::new(asked);
+        let asked = Arc::new(Asked {
+            registry: registry.clone(),
+            job: job.clone(),
+            health,
+            today: conditions.today,
+            scope: conditions.scope.cloned(),
+        });
         let (candidates, refused) = (self.candidates.clone(), self.refused.clone());
         let of_candidates = Arc::clone(&asked);
         Plan {
@@ -294,6 +345,7 @@ struct Asked {
     job: Job,
     health: Snapshot,
     today: Date,
+    scope: Option<Scope>,
 }
 
 impl Asked {
@@ -354,6 +406,10 @@ impl Asked {
             let refusal = Refusal::by_rule(RefusalCode::NotAllowed, "policy/providers");
             let message = format!("is at {}, which the policy does not allow", model.provider().id);
             reasons.push(refusal.saying(message, "allow it, or choose a model elsewhere"));
+        }
+        if let Some(outside) = self.scope.as_ref().and_then(|it| it.outside(model.id())) {
+            let refusal = Refusal::by_rule(RefusalCode::NotAllowed, "select");
+            reasons.push(refusal.saying(outside.message, outside.fix));
         }
         // All calls are alike but for their number of pictures and their seed, which both fit.
         let part = split.requests(&self.job.request, model.offer()).into_iter().next()?;

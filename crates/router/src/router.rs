@@ -11,7 +11,7 @@ use repaint_core::{
 
 use crate::health::{Health, Snapshot};
 use crate::hooks::{Hooks, Nobody};
-use crate::plan::{Conditions, Decided, decide};
+use crate::plan::{Conditions, Decided, Scope, decide};
 use crate::split::Split;
 use crate::task::{Task, What};
 
@@ -29,6 +29,7 @@ pub struct Router {
     pub(crate) health: Health,
     pub(crate) hooks: Arc<dyn Hooks>,
     pub(crate) records_prompts: bool,
+    scope: Option<Scope>,
     plans: Arc<AtomicU32>,
 }
 
@@ -43,6 +44,7 @@ impl Router {
             health: Health::default(),
             hooks: Arc::new(Nobody),
             records_prompts: false,
+            scope: None,
             plans: Arc::default(),
         }
     }
@@ -69,6 +71,19 @@ impl Router {
     #[must_use]
     pub fn with_hooks(self, hooks: impl Hooks + 'static) -> Self {
         Self { hooks: Arc::new(hooks), ..self }
+    }
+
+    /// The same router, which asks only offers of this scope.
+    #[must_use]
+    pub fn within(self, scope: Scope) -> Self {
+        Self { scope: Some(scope), ..self }
+    }
+
+    /// The same router with another client: with other keys, say. What is known of offers is shared, unless
+    /// [`with_health`](Self::with_health) says otherwise.
+    #[must_use]
+    pub fn with_client(self, client: Client) -> Self {
+        Self { client, ..self }
     }
 
     /// The same router, whose spans hold the prompts; they do not unless this is called.
@@ -206,6 +221,12 @@ impl Router {
     fn conditions<T>(&self, explores: bool, plan: impl FnOnce(&Conditions<'_>) -> T) -> T {
         let health: Snapshot = self.health.snapshot();
         let has_key = |it: &repaint_core::Provider| self.client.has_key(it);
-        plan(&Conditions { has_key: &has_key, today: self.today(), health: &health, explores })
+        plan(&Conditions {
+            has_key: &has_key,
+            today: self.today(),
+            health: &health,
+            explores,
+            scope: self.scope.as_ref(),
+        })
     }
 }

@@ -41,6 +41,11 @@ pub struct Config {
 pub struct ServeConfig {
     /// Where it listens, such as `127.0.0.1:8080`; as `--listen`.
     pub listen: Option<String>,
+    /// The file of those who may call, from the folder of this file; as `--callers`.
+    pub callers: Option<String>,
+    /// What is let in of your own when pictures are fetched, since only public addresses are: networks
+    /// (`10.1.0.0/16`), addresses and names.
+    pub allow: Vec<String>,
     /// The most megabytes (2^20 bytes) of one request's body; 64 by default.
     #[schemars(range(min = 1, max = 4096))]
     pub body_megabytes: Option<u32>,

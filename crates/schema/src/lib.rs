@@ -1,6 +1,7 @@
 //! JSON Schemas, the catalogue and the pages, all from the registry: nothing here is written by hand
 //! for a model.
 
+mod callers;
 mod catalogue;
 mod changelog;
 mod changes;
@@ -18,6 +19,7 @@ use std::collections::BTreeMap;
 
 use repaint_core::Registry;
 
+pub use callers::{Caller, CallerBudget, Callers, MOST_DOLLARS, MOST_OFTEN};
 pub use catalogue::{Catalogue, Entry, ImageField, catalogue};
 pub use changelog::{changelog, close, excuses};
 pub use changes::{Change, Kind, changes};

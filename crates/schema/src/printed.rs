@@ -53,6 +53,19 @@ pub struct PictureFile {
     pub height: Option<u32>,
 }
 
+/// Of `repaint key`: a key that was just made. It is kept nowhere.
+#[derive(Clone, Debug, JsonSchema, Serialize)]
+pub struct MadeKey {
+    /// Whose it is.
+    pub name: String,
+    /// The key, which nobody can show again.
+    pub key: String,
+    /// Its hash, for the file of callers.
+    pub hash: String,
+    /// The lines for the file of callers, in TOML.
+    pub entry: String,
+}
+
 /// Of `repaint jobs`: orders, the newest first.
 #[derive(Clone, Debug, JsonSchema, Serialize)]
 pub struct Jobs {

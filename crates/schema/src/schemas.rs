@@ -11,6 +11,7 @@ use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use crate::callers::Callers;
 use crate::catalogue::{Catalogue, catalogue};
 use crate::config::Config;
 use crate::index::{Codes, Entry, Index};
@@ -50,6 +51,7 @@ pub struct Document {
 /// Our own documents: file, title, schema, and what it is.
 fn documents() -> Vec<(&'static str, &'static str, Sided, &'static str)> {
     vec![
+        ("callers", "Callers", received::<Callers>(), "the file of those who may call a server"),
         ("capabilities", "Capabilities", sent::<Capabilities>(), "what an offer accepts"),
         ("catalog", "Catalogue", sent::<Catalogue>(), "the catalogue, `catalog.json`"),
         ("codes", "Codes", sent::<Codes>(), "every code of an error or a refusal, `codes.json`"),
@@ -134,6 +136,7 @@ fn printed() -> Vec<(&'static str, &'static str, Sided, &'static str)> {
             sent::<printed::Budgets>(),
             "printed by `repaint budget`",
         ),
+        ("commands/key", "KeyOutput", sent::<printed::MadeKey>(), "printed by `repaint key`"),
         ("commands/jobs", "JobsOutput", sent::<printed::Jobs>(), "printed by `repaint jobs`"),
         (
             "commands/resume-all",

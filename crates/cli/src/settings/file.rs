@@ -19,7 +19,7 @@ use crate::output::invalid;
 const ALIKE: f64 = 0.75;
 
 /// What each name takes, and how it is written.
-const TAKES: [(&str, &str, &str); 21] = [
+const TAKES: [(&str, &str, &str); 23] = [
     ("model", "a list of names", r#"model = ["flux2-pro"]"#),
     ("max_cost", "an amount in US dollars without a mark", "max_cost = 0.50"),
     ("timeout", "a whole number of seconds, 1 or more", "timeout = 300"),
@@ -35,6 +35,8 @@ const TAKES: [(&str, &str, &str); 21] = [
     ("base_url", "an address in quotes", r#"base_url = "http://127.0.0.1:8080""#),
     ("serve", "a table of what a server holds to", r#"serve.listen = "127.0.0.1:8080""#),
     ("listen", "an address with a port in quotes", r#"listen = "127.0.0.1:8080""#),
+    ("callers", "a path in quotes", r#"callers = "callers.toml""#),
+    ("allow", "a list of networks, addresses and names", r#"allow = ["10.1.0.0/16"]"#),
     ("body_megabytes", MEGABYTES, "body_megabytes = 64"),
     ("memory_megabytes", MEGABYTES, "memory_megabytes = 64"),
     ("files_megabytes", MEGABYTES, "files_megabytes = 1024"),
@@ -151,6 +153,8 @@ impl File<'_> {
         let schema = repaint_schema::named("config").unwrap_or_default();
         let ServeConfig {
             listen,
+            callers,
+            allow,
             body_megabytes,
             memory_megabytes,
             files_megabytes,
@@ -173,6 +177,16 @@ impl File<'_> {
                 self.wrong(place("listen"), why)
             })?;
             settings.serve.push(("listen", Set { value: listen, from: from("listen") }));
+        }
+        if let Some(callers) = callers {
+            let value = self.beside(&callers);
+            settings.callers = Some(Set { value, from: from("callers") });
+        }
+        for text in allow {
+            let allowed = text.parse().map_err(|err: repaint::Error| {
+                self.wrong(place("allow"), &format!("allow: {}", err.message()))
+            })?;
+            settings.allow.push(Set { value: allowed, from: from("allow") });
         }
         let mut number = |name: &'static str, value: Option<u32>| -> Result<Option<u64>> {
             let Some(value) = value else { return Ok(None) };

@@ -7,15 +7,16 @@ use std::time::Duration;
 
 use repaint_adapters as _;
 use repaint_client::Client;
-use repaint_core::{Policy, Registry, Store};
+use repaint_core::{Registry, Store};
 use repaint_emulator::{Emulator, Seen, Settings};
-use repaint_gateway::{Gateway, Limits, Server};
+use repaint_gateway::{Builder, Gateway, Limits, Server};
 use repaint_router::Router;
 use repaint_store::Memory;
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::sleep;
+use url::Url;
 
 /// A gateway and what stands behind it.
 pub(crate) struct House {
@@ -63,6 +64,27 @@ impl House {
         emulator(&mut settings);
         gateway(&mut limits);
         Self::made(settings, limits, Arc::new(Memory::new())).await
+    }
+
+    /// One whose gateway is made in another way.
+    pub(crate) async fn built(
+        set: impl FnOnce(&mut Settings),
+        build: impl FnOnce(Builder) -> Builder,
+    ) -> Self {
+        let mut settings = Settings { thumbnails: false, ..Settings::default() };
+        set(&mut settings);
+        let registry = Registry::linked().expect("adapters are linked");
+        let emulator = repaint_emulator::Server::start(Emulator::new(&registry, settings)).await;
+        let emulator = emulator.expect("a port is free");
+        let server = listening(emulator.url(), Arc::new(Memory::new()), build).await;
+        Self { emulator, server, http: http() }
+    }
+
+    /// One whose providers are somewhere else; its emulator idles.
+    pub(crate) async fn before(base: Url, build: impl FnOnce(Builder) -> Builder) -> Self {
+        let house = Self::open().await;
+        let server = listening(base, Arc::new(Memory::new()), build).await;
+        Self { server, ..house }
     }
 
     async fn made(settings: Settings, limits: Limits, store: Arc<dyn Store>) -> Self {
@@ -153,6 +175,14 @@ impl House {
         answer(request.send().await.expect("an answer")).await
     }
 
+    pub(crate) async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut request = self.http.get(self.url(path));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        answer(request.send().await.expect("an answer")).await
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Answer {
         answer(self.http.get(self.url(path)).send().await.expect("an answer")).await
     }
@@ -198,13 +228,22 @@ pub(crate) async fn gateway(
     limits: Limits,
     store: Arc<dyn Store>,
 ) -> Server {
+    listening(emulator.url(), store, |it| it.limits(limits)).await
+}
+
+/// The same, made in another way.
+async fn listening(
+    base: Url,
+    store: Arc<dyn Store>,
+    build: impl FnOnce(Builder) -> Builder,
+) -> Server {
     let registry = Registry::linked().expect("adapters are linked");
     let mut client = Client::builder().without_environment();
     for provider in ["together", "bfl"] {
-        client = client.key(provider, "a-key").base(provider, emulator.url());
+        client = client.key(provider, "a-key").base(provider, base.clone());
     }
     let router = Router::new(registry, client.build().expect("a client"));
-    let gateway = Gateway::new(router, store, Policy::default(), limits).await;
+    let gateway = build(Gateway::builder(router, store)).build().await;
     let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     Server::bind(gateway.expect("a gateway"), anywhere).await.expect("a port is free")
 }
