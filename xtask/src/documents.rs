@@ -9,7 +9,7 @@ use repaint_core::{
 };
 use repaint_emulator::{Emulator, Fault, InProcess, Settings, Stage};
 use repaint_router::{Conditions, Router, plan};
-use repaint_schema::Config;
+use repaint_schema::{Callers, Config};
 use repaint_testkit::real_png;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -85,6 +85,20 @@ pub(crate) fn examples(registry: &Registry) -> Result<Vec<(&'static str, String,
     } } } } });
     add("overlay", "valid/images", read::<Overlay>(better)?);
     add("overlay", "invalid/unknown-accepts", json!({ "together/flux2-pro": { "accepts": {} } }));
+    let hash = format!("sha256:{}", "9f86d081884c7d65".repeat(4));
+    let callers = json!({ "caller": [{
+        "name": "web", "hashes": [hash], "models": ["flux2-*"], "providers": ["together"],
+        "budget": { "day": 5.0, "month": 80.0 }, "rate": 60, "own_keys": true,
+    }] });
+    from::<Callers>(callers.clone())?;
+    add("callers", "valid/all", callers);
+    add("callers", "valid/least", json!({ "caller": [{ "name": "web", "hashes": [hash] }] }));
+    add("callers", "invalid/nobody", json!({ "caller": [] }));
+    add(
+        "callers",
+        "invalid/key",
+        json!({ "caller": [{ "name": "web", "key": "a hash belongs here" }] }),
+    );
     let config = json!({
         "model": ["flux2-pro", "kontext"], "max_cost": 0.25, "timeout": 120,
         "adapt": { "size": "nearest" }, "folder": "pictures", "show": "never",
