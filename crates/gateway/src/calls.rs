@@ -15,17 +15,19 @@
 //!   caller goes away before anything was sent never sends anything.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use repaint_client::{CancellationToken, Client};
 use repaint_core::{Error, ErrorKind, Image, Receipt, Store, SubmitState};
 use repaint_router::{Calling, Hooks};
-use tokio::sync::watch;
+use tokio::sync::{Notify, OwnedSemaphorePermit, watch};
 
+use crate::budget::Budget;
 use crate::fault::may_have_cost;
 use crate::metrics::Metrics;
+use crate::shelf::Shelf;
 
 /// What tells equal requests of one caller: a keyed hash of the caller and of all that is asked for.
 pub(crate) type Print = u128;
@@ -44,6 +46,10 @@ struct Inner {
     metrics: Arc<Metrics>,
     store: Arc<dyn Store>,
     client: Client,
+    /// Bytes of pictures that nobody has waited for since it was tidied last.
+    more: AtomicU64,
+    /// Told when those are many.
+    pressed: Notify,
 }
 
 /// A call: a job, and those who wait for what comes of it.
@@ -77,6 +83,8 @@ struct State {
     gone: bool,
     /// When the last one went.
     alone: Option<Instant>,
+    /// Its pictures are being put away.
+    shelving: bool,
 }
 
 /// What came of a call.
@@ -87,9 +95,32 @@ pub(crate) enum End {
         receipt: Box<Receipt>,
         created: u64,
     },
+    /// Made, and put away until somebody asks.
+    Shelved {
+        shelf: Shelf,
+        receipt: Box<Receipt>,
+        created: u64,
+    },
     Failed(Error),
     /// The caller's key stands for another request, which another gateway or the store knows.
     Reused,
+}
+
+/// What came of a call, with its pictures in memory again if they were put away.
+pub(crate) async fn taken_out(end: Arc<End>) -> Arc<End> {
+    if !matches!(&*end, End::Shelved { .. }) {
+        return end;
+    }
+    let work = tokio::task::spawn_blocking(move || match &*end {
+        End::Shelved { shelf, receipt, created } => shelf.images().map(|images| {
+            Arc::new(End::Made { images, receipt: receipt.clone(), created: *created })
+        }),
+        _ => Ok(end),
+    });
+    work.await.map_err(std::io::Error::other).flatten().unwrap_or_else(|err| {
+        let message = format!("the pictures were made, and cannot be read again: {err}");
+        Arc::new(End::Failed(Error::new(ErrorKind::Unexpected, message)))
+    })
 }
 
 /// Where a request comes in.
@@ -137,6 +168,8 @@ impl Calls {
             metrics,
             store,
             client,
+            more: AtomicU64::new(0),
+            pressed: Notify::new(),
         }))
     }
 
@@ -231,8 +264,15 @@ impl Calls {
         self.0.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Forgets what was kept long enough, and, beyond the limit, the oldest answers that were written.
-    pub(crate) fn tidy(&self) {
+    /// Comes when it should be tidied before its time.
+    pub(crate) async fn pressed(&self) {
+        self.0.pressed.notified().await;
+    }
+
+    /// Forgets what was kept long enough, and puts the oldest pictures beyond the limit into files. Where those
+    /// have no room, answers that were written are forgotten, and others stay in memory.
+    pub(crate) fn tidy(&self, files: &Budget) {
+        self.0.more.store(0, Ordering::Relaxed);
         let window = self.0.window;
         self.told().retain(|_, times| {
             times.retain(|it| it.elapsed() <= window);
@@ -244,20 +284,62 @@ impl Calls {
         }
         let mut over = kept(&calls).saturating_sub(self.0.kept);
         if 0 < over {
-            let mut answered: Vec<Arc<Call>> =
-                calls.values().flatten().filter(|it| it.was_answered()).cloned().collect();
-            answered.sort_by_key(|it| it.state().alone);
-            for call in answered {
+            let alone = |it: &&Arc<Call>| it.state().live == 0 && 0 < it.weight();
+            let mut oldest: Vec<Arc<Call>> =
+                calls.values().flatten().filter(alone).cloned().collect();
+            oldest.sort_by_key(|it| it.state().alone);
+            for call in oldest {
                 if over == 0 {
                     break;
                 }
-                over = over.saturating_sub(call.weight());
-                if let Some(equal) = calls.get_mut(&call.print) {
-                    equal.retain(|it| !Arc::ptr_eq(it, &call));
+                let weight = call.weight();
+                match files.try_count(weight) {
+                    Some(room) => self.shelve(&call, room),
+                    None if call.was_answered() => {
+                        if let Some(equal) = calls.get_mut(&call.print) {
+                            equal.retain(|it| !Arc::ptr_eq(it, &call));
+                        }
+                    }
+                    None => continue,
                 }
+                over = over.saturating_sub(weight);
             }
         }
         calls.retain(|_, it| !it.is_empty());
+    }
+
+    /// Puts the pictures of a call into a file, beside what else is done.
+    fn shelve(&self, call: &Arc<Call>, room: OwnedSemaphorePermit) {
+        let end = {
+            let mut state = call.state();
+            match state.end.clone().filter(|_| !state.shelving) {
+                Some(end) => {
+                    state.shelving = true;
+                    end
+                }
+                None => return,
+            }
+        };
+        let call = Arc::clone(call);
+        let work = move || {
+            let End::Made { images, receipt, created } = &*end else { return };
+            let shelf = Shelf::new(images, room);
+            let mut state = call.state();
+            state.shelving = false;
+            match shelf {
+                // Somebody has come back for them meanwhile.
+                Ok(_) if 0 < state.live => {}
+                Ok(shelf) => {
+                    let (receipt, created) = (receipt.clone(), *created);
+                    state.end = Some(Arc::new(End::Shelved { shelf, receipt, created }));
+                }
+                Err(err) => tracing::warn!("pictures cannot be put into a file: {err}"),
+            }
+        };
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn_blocking(work)),
+            Err(_) => work(),
+        }
     }
 
     /// Whether a job goes on.
@@ -269,6 +351,14 @@ impl Calls {
     pub(crate) fn count(&self) -> (usize, u64) {
         let calls = self.calls();
         (calls.values().map(Vec::len).sum(), kept(&calls))
+    }
+
+    /// So many more bytes are kept; many of them are not left till it is tidied the next time.
+    fn keeps(&self, bytes: u64) {
+        let inner = &self.0;
+        if 0 < bytes && inner.kept / 4 <= inner.more.fetch_add(bytes, Ordering::Relaxed) + bytes {
+            inner.pressed.notify_one();
+        }
     }
 
     fn forget(&self, call: &Arc<Call>) {
@@ -288,6 +378,14 @@ impl Calls {
 
 fn shown(print: Print) -> String {
     format!("{print:032x}")
+}
+
+/// Bytes of pictures that are in memory.
+fn weight(end: Option<&End>) -> u64 {
+    match end {
+        Some(End::Made { images, .. }) => images.iter().map(|it| it.bytes.len() as u64).sum(),
+        Some(End::Shelved { .. } | End::Failed(_) | End::Reused) | None => 0,
+    }
 }
 
 /// Bytes of pictures that nobody waits for.
@@ -372,10 +470,7 @@ impl Call {
     }
 
     fn weight(&self) -> u64 {
-        match self.state().end.as_deref() {
-            Some(End::Made { images, .. }) => images.iter().map(|it| it.bytes.len() as u64).sum(),
-            Some(End::Failed(_) | End::Reused) | None => 0,
-        }
+        weight(self.state().end.as_deref())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -387,13 +482,16 @@ impl Calls {
     /// What came of a job. What surely cost nothing is forgotten, so that it can be asked for anew.
     pub(crate) fn over(&self, call: &Arc<Call>, end: End) {
         let free = !end.is_to_be_kept();
+        let mut kept = 0;
         {
             let mut state = call.state();
             state.end = Some(Arc::new(end));
             if state.live == 0 {
                 state.alone.get_or_insert_with(Instant::now);
+                kept = weight(state.end.as_deref());
             }
         }
+        self.keeps(kept);
         call.ended.send_replace(true);
         if free {
             self.forget(call);
@@ -412,6 +510,7 @@ impl Drop for Seat {
     fn drop(&mut self) {
         let (call, inner) = (Arc::clone(&self.call), &self.calls.0);
         let (mut spared, mut left, mut late, mut told) = (false, false, false, false);
+        let mut kept = 0;
         {
             let mut state = call.state();
             state.live = state.live.saturating_sub(1);
@@ -430,8 +529,10 @@ impl Drop for Seat {
                     let keeps = state.end.as_deref().is_none_or(End::is_to_be_kept);
                     left = !state.answered && !state.gone && keeps;
                 }
+                kept = weight(state.end.as_deref());
             }
         }
+        self.calls.keeps(kept);
         if told {
             self.calls.told().entry(call.print).or_default().push(Instant::now());
         }
@@ -519,7 +620,7 @@ impl End {
     /// Whether somebody who asks again is to get it.
     fn is_to_be_kept(&self) -> bool {
         match self {
-            Self::Made { .. } => true,
+            Self::Made { .. } | Self::Shelved { .. } => true,
             Self::Failed(err) => may_have_cost(err),
             Self::Reused => false,
         }
@@ -679,11 +780,11 @@ mod tests {
         let first = new(&calls, PLAIN, "1");
         sends(&first);
         calls.over(&first.call, failed(ErrorKind::OutcomeUnknown));
-        calls.tidy();
+        calls.tidy(&Budget::new(1 << 20));
         assert_eq!(calls.count().0, 1, "somebody waits");
         drop(first);
         std::thread::sleep(Duration::from_millis(1));
-        calls.tidy();
+        calls.tidy(&Budget::new(1 << 20));
         assert_eq!(calls.count().0, 0);
     }
 }

@@ -34,6 +34,7 @@ mod receive;
 mod run;
 mod scan;
 mod server;
+mod shelf;
 mod spill;
 
 pub use gateway::{Builder, Gateway};

@@ -10,10 +10,10 @@ pub struct Limits {
     /// The most bytes of the bodies of all requests together in memory, 64 MiB by default. For one that has no
     /// room there is [`files`](Self::files); a form waits for its turn, first come first served.
     pub memory: u64,
-    /// The most bytes of bodies that go into files without a name when memory has no room; only beyond that
-    /// they wait. 4 GiB by default.
+    /// The most bytes of bodies and of kept answers that go into files without a name when memory has no room;
+    /// only beyond that bodies wait. 4 GiB by default.
     pub files: u64,
-    /// The most bytes of pictures that are kept for callers who ask again; 64 MiB by default.
+    /// The most bytes of pictures that are kept in memory for callers who ask again; 64 MiB by default.
     pub kept: u64,
     /// How many connections may be open; 1,024 by default.
     pub connections: usize,

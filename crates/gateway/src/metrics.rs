@@ -113,9 +113,9 @@ impl Metrics {
                 now.budget_total as f64,
             ),
             (
-                "repaint_body_bytes_in_files",
+                "repaint_bytes_in_files",
                 "gauge",
-                "Bytes of bodies for which memory had no room.",
+                "Bytes of bodies and of kept answers for which memory had no room.",
                 now.in_files as f64,
             ),
             (

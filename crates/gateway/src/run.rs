@@ -16,7 +16,7 @@ use repaint_router::{Once, Router};
 use twox_hash::XxHash3_128;
 
 use crate::answer::Answer;
-use crate::calls::{Call, End, Gate, Joined, Mark, Print, Seat};
+use crate::calls::{Call, End, Gate, Joined, Mark, Print, Seat, taken_out};
 use crate::dialect::{Names, ResponseFormat, Understood};
 use crate::fault::{Fault, may_have_cost};
 use crate::gateway::Gateway;
@@ -80,7 +80,7 @@ pub(crate) async fn run(
             seat
         }
     };
-    let end = seat.call.end().await;
+    let end = taken_out(seat.call.end().await).await;
     Ok(answer(&end, &model, format, &names, seat))
 }
 
@@ -261,7 +261,7 @@ pub(crate) async fn resume(
             seat
         }
     };
-    let end = seat.call.end().await;
+    let end = taken_out(seat.call.end().await).await;
     let model = job.model.unwrap_or_default();
     Ok(answer(&end, &model, None, &Names::default(), seat))
 }
@@ -399,13 +399,14 @@ fn answer(
             put(headers, RECEIPT, job);
             response
         }
-        End::Failed(_) | End::Reused => {
+        End::Shelved { .. } | End::Failed(_) | End::Reused => {
             let fault = match end {
                 End::Failed(err) if seat.call.is_cancelled() && !may_have_cost(err) => {
                     Fault::cancelled().of_job(&id)
                 }
                 End::Failed(err) => Fault::of(err, names).of_job(&id),
-                End::Made { .. } | End::Reused => reused(),
+                // Whoever answers has taken them out before.
+                End::Made { .. } | End::Shelved { .. } | End::Reused => reused(),
             };
             let response = fault.into_response();
             let (parts, body) = response.into_parts();

@@ -104,7 +104,8 @@ async fn accept(listener: TcpListener, gateway: Gateway, stopped: watch::Receive
                 Err(_) => sleep(Duration::from_millis(50)).await,
             },
             Some(_) = open.join_next() => {}
-            _ = tidies.tick() => gateway.calls().tidy(),
+            _ = tidies.tick() => gateway.calls().tidy(gateway.spills()),
+            () = gateway.calls().pressed() => gateway.calls().tidy(gateway.spills()),
             _ = stop.changed() => break,
         }
     }

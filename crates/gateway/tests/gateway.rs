@@ -118,6 +118,28 @@ async fn what_would_lose_an_image_is_refused_before_anything_is_bought() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn answers_beyond_the_limit_are_kept_in_files_and_given_again_as_they_were() {
+    let house = House::limited(|it| it.kept = 0).await;
+    let body = json!({ "model": "black-forest-labs/FLUX.2-pro", "prompt": "p", "width": 512,
+        "height": 512, "response_format": "b64_json" })
+    .to_string();
+    let path = "/v1/images/generations";
+    let first = house.post(path, &body).await;
+    assert_eq!(first.status, 200, "{}", first.body);
+    house.until_metric("repaint_kept_bytes 0").await;
+    let in_files = |metrics: String| {
+        let line = metrics.lines().find(|it| it.starts_with("repaint_bytes_in_files "));
+        line.and_then(|it| it.rsplit(' ').next()).and_then(|it| it.parse::<f64>().ok())
+    };
+    assert!(in_files(house.text("/metrics").await).is_some_and(|it| 1000.0 < it));
+    for _ in 0..2 {
+        let again = house.post_with(path, &body, &[("x-stainless-retry-count", "1")]).await;
+        assert_eq!(again.body, first.body);
+    }
+    assert_eq!(house.paid(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn base64_comes_as_the_very_bytes_and_data_uris_go_on_as_they_came() {
     let house = House::open().await;
     let image = data_uri(400_000);

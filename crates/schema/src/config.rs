@@ -52,11 +52,11 @@ pub struct ServeConfig {
     /// The most megabytes of the bodies of all requests together in memory; 64 by default.
     #[schemars(range(min = 1, max = 1_048_576))]
     pub memory_megabytes: Option<u32>,
-    /// The most megabytes of bodies in files without a name, when memory has no room; beyond that they wait
-    /// for their turn. 4096 by default.
+    /// The most megabytes of bodies and of kept answers in files without a name, when memory has no room;
+    /// beyond that bodies wait for their turn. 4096 by default.
     #[schemars(range(min = 0, max = 1_048_576))]
     pub files_megabytes: Option<u32>,
-    /// The most megabytes of pictures that are kept for callers who ask again; 64 by default.
+    /// The most megabytes of pictures that are kept in memory for callers who ask again; 64 by default.
     #[schemars(range(min = 0, max = 1_048_576))]
     pub kept_megabytes: Option<u32>,
     /// How many connections may be open; 1024 by default.
