@@ -4,6 +4,7 @@
 mod client;
 mod decide;
 mod figure;
+mod gateway;
 mod local;
 mod peers;
 mod random;
@@ -17,16 +18,17 @@ use serde_json::Value;
 
 use figure::{Figure, Report};
 
-type Bench = (&'static str, fn(&Place) -> Result<Report, String>);
+type Bench = (&'static str, fn(&Place) -> Result<Vec<Report>, String>);
 
-const BENCHES: [Bench; 4] = [
-    ("client", client::run),
-    ("decide", decide::run),
-    ("local", local::run),
-    ("start", start::run),
+const BENCHES: [Bench; 5] = [
+    ("client", |place| Ok(vec![client::run(place)?])),
+    ("decide", |place| Ok(vec![decide::run(place)?])),
+    ("gateway", gateway::run),
+    ("local", |place| Ok(vec![local::run(place)?])),
+    ("start", |place| Ok(vec![start::run(place)?])),
 ];
 
-const USAGE: &str = "usage: cargo xtask bench [client|decide|local|start] … [--json]
+const USAGE: &str = "usage: cargo xtask bench [client|decide|gateway|local|start] … [--json]
 
 Without a name, all are run. Fails if a goal is missed. The peers' libraries are installed under the
 target directory by `pip` and `npm`; what cannot be installed is reported as NOT RUN.";
@@ -53,11 +55,11 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
     let mut reports = Vec::new();
     for (name, bench) in BENCHES {
         if names.is_empty() || names.iter().any(|it| *it == name) {
-            let report = bench(&place)?;
+            let found = bench(&place)?;
             if flags.is_empty() {
-                report.print();
+                found.iter().for_each(Report::print);
             }
-            reports.push(report);
+            reports.extend(found);
         }
     }
     if !flags.is_empty() {

@@ -3,6 +3,7 @@
 mod client;
 mod decide;
 mod floor;
+mod gateway;
 mod local;
 mod meter;
 
@@ -12,6 +13,8 @@ use std::process::ExitCode;
 use repaint_adapters as _;
 
 use crate::client::Threads;
+use crate::gateway::proxy::Way;
+use crate::gateway::{load, proxy, upstream};
 
 /// A failure ends the program; nobody takes it apart.
 type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
@@ -26,6 +29,12 @@ fn main() -> ExitCode {
             client::run(Threads::One, base, folder.as_ref(), times)
         }
         ["decide"] => decide::run(),
+        ["upstream"] => upstream::run(),
+        ["raw-proxy", upstream] => proxy::run(Way::Raw, upstream),
+        ["buffering-proxy", upstream] => proxy::run(Way::Buffering, upstream),
+        ["load", url, body, callers, times, headers @ ..] => {
+            load::run(url, body, callers, times, headers)
+        }
         ["local", picture, folder] => local::run(picture.as_ref(), folder.as_ref()),
         _ => Err("`cargo xtask bench` runs this".into()),
     };

@@ -21,25 +21,25 @@ pub(super) fn run(place: &Place) -> Result<Report, String> {
         if let Some(of) = row["of"].as_str() {
             let goal = GOALS_OF_VALIDATE.iter().find(|it| it.0 == of).map(|it| it.1);
             let name = format!("validate {of}");
-            figures.push(Figure { name, value, unit: "ns", goal });
+            figures.push(Figure { name, value, unit: "ns", goal, aim: None });
             let theirs = row["peer_ns"].as_f64().ok_or("no figure")?;
             let name = format!("  the crate jsonschema, by schema alone, {of}");
-            figures.push(Figure { name, value: theirs, unit: "ns", goal: None });
+            figures.push(Figure { name, value: theirs, unit: "ns", goal: None, aim: None });
             continue;
         }
         let images = &row["images"];
         if let Some(offer) = row["offer"].as_str() {
             let (name, goal) = (format!("{what} {offer}, {images} addresses"), Some(GOAL_NS));
-            figures.push(Figure { name, value, unit: "ns", goal });
+            figures.push(Figure { name, value, unit: "ns", goal, aim: None });
             continue;
         }
         let offers = row["offers"].as_u64().ok_or("no figure")?;
         let goal = Some(GOALS_OF_PLANS[usize::from(500 < offers)]);
         let name = format!("{what} over {offers} offers, {images} addresses");
-        figures.push(Figure { name, value, unit: "ns", goal });
+        figures.push(Figure { name, value, unit: "ns", goal, aim: None });
         let value = row["read_ns"].as_f64().ok_or("no figure")?;
         let name = "  the same, every word of it written as JSON".to_owned();
-        figures.push(Figure { name, value, unit: "ns", goal: None });
+        figures.push(Figure { name, value, unit: "ns", goal: None, aim: None });
     }
     Ok(Report {
         bench: "decide",

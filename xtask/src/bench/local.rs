@@ -22,6 +22,7 @@ pub(super) fn run(place: &Place) -> Result<Report, String> {
             value: row["cpu_s_per_megapixel"].as_f64().ok_or("no figure")?,
             unit: "CPU s / MP",
             goal: GOALS.iter().find(|(it, _)| *it == offer).map(|(_, goal)| *goal),
+            aim: None,
         });
     }
     Ok(Report {
