@@ -35,7 +35,7 @@ target directory by `pip` and `npm`; what cannot be installed is reported as NOT
 
 /// Where things are.
 #[derive(Debug)]
-struct Place {
+pub(crate) struct Place {
     root: PathBuf,
     /// The target directory, whatever it is called.
     target: PathBuf,
@@ -78,7 +78,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
 }
 
 impl Place {
-    fn here() -> Result<Self, String> {
+    pub(crate) fn here() -> Result<Self, String> {
         // This program lies in `debug`, or another profile's folder, of the target directory.
         let program = std::env::current_exe().map_err(|err| err.to_string())?;
         let target = program.ancestors().nth(2).ok_or("the target directory is not to be found")?;
@@ -89,7 +89,7 @@ impl Place {
     }
 
     /// Builds a package as it is released; the folder of its programs comes back.
-    fn built(&self, package: &str) -> Result<PathBuf, String> {
+    pub(crate) fn built(&self, package: &str) -> Result<PathBuf, String> {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut build = Command::new(cargo);
         build.args(["build", "--quiet", "--release", "--package", package, "--target-dir"]);

@@ -11,6 +11,7 @@ mod licences;
 mod new_adapter;
 mod provenance;
 mod schemas;
+mod soak;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -40,6 +41,7 @@ usage: cargo xtask CHORE
   release-schemas VERSION
                     makes the present set of schemas the baseline that later ones must not break
   simulate          plays schedules of faults and deaths in paused time: [--schedules N] [--seed S] [--only INDEX]
+  soak              loads the gateway for minutes, before a provider that fails: [--minutes N] [--callers N] [--seed S]
   test              runs every test of the workspace
   test --clients [WORDS]
                     builds and tries the clients, and the libraries of others against our servers; says NOT
@@ -77,6 +79,7 @@ fn main() -> ExitCode {
         ["provenance", rest @ ..] => provenance::run(rest),
         ["release-schemas", version] => schemas::release(version),
         ["simulate", rest @ ..] => cargo(&[SIMULATE, rest].concat()),
+        ["soak", rest @ ..] => soak::run(rest),
         ["test", "--clients"] => clients::test(""),
         ["test", "--clients", words] => clients::test(words),
         ["test", rest @ ..] => cargo(&[&["test", "--workspace"], rest].concat()),

@@ -6,6 +6,7 @@ mod floor;
 mod gateway;
 mod local;
 mod meter;
+mod soak;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -34,6 +35,9 @@ fn main() -> ExitCode {
         ["buffering-proxy", upstream] => proxy::run(Way::Buffering, upstream),
         ["load", url, body, callers, times, headers @ ..] => {
             load::run(url, body, callers, times, headers)
+        }
+        ["soak", program, minutes, callers, seed] => {
+            soak::run(program.as_ref(), minutes, callers, seed)
         }
         ["local", picture, folder] => local::run(picture.as_ref(), folder.as_ref()),
         _ => Err("`cargo xtask bench` runs this".into()),
