@@ -9,30 +9,115 @@
 use std::hash::{Hasher, SipHasher};
 
 /// Two hashes of 64 bits under keys of one secret.
-pub(crate) struct Fingerprint([SipHasher; 2]);
+///
+/// What is long is folded first, block by block, into keyed sums: the hashes alone would cost more than
+/// all else that is done with an order of some megabytes.
+pub(crate) struct Fingerprint {
+    hashers: [SipHasher; 2],
+    /// What has come since the last whole block.
+    waiting: Vec<u8>,
+    /// Bytes that were folded.
+    folded: u64,
+    /// The keys of the sums, made for the first whole block.
+    keys: Option<Box<[u32; KEYS]>>,
+}
+
+/// So many bytes are folded at once. What is shorter as a whole goes into the hashes as it is.
+const BLOCK: usize = 1024;
+/// Sums of 64 bits that a block becomes. Two blocks have one equal with a chance of 2^-32, all with 2^-128.
+const SUMS: usize = 4;
+/// Words between the keys of one sum and of the next.
+const SHIFT: usize = 4;
+const KEYS: usize = BLOCK / 4 + SHIFT * (SUMS - 1);
 
 impl Fingerprint {
     pub(crate) fn new(secret: &[u8; 16]) -> Self {
         let [a, b] = [&secret[..8], &secret[8..]]
             .map(|half| half.iter().fold(0, |sum: u64, byte| sum << 8 | u64::from(*byte)));
-        Self([SipHasher::new_with_keys(a, b), SipHasher::new_with_keys(!b, !a)])
+        let hashers = [SipHasher::new_with_keys(a, b), SipHasher::new_with_keys(!b, !a)];
+        Self { hashers, waiting: Vec::new(), folded: 0, keys: None }
     }
 
     /// 32 hex digits.
     pub(crate) fn shown(&self) -> String {
-        let [a, b] = [&self.0[0], &self.0[1]].map(Hasher::finish);
+        let [a, b] = self.ended();
         format!("{a:016x}{b:016x}")
+    }
+
+    fn ended(&self) -> [u64; 2] {
+        self.hashers.clone().map(|mut it| {
+            it.write(&self.waiting);
+            if self.folded != 0 {
+                it.write(&self.folded.to_le_bytes());
+            }
+            it.finish()
+        })
+    }
+
+    fn fold(&mut self, block: &[u8; BLOCK]) {
+        // Before the first block nothing has gone into the hashes, so they are their keys alone.
+        let keys = self.keys.get_or_insert_with(|| keys(&self.hashers));
+        for sum in sums(block, keys) {
+            self.hashers.iter_mut().for_each(|it| it.write(&sum.to_le_bytes()));
+        }
+        self.folded += BLOCK as u64;
     }
 }
 
 impl Hasher for Fingerprint {
-    fn write(&mut self, bytes: &[u8]) {
-        self.0.iter_mut().for_each(|it| it.write(bytes));
+    fn write(&mut self, mut bytes: &[u8]) {
+        if !self.waiting.is_empty() {
+            let (head, rest) = bytes.split_at(bytes.len().min(BLOCK - self.waiting.len()));
+            self.waiting.extend_from_slice(head);
+            bytes = rest;
+            let waiting = std::mem::take(&mut self.waiting);
+            match <&[u8; BLOCK]>::try_from(&waiting[..]) {
+                Ok(block) => self.fold(block),
+                Err(_) => self.waiting = waiting,
+            }
+        }
+        let (blocks, rest) = bytes.as_chunks::<BLOCK>();
+        blocks.iter().for_each(|it| self.fold(it));
+        self.waiting.extend_from_slice(rest);
     }
 
     fn finish(&self) -> u64 {
-        self.0[0].finish()
+        self.ended()[0]
     }
+}
+
+/// Keys for sums, out of hashes that have seen nothing but theirs.
+fn keys(hashers: &[SipHasher; 2]) -> Box<[u32; KEYS]> {
+    let mut keys = Box::new([0; KEYS]);
+    for (at, key) in keys.iter_mut().enumerate() {
+        let mut hasher = hashers[at % 2].clone();
+        hasher.write(b"the key of a sum");
+        hasher.write(&(at as u64).to_le_bytes());
+        *key = hasher.finish() as u32;
+    }
+    keys
+}
+
+/// NH, each sum under keys that are shifted by some.
+///
+/// ref: RFC 4418, UMAC, 5.2.2 and 6.1: it says and proves what two blocks have in common
+fn sums(block: &[u8; BLOCK], keys: &[u32; KEYS]) -> [u64; SUMS] {
+    let mut lanes = [[0_u64; 4]; SUMS];
+    let (words, _) = block.as_chunks::<4>();
+    for (at, eight) in words.as_chunks::<8>().0.iter().enumerate() {
+        let words = eight.map(u32::from_le_bytes);
+        for (shift, lanes) in lanes.iter_mut().enumerate() {
+            let keys = &keys[at * 8 + shift * SHIFT..][..8];
+            for lane in 0..4 {
+                let (a, b) = (
+                    words[lane].wrapping_add(keys[lane]),
+                    words[lane + 4].wrapping_add(keys[lane + 4]),
+                );
+                lanes[lane] = lanes[lane].wrapping_add(u64::from(a) * u64::from(b));
+            }
+        }
+    }
+    lanes.map(|it| it.into_iter().fold(0, u64::wrapping_add))
 }
 
 #[cfg(test)]
@@ -48,5 +133,32 @@ mod tests {
         let mut other = Fingerprint::new(&[8; 16]);
         other.write(b"a cat");
         assert_ne!(print.shown(), other.shown());
+    }
+
+    #[test]
+    fn what_is_long_counts_with_every_bit_and_however_it_comes() {
+        let whole: Vec<u8> = (0..5_000_u32).map(|it| (it * 31 % 251) as u8).collect();
+        let print = |bytes: &[u8], step: usize| {
+            let mut print = Fingerprint::new(&[7; 16]);
+            bytes.chunks(step).for_each(|it| print.write(it));
+            print.shown()
+        };
+        let first = print(&whole, whole.len());
+        // It stands in stores, too.
+        assert_eq!(first, "528db374997d8e4c970682bca933d1ea");
+        for step in [1, 7, 1023, 1024, 1025, 4096] {
+            assert_eq!(print(&whole, step), first, "{step}");
+        }
+        for at in (0..whole.len()).step_by(13) {
+            let mut other = whole.clone();
+            other[at] ^= 1;
+            assert_ne!(print(&other, 5000), first, "{at}");
+        }
+        // Neither the order of blocks nor where it ends is lost.
+        let mut turned = whole.clone();
+        turned.rotate_left(BLOCK);
+        assert_ne!(print(&turned, 5000), first);
+        assert_ne!(print(&whole[..4_999], 5000), first);
+        assert_ne!(print(&[0; 2 * BLOCK], 5000), print(&[0; 3 * BLOCK], 5000));
     }
 }

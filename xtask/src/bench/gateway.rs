@@ -18,7 +18,7 @@ use super::figure::{median, short};
 use super::{Figure, Place, Report, measured};
 
 /// The proxies take turns, so that a busy moment of the machine strikes all of them.
-const ROUNDS: usize = 1;
+const ROUNDS: usize = 3;
 /// Requests with large bodies that are counted, in one round; and those before.
 const LARGE: usize = 100;
 const WARM_UPS: usize = 5;

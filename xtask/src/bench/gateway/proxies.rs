@@ -1,5 +1,6 @@
 //! What stands between, how each is started, and how it is known to do its work.
 
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 
@@ -20,6 +21,8 @@ pub(super) struct Proxy {
 pub(super) enum Which {
     Raw,
     Buffering,
+    /// What is called so on this machine, in one process.
+    Nginx,
     Repaint {
         /// Where it writes orders down: a file as it does by itself, or memory.
         on_disk: bool,
@@ -32,6 +35,7 @@ pub(super) fn proxies() -> Vec<Proxy> {
     vec![
         proxy("raw proxy", Which::Raw, false),
         proxy("buffering proxy", Which::Buffering, false),
+        proxy("nginx, buffers of 128k", Which::Nginx, false),
         proxy("repaint", Which::Repaint { on_disk: true }, false),
         proxy("repaint, store in memory", Which::Repaint { on_disk: false }, false),
     ]
@@ -42,6 +46,11 @@ impl Proxy {
     pub(super) fn install(&self, _: &Place) -> Result<(), String> {
         match self.which {
             Which::Raw | Which::Buffering | Which::Repaint { .. } => Ok(()),
+            Which::Nginx => match Command::new("nginx").arg("-v").output() {
+                Ok(output) if output.status.success() => Ok(()),
+                Ok(output) => Err(format!("it ends with {}", output.status)),
+                Err(err) => Err(format!("it cannot be run: {err}")),
+            },
         }
     }
 
@@ -57,6 +66,14 @@ impl Proxy {
         match self.which {
             Which::Raw => told(Command::new(program).args(["raw-proxy", provider])),
             Which::Buffering => told(Command::new(program).args(["buffering-proxy", provider])),
+            Which::Nginx => {
+                let port = free().map_err(|err| format!("no port is free: {err}"))?;
+                let (path, text) = (folder.join("nginx.conf"), nginx(port, provider));
+                std::fs::write(&path, text).map_err(|err| err.to_string())?;
+                let mut command = Command::new("nginx");
+                command.arg("-p").arg(folder).args(["-e", "stderr", "-c"]).arg(&path);
+                Running::at(&mut command, port, Vec::new())
+            }
             Which::Repaint { on_disk } => {
                 let mut command = Command::new(place.target.join("release/repaint"));
                 command.args(["serve", "--listen", "127.0.0.1:0"]).env("REPAINT_CONFIG", "none");
@@ -89,4 +106,43 @@ impl Proxy {
         }
         Ok(())
     }
+}
+
+/// A port that nobody listens at.
+fn free() -> std::io::Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
+/// It streams both ways, keeps connections to the provider, and keeps no log.
+fn nginx(port: u16, provider: &str) -> String {
+    let provider = provider.trim_start_matches("http://");
+    format!(
+        "daemon off; master_process off; pid nginx.pid; events {{ worker_connections 1024; }}
+http {{
+    access_log off;
+    client_max_body_size 64m;
+    client_body_buffer_size 128k;
+    client_body_temp_path nginx-body;
+    proxy_temp_path nginx-proxy;
+    fastcgi_temp_path nginx-fastcgi;
+    uwsgi_temp_path nginx-uwsgi;
+    scgi_temp_path nginx-scgi;
+    upstream provider {{ server {provider}; keepalive 64; }}
+    server {{
+        listen 127.0.0.1:{port};
+        location / {{
+            proxy_pass http://provider;
+            proxy_http_version 1.1;
+            proxy_set_header Connection \"\";
+            proxy_request_buffering off;
+            proxy_buffer_size 128k;
+            proxy_buffers 4 128k;
+            proxy_busy_buffers_size 128k;
+            proxy_max_temp_file_size 0;
+            proxy_read_timeout 60s;
+        }}
+    }}
+}}
+"
+    )
 }
