@@ -12,6 +12,7 @@
 
 mod answer;
 mod ask;
+mod bodies;
 mod budget;
 mod calls;
 mod dialect;

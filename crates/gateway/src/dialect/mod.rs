@@ -97,7 +97,7 @@ pub(crate) struct Understood {
 }
 
 /// Any model that takes the request.
-const AUTO: &str = "auto";
+pub(crate) const AUTO: &str = "auto";
 
 /// Fields in which images are looked for; what was lifted elsewhere is put back.
 const IMAGE_FIELDS: [&str; 5] = ["image_url", "reference_images", "image", "images", "mask"];
@@ -125,7 +125,8 @@ fn plain_schema() -> Schema {
     schema
 }
 
-fn nullable(field: &mut Value) {
+/// What is optional may be `null`.
+pub(crate) fn nullable(field: &mut Value) {
     let Value::Object(fields) = field else { return };
     if let Some(kind) = fields.get_mut("type") {
         *kind = json!([kind, "null"]);
