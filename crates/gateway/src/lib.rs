@@ -10,6 +10,8 @@
 //! One file an endpoint group (`generations`, `jobs`, `health`), one a dialect (`dialect/`), and one
 //! validator for both (`dialect::understand`).
 
+#[cfg(test)]
+mod agreement;
 mod answer;
 mod ask;
 mod bodies;
