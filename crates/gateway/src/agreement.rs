@@ -181,11 +181,15 @@ fn each_form_takes_what_the_gateway_may_take_of_its_model() {
 fn the_form_for_several_takes_what_the_dialects_take() {
     let registry = registry();
     let document = openapi(&registry);
-    let generation = part(&document, "Generation");
-    let names = &document["components"]["schemas"]["AnyModelGeneration"]["properties"]["model"];
-    for name in names["enum"].as_array().expect("names").iter().filter_map(Value::as_str) {
-        for body in bodies(name) {
-            assert_eq!(generation.is_valid(&body), takes(&body, None), "{body}");
+    for (form, names) in
+        [("Generation", "AnyModelGeneration"), ("ExplainedGeneration", "ExplainedGeneration")]
+    {
+        let form = part(&document, form);
+        let names = &document["components"]["schemas"][names]["properties"]["model"]["enum"];
+        for name in names.as_array().expect("names").iter().filter_map(Value::as_str) {
+            for body in bodies(name) {
+                assert_eq!(form.is_valid(&body), takes(&body, None), "{body}");
+            }
         }
     }
 }

@@ -15,6 +15,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use crate::dialect::{self, AUTO, nullable};
+use crate::form::LONGEST_NAME;
 use crate::openapi::Parts;
 
 /// The bodies, as references to their parts.
@@ -25,6 +26,8 @@ pub(crate) struct Bodies {
     pub(crate) edit: Value,
     /// The same as a form.
     pub(crate) form: Value,
+    /// Of what is explained: what no model takes is explained, too.
+    pub(crate) explained: Value,
     /// What may be wrong.
     pub(crate) any: Value,
 }
@@ -56,6 +59,9 @@ pub(crate) fn bodies(registry: &Registry, parts: &mut Parts) -> Bodies {
     }
     let form = of_several(registry, &several, &shared);
     arm(parts, "AnyModelGeneration", &several, form);
+    let all: BTreeSet<String> = single.values().flatten().chain(&several).cloned().collect();
+    let explained = explained(&all, &shared, &rules);
+    let explained = parts.put("ExplainedGeneration", explained);
     let generation = parts.put(
         "Generation",
         json!({
@@ -79,8 +85,8 @@ pub(crate) fn bodies(registry: &Registry, parts: &mut Parts) -> Bodies {
             "allOf": [generation, with_images],
         }),
     );
-    let names: Vec<&String> = single.values().flatten().chain(&several).collect();
-    let form = parts.put("EditForm", form_of(&names));
+    let form = form_of(&all, parts);
+    let form = parts.put("EditForm", form);
     let any = parts.put(
         "AnyGeneration",
         json!({
@@ -88,7 +94,7 @@ pub(crate) fn bodies(registry: &Registry, parts: &mut Parts) -> Bodies {
             "type": "object",
         }),
     );
-    Bodies { generation, edit, form, any }
+    Bodies { generation, edit, form, explained, any }
 }
 
 /// The fields, each as a part of its own, by name and in the order of their types.
@@ -238,6 +244,20 @@ fn of_several(registry: &Registry, names: &BTreeSet<String>, shared: &Map<String
         "type": "object",
         "properties": fields,
         "required": ["model", "prompt"],
+    })
+}
+
+/// For whoever asks what would become of it: a model's limits are in the answer then.
+fn explained(names: &BTreeSet<String>, shared: &Map<String, Value>, rules: &[Value]) -> Value {
+    let mut fields = shared.clone();
+    fields["model"] = json!({ "description": "Who is asked.", "type": "string", "enum": names });
+    json!({
+        "description": "A request as `Generation` has it, within the limits of a model or not: the answer says who \
+            would take it, and why each other would not.",
+        "type": "object",
+        "properties": fields,
+        "required": ["model", "prompt"],
+        "allOf": rules,
     })
 }
 
@@ -487,27 +507,50 @@ fn inline(schema: &mut Value, definitions: &Value) {
 }
 
 /// The same body as a form: files in the place of addresses, and several under one name.
-fn form_of(names: &[&String]) -> Value {
-    let file = json!({ "type": "string", "contentMediaType": "application/octet-stream" });
+fn form_of(names: &BTreeSet<String>, parts: &mut Parts) -> Value {
+    let Value::Object(mut wide) = parts.definitions(dialect::plain_schema()) else {
+        return Value::Null;
+    };
+    let Some(Value::Object(mut fields)) = wide.shift_remove("properties") else {
+        return Value::Null;
+    };
+    let file =
+        json!({ "type": "string", "contentMediaType": "application/octet-stream", "minLength": 1 });
     let files = json!({ "type": "array", "items": file, "minItems": 1 });
-    let needs = |name: &str| json!({ "required": [name] });
+    fields["model"] =
+        json!({ "type": "string", "enum": names, "description": "Who makes the picture." });
+    fields["stream"]["const"] = false.into();
+    fields["mask"] = with(&file, "Which part of the first image to change.");
+    for name in ["reference_images", "image", "images"] {
+        fields[name] = with(&files, "The images, the most important first.");
+        fields.insert(format!("{name}[]"), with(&files, "The same."));
+    }
+    let ways = |name: &str| match name {
+        "image_url" => vec![name.to_owned()],
+        name => vec![name.to_owned(), format!("{name}[]")],
+    };
+    let needs = |names: Vec<String>| -> Vec<Value> {
+        names.iter().map(|it| json!({ "required": [it] })).collect()
+    };
+    let arm = |given: &&str| {
+        let others = IMAGES.iter().filter(|it| *it != given).flat_map(|it| ways(it)).collect();
+        json!({
+            "title": format!("FormWith{}", pascal(given)), "type": "object",
+            "anyOf": needs(ways(given)), "not": { "anyOf": needs(others) },
+        })
+    };
     json!({
-        "description": "The fields of the JSON body as texts, and images as files. All images stand under one name, \
-            with `[]` or without.",
+        "description": "The fields of the JSON body as texts, and images as files: all under one name, with `[]` \
+            or without. Any other field is an option of the model's own body, and there once.",
         "type": "object",
+        "propertyNames": { "minLength": 1, "maxLength": LONGEST_NAME },
+        "additionalProperties": { "type": ["string", "number", "boolean", "object"] },
         "required": ["model", "prompt"],
-        "properties": {
-            "model": { "type": "string", "enum": names, "description": "Who makes the picture." },
-            "prompt": { "type": "string", "minLength": 1, "description": "How to change the images." },
-            "image": with(&files, "The images, the most important first."),
-            "image[]": with(&files, "The same."),
-            "images": with(&files, "The same."),
-            "images[]": with(&files, "The same."),
-            "mask": with(&file, "Which part of the first image to change.")
-        },
-        "anyOf": [needs("image"), needs("image[]"), needs("images"), needs("images[]")],
-        "additionalProperties": true,
-        "$comment": "Every other field is that of Generation."
+        "properties": fields,
+        "allOf": [parts.put("FormWithImages", json!({
+            "description": "At least one image, all under one name.",
+            "oneOf": IMAGES.iter().map(arm).collect::<Vec<_>>(),
+        })), { "$ref": "#/components/schemas/OneWayOfSize" }, { "$ref": "#/components/schemas/OneWayOfGuidance" }],
     })
 }
 

@@ -22,7 +22,7 @@ pub(crate) async fn get(State(gateway): State<Gateway>) -> Response {
 /// The API as OpenAPI 3.1.1 has it, with the bodies that the models of a registry take.
 pub fn openapi(registry: &Registry) -> Value {
     let mut parts = Parts::default();
-    let Bodies { generation, edit, form, any } = bodies(registry, &mut parts);
+    let Bodies { generation, edit, form, explained, any } = bodies(registry, &mut parts);
     let pictures = parts.sent::<answer::Pictures>("PicturesAnswer");
     let error = parts.sent::<fault::Body>("ErrorAnswer");
     let models = parts.sent::<models::List>("ModelsAnswer");
@@ -72,6 +72,10 @@ pub fn openapi(registry: &Registry) -> Value {
     let of_model = |mut operation: Value| {
         operation["parameters"] = json!([{ "name": "id", "in": "path", "required": true,
             "schema": { "type": "string", "minLength": 1 },
+            "examples": {
+                "offer": { "summary": "An offer", "value": "together/flux2-pro" },
+                "name": { "summary": "A provider's own name", "value": "black-forest-labs/FLUX.1-kontext-pro" }
+            },
             "description": "An offer such as `together/flux2-pro`, or a provider's own name; its slash may stand as it is." }]);
         operation
     };
@@ -109,7 +113,7 @@ pub fn openapi(registry: &Registry) -> Value {
     let explain = asks(
         "explainImage|Say who would make it|Who would take the request, in order and with the cost, and \
          why each other would not. Nothing is bought.",
-        &generation,
+        &explained,
         &plan,
         READS,
     );

@@ -118,7 +118,7 @@ pub(crate) fn schema() -> Schema {
 }
 
 /// The same where `null` is taken away, as it is before a body is checked.
-fn plain_schema() -> Schema {
+pub(crate) fn plain_schema() -> Schema {
     let settings = SchemaSettings::draft2020_12();
     let mut schema = settings.into_generator().into_root_schema_for::<Generation>();
     house::tidy(&mut schema);
