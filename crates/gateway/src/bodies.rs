@@ -530,7 +530,7 @@ fn form_of(names: &BTreeSet<String>, parts: &mut Parts) -> Value {
         name => vec![name.to_owned(), format!("{name}[]")],
     };
     let needs = |names: Vec<String>| -> Vec<Value> {
-        names.iter().map(|it| json!({ "required": [it] })).collect()
+        names.iter().map(|it| json!({ "properties": { it: {} }, "required": [it] })).collect()
     };
     let arm = |given: &&str| {
         let others = IMAGES.iter().filter(|it| *it != given).flat_map(|it| ways(it)).collect();
