@@ -32,6 +32,7 @@ mod keys;
 mod limits;
 mod metrics;
 mod models;
+mod named;
 mod openapi;
 mod receive;
 mod run;
