@@ -147,6 +147,20 @@ mod tests {
     }
 
     #[test]
+    fn the_document_of_the_gateway_is_raised_and_kept_with_the_set() {
+        let registry = Registry::new([]).expect("a registry");
+        let document = serde_json::json!({
+            "info": { "version": "1.0.0" },
+            "paths": { "/a": { "get": { "operationId": "a" } } },
+        });
+        let set = Edition::present(&registry).expect("a set").with_openapi(document);
+        let raised = set.raised("2.1.0".parse().expect("a version"));
+        assert_eq!(raised.openapi["info"]["version"], "2.1.0");
+        assert!(raised.judged().contains_key("openapi.json GET /a"));
+        assert_eq!(Edition::read(&raised.text()).expect("an edition"), raised);
+    }
+
+    #[test]
     fn versions_are_compared_by_number() {
         let version = |text: &str| text.parse::<Version>().expect("a version");
         assert!(version("1.9.0") < version("1.10.0"));
