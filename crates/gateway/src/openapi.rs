@@ -3,20 +3,21 @@
 use std::collections::BTreeMap;
 
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
+use hyper::header::CONTENT_TYPE;
 use repaint_core::{Plan, Registry, house};
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
-use crate::answer::{self, json as answered};
+use crate::answer;
 use crate::bodies::{Bodies, bodies};
 use crate::gateway::Gateway;
 use crate::{ask, fault, jobs, models};
 
 /// `GET /openapi.json`
 pub(crate) async fn get(State(gateway): State<Gateway>) -> Response {
-    answered(&openapi(gateway.router().registry()))
+    ([(CONTENT_TYPE, "application/json")], gateway.document()).into_response()
 }
 
 /// The API as OpenAPI 3.1.1 has it, with the bodies that the models of a registry take.
