@@ -1,6 +1,7 @@
 //! The gate of the published schemas: nothing that was right at the last release breaks before the
 //! next major version.
 
+mod document;
 mod gate;
 
 use std::collections::BTreeMap;
@@ -8,16 +9,19 @@ use std::collections::BTreeMap;
 use gate::{Set, faults};
 use repaint_adapters as _;
 use repaint_core::Registry;
-use repaint_schema::{Edition, Role};
+use repaint_schema::{Edition, Role, openapi_parts};
 use serde_json::{Value, json};
 
 const BASELINE: &str = include_str!("../schemas/baseline.json");
 const BREAKING: &str = include_str!("../schemas/breaking.toml");
 
-fn present() -> (Edition, BTreeMap<String, Role>) {
+pub(crate) fn present() -> (Edition, BTreeMap<String, Role>) {
     let registry = Registry::linked().expect("adapters are linked");
+    let document = repaint_gateway::openapi(&registry);
     let roles = repaint_schema::set(&registry).into_iter().map(|it| (it.path, it.role));
-    (Edition::present(&registry).expect("a set"), roles.collect())
+    let parts = openapi_parts(&document).into_iter().map(|(place, it)| (place, it.0));
+    let roles = roles.chain(parts).collect();
+    (Edition::present(&registry).expect("a set").with_openapi(document), roles)
 }
 
 #[test]
@@ -51,6 +55,7 @@ fn edition(version: &str, schema: Value) -> Edition {
         offers: vec!["together/flux2-dev".to_owned()],
         schemas: schemas.into_iter().collect(),
         rules: BTreeMap::new(),
+        openapi: Value::Null,
     }
 }
 
@@ -129,7 +134,7 @@ fn answer() -> Value {
 type Change = fn(&mut Value);
 
 /// Puts a value at a pointer; `null` takes it away.
-fn put(schema: &mut Value, pointer: &str, value: Value) {
+pub(crate) fn put(schema: &mut Value, pointer: &str, value: Value) {
     let (parent, name) = pointer.rsplit_once('/').expect("a pointer");
     let parent = schema.pointer_mut(parent).unwrap_or_else(|| panic!("no {parent}"));
     let parent = parent.as_object_mut().expect("an object");
@@ -460,7 +465,7 @@ fn every_published_schema_can_grow() {
 }
 
 /// Gives every object one more optional field, and everything other words.
-fn grow(schema: &mut Value, grown: &mut usize) {
+pub(crate) fn grow(schema: &mut Value, grown: &mut usize) {
     let Some(fields) = schema.as_object_mut() else { return };
     if fields.contains_key("description") {
         fields.insert("description".to_owned(), json!("In other words."));

@@ -27,13 +27,13 @@ pub(crate) struct Set<'a> {
 pub(crate) fn faults(set: &Set<'_>) -> Vec<String> {
     let Set { old, new, roles, excuses } = set;
     let (mut faults, mut used) = (Vec::new(), BTreeSet::new());
+    let (before, after) = (old.judged(), new.judged());
     if old.version.major == new.version.major {
         let changes = changes(old, new);
-        for path in old.schemas.keys().map(String::as_str).chain(["catalog.json"]) {
+        for path in before.keys().map(String::as_str).chain(["catalog.json"]) {
             let changes: Vec<&Change> = changes.iter().filter(|it| it.path == path).collect();
             let role = roles.get(path).copied();
-            let Some(proof) = broken(old.schemas.get(path), new.schemas.get(path), role, &changes)
-            else {
+            let Some(proof) = broken(before.get(path), after.get(path), role, &changes) else {
                 continue;
             };
             if excuses.contains_key(path) {

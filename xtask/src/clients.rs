@@ -1,5 +1,6 @@
 //! Clients in other languages: writes what is generated in clients/, and tries it as its users do.
 
+mod document;
 mod network;
 mod sdks;
 mod snippets;

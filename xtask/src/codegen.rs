@@ -28,11 +28,7 @@ pub(crate) fn run(mode: Mode) -> Result<(), String> {
     files.extend(examples(&registry)?);
     files.insert(
         "schemas/openapi.json".to_owned(),
-        format!(
-            "{:#}
-",
-            repaint_gateway::openapi()
-        ),
+        format!("{:#}\n", repaint_gateway::openapi(&registry)),
     );
     files.insert(schemas::CHANGELOG.to_owned(), schemas::changelog(&registry)?);
     let strays = strays(&files)?;

@@ -25,15 +25,20 @@ const PACKAGES: [(&str, &str, usize); 3] = [
 /// The changelog with what is new since the last release.
 pub(crate) fn changelog(registry: &Registry) -> Result<String, String> {
     let released = Edition::read(&read(BASELINE)?)?;
-    let present = Edition::present(registry)?;
+    let present = present(registry)?;
     repaint_schema::changelog(&read(CHANGELOG)?, &released, &present, &excuses()?)
+}
+
+/// The set as it stands, with the document of the gateway.
+fn present(registry: &Registry) -> Result<Edition, String> {
+    Ok(Edition::present(registry)?.with_openapi(repaint_gateway::openapi(registry)))
 }
 
 /// Makes the present set the baseline, under a version that goes up as what changed demands.
 pub(crate) fn release(version: &str) -> Result<(), String> {
     let version: Version = version.parse()?;
     let registry = Registry::linked().map_err(|err| err.to_string())?;
-    let present = Edition::present(&registry)?;
+    let present = present(&registry)?;
     let mut page = read(CHANGELOG)?;
     // Without a baseline nothing was released yet, so nothing can be broken.
     if root().join(BASELINE).exists() {

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use hyper::header::{HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use hyper::{HeaderMap, StatusCode};
 use repaint_core::{Error, ErrorData, ErrorKind, Refusal, RefusalCode, Violation};
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
 use crate::answer::json;
@@ -36,14 +36,21 @@ pub(crate) struct Told {
     /// `server_error`, or `outcome_unknown_error`, which nobody should send again.
     #[serde(rename = "type")]
     pub(crate) kind: String,
-    /// Which field of the request is wrong, such as `reference_images[2]`.
+    /// Which field of the request is wrong, such as `reference_images[2]`; `null` where it is none.
+    #[schemars(schema_with = "text_or_null")]
     pub(crate) param: Option<String>,
     /// What kind of error: a code of `schemas/codes.json`, or one of the gateway's own.
+    #[schemars(schema_with = "text_or_null")]
     pub(crate) code: Option<String>,
     /// All that is known: every refusal, what it cost, how to pick a job up.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<ErrorData>")]
     pub(crate) details: Option<Error>,
+}
+
+/// OpenAI's own errors have these fields always, so they are `null` and not absent.
+fn text_or_null(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "oneOf": [{ "type": "string" }, { "type": "null" }] })
 }
 
 /// What went wrong, and how it is answered.

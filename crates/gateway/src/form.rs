@@ -14,6 +14,8 @@ use crate::json::{Lifted, Read};
 const PARTS: usize = 256;
 /// The head of a part has no more bytes.
 const HEAD: usize = 4096;
+/// The name of a field in a form has no more characters.
+pub(crate) const LONGEST_NAME: usize = 64;
 /// A text in a form has no more bytes: a prompt is shorter.
 const TEXT: usize = 1 << 20;
 
@@ -95,12 +97,15 @@ fn part(head: &[u8], content: Bytes) -> Result<Part, String> {
         }
     }
     let name = name.ok_or("a part has no name")?;
+    if LONGEST_NAME < name.chars().count() {
+        return Err(format!("the name of a part has more than {LONGEST_NAME} characters"));
+    }
     let (plain, many) = match name.strip_suffix("[]") {
         Some(plain) => (plain.to_owned(), true),
         None => (name, false),
     };
-    if plain.is_empty() || 64 < plain.len() {
-        return Err("a part has no name, or a very long one".to_owned());
+    if plain.is_empty() {
+        return Err("a part has no name".to_owned());
     }
     Ok(Part { name: plain, many, file, content })
 }
@@ -230,6 +235,12 @@ mod tests {
         assert!(
             read(form(twice).expect("a form")).expect_err("twice").contains("`n` is there twice")
         );
+        let named = |name: &str| {
+            form(&format!("--x\nContent-Disposition: form-data; name=\"{name}\"\n\na\n--x--"))
+        };
+        // Characters count, in whatever script.
+        assert!(named(&"ñ".repeat(LONGEST_NAME)).is_ok());
+        assert!(named(&"n".repeat(LONGEST_NAME + 1)).is_err() && named("[]").is_err());
         let empty = "--x\nContent-Disposition: form-data; name=\"image\"; filename=\"\"\n\n\n--x--";
         assert!(read(form(empty).expect("a form")).is_err());
         assert_eq!(form("--x--").expect("an empty form").len(), 0);

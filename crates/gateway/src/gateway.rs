@@ -1,7 +1,7 @@
 //! The gateway as a value: what all requests share, and the routes.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use axum::Router;
@@ -9,6 +9,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use bytes::Bytes;
 use hyper::StatusCode;
 use repaint_callers::Keys;
 use repaint_core::{Policy, Store};
@@ -45,6 +46,7 @@ struct Shared {
     fetches: Budget,
     working: Arc<Semaphore>,
     drains: AtomicBool,
+    document: OnceLock<Bytes>,
 }
 
 /// Makes a [`Gateway`].
@@ -115,6 +117,7 @@ impl Builder {
             working: Arc::new(Semaphore::new(limits.calls)),
             limits,
             drains: AtomicBool::new(false),
+            document: OnceLock::new(),
         })))
     }
 }
@@ -168,6 +171,12 @@ impl Gateway {
 
     pub(crate) fn store(&self) -> &Arc<dyn Store> {
         &self.0.store
+    }
+
+    /// The text of `/openapi.json`, made once: its models stay what they are.
+    pub(crate) fn document(&self) -> Bytes {
+        let make = || openapi::openapi(self.router().registry()).to_string().into();
+        self.0.document.get_or_init(make).clone()
     }
 
     pub(crate) fn seed(&self) -> u64 {

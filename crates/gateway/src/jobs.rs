@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::response::Response;
 use hyper::{HeaderMap, StatusCode};
 use repaint_client::CancellationToken;
@@ -16,6 +16,7 @@ use crate::answer::json;
 use crate::fault::Fault;
 use crate::gateway::Gateway;
 use crate::keys::Caller;
+use crate::named::Named;
 
 /// So many jobs are remembered with their receipts; of older ones there are the orders.
 const REMEMBERED: usize = 4096;
@@ -177,7 +178,7 @@ pub(crate) async fn list(
 pub(crate) async fn get(
     State(gateway): State<Gateway>,
     headers: HeaderMap,
-    Path(id): Path<String>,
+    Named(id): Named,
 ) -> Result<Response, Fault> {
     let caller = gateway.caller(&headers)?;
     Ok(json(&job(&gateway, &caller, &id).await?))
@@ -187,7 +188,7 @@ pub(crate) async fn get(
 pub(crate) async fn cancel(
     State(gateway): State<Gateway>,
     headers: HeaderMap,
-    Path(id): Path<String>,
+    Named(id): Named,
 ) -> Result<Response, Fault> {
     let caller = gateway.caller(&headers)?;
     let job = job(&gateway, &caller, &id).await?;

@@ -10,8 +10,11 @@
 //! One file an endpoint group (`generations`, `jobs`, `health`), one a dialect (`dialect/`), and one
 //! validator for both (`dialect::understand`).
 
+#[cfg(test)]
+mod agreement;
 mod answer;
 mod ask;
+mod bodies;
 mod budget;
 mod calls;
 mod dialect;
@@ -29,6 +32,7 @@ mod keys;
 mod limits;
 mod metrics;
 mod models;
+mod named;
 mod openapi;
 mod receive;
 mod run;

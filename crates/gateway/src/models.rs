@@ -1,6 +1,6 @@
 //! `/v1/models`: every offer with what it takes, in OpenAI's form.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use hyper::{HeaderMap, StatusCode};
 use repaint_core::ImageModel;
@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::answer::json;
 use crate::fault::Fault;
 use crate::gateway::Gateway;
+use crate::named::Named;
 use crate::run::unknown_model;
 
 /// Every model.
@@ -59,7 +60,7 @@ pub(crate) async fn list(
 pub(crate) async fn get(
     State(gateway): State<Gateway>,
     headers: HeaderMap,
-    Path(path): Path<String>,
+    Named(path): Named,
 ) -> Result<Response, Fault> {
     let caller = gateway.caller(&headers)?;
     let registry = gateway.router().registry();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{HeaderMap, StatusCode};
@@ -22,6 +22,7 @@ use crate::fault::{Fault, may_have_cost};
 use crate::gateway::Gateway;
 use crate::jobs::Came;
 use crate::keys::Caller;
+use crate::named::Named;
 
 /// The id of the job, under which its receipt is.
 const RECEIPT: HeaderName = HeaderName::from_static("x-repaint-receipt");
@@ -236,7 +237,7 @@ async fn again(
 pub(crate) async fn resume(
     State(gateway): State<Gateway>,
     headers: HeaderMap,
-    Path(id): Path<String>,
+    Named(id): Named,
 ) -> Result<Response, Fault> {
     let caller = gateway.caller(&headers)?;
     let job = crate::jobs::job(&gateway, &caller, &id).await?;

@@ -598,3 +598,70 @@ async fn jobs_are_told_with_receipts_and_errors() {
     assert_eq!(house.text("/healthz").await, "ok\n");
     assert_eq!(house.text("/readyz").await, "ready\n");
 }
+
+/// A part of the document that a gateway serves, as a schema that stands alone.
+async fn part(house: &House, name: &str) -> jsonschema::Validator {
+    let document = house.get("/openapi.json").await.body;
+    let schema = json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$ref": format!("#/components/schemas/{name}"),
+        "components": document["components"],
+    });
+    jsonschema::validator_for(&schema).expect("a schema")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_error_is_as_the_document_says() {
+    let house = House::open().await;
+    let error = part(&house, "ErrorAnswer").await;
+    let post = |path: &'static str, body: &'static str| house.post(path, body);
+    let draw = "/v1/images/generations";
+    for answer in [
+        house.get("/v1/jobs/0").await,
+        house.get("/v1/models/no-such").await,
+        house.get("/v1/jobs?limit=0").await,
+        house.get("/v1/images/generations").await,
+        house.get("/nothing").await,
+        // What is no text.
+        house.get("/v1/jobs/%ff").await,
+        house.get("/v1/models/%ff/schema").await,
+        post("/v1/jobs/%ff/cancel", "").await,
+        post("/v1/jobs/%ff/resume", "").await,
+        post(draw, "[]").await,
+        post(draw, "{}").await,
+        post(draw, r#"{"model":"no-such","prompt":"p"}"#).await,
+        post(draw, r#"{"model":"together/flux2-pro","prompt":"p","size":"1x1"}"#).await,
+        post(draw, r#"{"model":"auto","prompt":"p","policy":{"max_cost":0}}"#).await,
+    ] {
+        assert!((400..500).contains(&answer.status), "{answer:?}");
+        assert_eq!(answer.header("content-type"), Some("application/json"), "{answer:?}");
+        let wrong: Vec<String> = error.iter_errors(&answer.body).map(|it| it.to_string()).collect();
+        assert!(wrong.is_empty(), "{}: {wrong:?}", answer.body);
+    }
+    assert_eq!(house.get("/v1/jobs/%ff").await.status, 400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_path_of_the_document_is_there() {
+    let house = House::open().await;
+    let document = house.get("/openapi.json").await.body;
+    let mut tried = 0;
+    for (path, item) in document["paths"].as_object().expect("paths") {
+        let place = path.replace("{id}", "together%2Fflux2-pro");
+        for method in item.as_object().expect("methods").keys() {
+            let answer = match method.as_str() {
+                "get" => reqwest::get(house.url(&place)).await,
+                _ => house.request(&place, "{}").send().await,
+            };
+            let answer = answer.expect("an answer");
+            let status = answer.status().as_u16();
+            let statuses = &item[method]["responses"];
+            assert!(status != 405 && !statuses[status.to_string()].is_null(), "{path}: {status}");
+            // A job of that name is not there, but the address is.
+            let text = answer.text().await.expect("a text");
+            assert!(!text.contains("nothing is at"), "{method} {path}");
+            tried += 1;
+        }
+    }
+    assert_eq!(tried, 15);
+}

@@ -125,7 +125,14 @@ mod tests {
             (path.to_string(), json!({ "title": "Limit", "type": "integer", "maximum": most }))
         });
         let version = "1.0.0".parse().expect("a version");
-        Edition { version, offers: Vec::new(), schemas: schemas.collect(), rules: BTreeMap::new() }
+        let (offers, rules) = (Vec::new(), BTreeMap::new());
+        Edition {
+            version,
+            offers,
+            schemas: schemas.collect(),
+            rules,
+            openapi: serde_json::Value::Null,
+        }
     }
 
     const PAGE: &str =

@@ -41,17 +41,22 @@ pub enum Kind {
 pub fn changes(old: &Edition, new: &Edition) -> Vec<Change> {
     let mut all = Vec::new();
     let moved = old.version.major != new.version.major;
-    for (path, before) in &old.schemas {
+    let (before_all, after_all) = (old.judged(), new.judged());
+    for (path, before) in &before_all {
         let mut found = Found { path, changes: &mut all };
-        match new.schemas.get(path) {
+        match after_all.get(path) {
+            None if path.starts_with("openapi.json ") => {
+                found.add(Kind::Removed, path, "it is gone".to_owned());
+            }
             None => found.add(Kind::Removed, path, "the file is gone".to_owned()),
             Some(after) => found.schema(title(before), before, after),
         }
     }
     // Another major version has other ids, of every file.
     all.retain(|it| !(moved && it.what.starts_with("`$id` ")));
-    for path in new.schemas.keys().filter(|it| !old.schemas.contains_key(*it)) {
-        Found { path, changes: &mut all }.add(Kind::Added, path, "a new file".to_owned());
+    for path in after_all.keys().filter(|it| !before_all.contains_key(*it)) {
+        let what = if path.starts_with("openapi.json ") { "new" } else { "a new file" };
+        Found { path, changes: &mut all }.add(Kind::Added, path, what.to_owned());
     }
     let mut offers = Found { path: "catalog.json", changes: &mut all };
     for offer in new.offers.iter().filter(|it| !old.offers.contains(it)) {
@@ -286,7 +291,13 @@ mod tests {
     fn edition(schema: Value) -> Edition {
         let version = "1.0.0".parse().expect("a version");
         let schemas = BTreeMap::from([("a.schema.json".to_owned(), schema)]);
-        Edition { version, offers: Vec::new(), schemas, rules: BTreeMap::new() }
+        Edition {
+            version,
+            offers: Vec::new(),
+            schemas,
+            rules: BTreeMap::new(),
+            openapi: Value::Null,
+        }
     }
 
     fn told(old: Value, new: Value) -> Vec<String> {

@@ -8,6 +8,7 @@ use repaint_core::Registry;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::openapi::openapi_parts;
 use crate::schemas::{BASE, VERSION, pretty, set};
 
 /// The set at one version; `schemas/baseline.json` holds that of the last release.
@@ -23,6 +24,9 @@ pub struct Edition {
     /// The named rules of each offer's body, as the catalogue has them: what no schema can say.
     #[serde(default)]
     pub rules: BTreeMap<String, Vec<Value>>,
+    /// The document of the gateway; `null` where there is none.
+    #[serde(default)]
+    pub openapi: Value,
 }
 
 /// Three numbers: a change of the first may break programs, of the second adds, of the third rewords.
@@ -55,7 +59,20 @@ impl Edition {
                 of_offer.collect::<Result<Vec<_>, _>>().map_err(|err| err.to_string())?;
             rules.insert(model.id().to_owned(), of_offer);
         }
-        Ok(Self { version: VERSION.parse()?, offers, schemas: schemas.collect(), rules })
+        let (version, schemas, openapi) = (VERSION.parse()?, schemas.collect(), Value::Null);
+        Ok(Self { version, offers, schemas, rules, openapi })
+    }
+
+    /// The same set with the document of the gateway, which is made elsewhere.
+    #[must_use]
+    pub fn with_openapi(self, openapi: Value) -> Self {
+        Self { openapi, ..self }
+    }
+
+    /// All that can be judged: the schemas, and those that the document of the gateway has.
+    pub fn judged(&self) -> BTreeMap<String, Value> {
+        let parts = openapi_parts(&self.openapi).into_iter().map(|(place, (_, it))| (place, it));
+        self.schemas.clone().into_iter().chain(parts).collect()
     }
 
     /// The same set under another version; its major number stands in every id.
@@ -64,6 +81,9 @@ impl Edition {
         let home = BASE.trim_end_matches('/').rsplit_once('/').map_or(BASE, |it| it.0);
         for (path, schema) in &mut self.schemas {
             schema["$id"] = format!("{home}/v{}/{path}", version.major).into();
+        }
+        if self.openapi.is_object() {
+            self.openapi["info"]["version"] = version.to_string().into();
         }
         self.version = version;
         self
@@ -124,6 +144,20 @@ mod tests {
     fn ids_name_the_major_version() {
         let version: Version = VERSION.parse().expect("a version");
         assert!(crate::BASE.ends_with(&format!("/v{}/", version.major)), "{}", crate::BASE);
+    }
+
+    #[test]
+    fn the_document_of_the_gateway_is_raised_and_kept_with_the_set() {
+        let registry = Registry::new([]).expect("a registry");
+        let document = serde_json::json!({
+            "info": { "version": "1.0.0" },
+            "paths": { "/a": { "get": { "operationId": "a" } } },
+        });
+        let set = Edition::present(&registry).expect("a set").with_openapi(document);
+        let raised = set.raised("2.1.0".parse().expect("a version"));
+        assert_eq!(raised.openapi["info"]["version"], "2.1.0");
+        assert!(raised.judged().contains_key("openapi.json GET /a"));
+        assert_eq!(Edition::read(&raised.text()).expect("an edition"), raised);
     }
 
     #[test]

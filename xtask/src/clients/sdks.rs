@@ -160,7 +160,7 @@ impl Way {
 }
 
 /// The servers of one program; they end with this.
-struct Servers<'a> {
+pub(super) struct Servers<'a> {
     network: &'a Network,
     children: Vec<Child>,
     /// `NAME=BASE`, as the program is told of them.
@@ -168,8 +168,19 @@ struct Servers<'a> {
 }
 
 impl<'a> Servers<'a> {
+    /// None yet.
+    pub(super) fn none(network: &'a Network) -> Self {
+        Self { network, children: Vec::new(), words: Vec::new() }
+    }
+
+    /// The address of a gateway whose providers are machines within it.
+    pub(super) fn emulated(&mut self) -> Result<String, Trouble> {
+        let words = ["serve", "--listen", "127.0.0.1:0", "--emulate"];
+        self.listen(|it| it.args(words)).map(|(address, _)| address)
+    }
+
     fn start(way: Way, network: &'a Network) -> Result<Self, Trouble> {
-        let mut servers = Self { network, children: Vec::new(), words: Vec::new() };
+        let mut servers = Self::none(network);
         for (name, flags) in SERVERS {
             let word = match way {
                 Way::Emulate => format!("{name}={}", servers.emulator(flags)?),
@@ -211,6 +222,8 @@ impl<'a> Servers<'a> {
         let repaint = tools::target().join("../debug/repaint");
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let log = tools::target().join(LOGS).join(format!("{number}.log"));
+        let folder = tools::target().join(LOGS);
+        fs::create_dir_all(&folder).map_err(failed(&folder))?;
         let mut command = self.network.command(&repaint);
         words(&mut command).env("REPAINT_CONFIG", "none").env("REPAINT_STORE", "none");
         command.stdin(Stdio::null()).stdout(Stdio::piped());

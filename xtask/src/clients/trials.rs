@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use super::tools::{self, Tool, Tools, Trouble, done, output};
-use super::{collect, copy, emptied, failed, sdks, snippets, stale, write};
+use super::{collect, copy, document, emptied, failed, sdks, snippets, stale, write};
 use crate::codegen::Mode;
 use crate::{cargo, corpus, root};
 
@@ -34,6 +34,12 @@ const TRIALS: &[Trial] = &[
     Trial { name: "Go is vetted and keeps its claims", run: go },
     Trial { name: "Java compiles, and the page's programs in it run", run: java },
     Trial { name: "C# compiles, and the page's programs in it run", run: csharp },
+    Trial { name: "redocly finds nothing in the document of the gateway", run: document::redocly },
+    Trial { name: "spectral finds nothing in it either", run: document::spectral },
+    Trial {
+        name: "schemathesis: the gateway does what its document says",
+        run: document::schemathesis,
+    },
 ];
 
 struct Trial {

@@ -97,7 +97,7 @@ pub(crate) struct Understood {
 }
 
 /// Any model that takes the request.
-const AUTO: &str = "auto";
+pub(crate) const AUTO: &str = "auto";
 
 /// Fields in which images are looked for; what was lifted elsewhere is put back.
 const IMAGE_FIELDS: [&str; 5] = ["image_url", "reference_images", "image", "images", "mask"];
@@ -118,14 +118,15 @@ pub(crate) fn schema() -> Schema {
 }
 
 /// The same where `null` is taken away, as it is before a body is checked.
-fn plain_schema() -> Schema {
+pub(crate) fn plain_schema() -> Schema {
     let settings = SchemaSettings::draft2020_12();
     let mut schema = settings.into_generator().into_root_schema_for::<Generation>();
     house::tidy(&mut schema);
     schema
 }
 
-fn nullable(field: &mut Value) {
+/// What is optional may be `null`.
+pub(crate) fn nullable(field: &mut Value) {
     let Value::Object(fields) = field else { return };
     if let Some(kind) = fields.get_mut("type") {
         *kind = json!([kind, "null"]);
