@@ -95,7 +95,11 @@ async fn behind(args: &Serve, settings: &Settings, registry: &Registry) -> Resul
     let _ = args;
     let store = orders::store().await?.unwrap_or_else(|| Arc::new(Memory::new()));
     Ok(Behind {
-        client: settings.client_builder(registry).guard_downloads(fetcher(settings)).build()?,
+        client: settings
+            .client_builder(registry)
+            .guard_downloads(fetcher(settings))
+            .answers_room(settings.limits.answers)
+            .build()?,
         store,
         #[cfg(feature = "emulator")]
         emulator: None,

@@ -23,6 +23,7 @@ use crate::ledger::Ledger;
 use crate::pixels::{converted, remade};
 use crate::progress::Progress;
 use crate::retry::{Chance, Repeats};
+use crate::room::Room;
 
 /// Reaches providers and files. Cheap to clone; clones share connections.
 #[derive(Clone, Debug)]
@@ -37,6 +38,7 @@ pub(crate) struct Shared {
     pub(crate) picture_limit: u64,
     pub(crate) chance: Chance,
     clock: Clock,
+    room: Option<Room>,
     exchange: OnceLock<Arc<dyn Exchange>>,
     #[cfg(feature = "guard")]
     guard: Option<repaint_fetch::Fetcher>,
@@ -49,7 +51,7 @@ impl Shared {
         if let Some(exchange) = self.exchange.get() {
             return Ok(exchange);
         }
-        let http: Arc<dyn Exchange> = Arc::new(Http::new(self.picture_limit)?);
+        let http: Arc<dyn Exchange> = Arc::new(Http::new(self.picture_limit, self.room.clone())?);
         Ok(self.exchange.get_or_init(|| http))
     }
 
@@ -78,6 +80,7 @@ pub struct Builder {
     answer_limit: u64,
     chance: Chance,
     clock: Clock,
+    room: Option<Room>,
     #[cfg(feature = "guard")]
     guard: Option<repaint_fetch::Fetcher>,
 }
@@ -127,6 +130,7 @@ impl Client {
             answer_limit: ANSWER_LIMIT,
             chance: Chance::default(),
             clock,
+            room: None,
             #[cfg(feature = "guard")]
             guard: None,
         }
@@ -142,6 +146,12 @@ impl Client {
     #[must_use]
     pub fn bringing(&self, keys: impl IntoIterator<Item = (String, SecretString)>) -> Self {
         Self { shared: Arc::clone(&self.shared), brought: Arc::new(keys.into_iter().collect()) }
+    }
+
+    /// Whether less than half of the [room](Builder::answers_room) for pictures is free, so that whoever can put
+    /// some elsewhere should.
+    pub fn is_short_of_room(&self) -> bool {
+        self.shared.room.as_ref().is_some_and(Room::is_short)
     }
 
     pub(crate) fn key(&self, provider: &Provider) -> Option<SecretString> {
@@ -261,6 +271,15 @@ impl Builder {
         self
     }
 
+    /// The bytes that the pictures of all answers should have together, from when they come until nobody holds
+    /// them any more: for servers. An answer for which there is no room is not read for up to two seconds. No
+    /// limit by default. An [`exchange`](Self::exchange) of your own has rules of its own.
+    #[must_use]
+    pub fn answers_room(mut self, bytes: u64) -> Self {
+        self.room = Some(Room::new(bytes));
+        self
+    }
+
     /// The most bytes that the pictures of one answer may weigh; 256 MiB by default.
     #[must_use]
     pub fn answer_limit(mut self, bytes: u64) -> Self {
@@ -287,6 +306,7 @@ impl Builder {
             answer_limit,
             chance,
             clock,
+            room,
             #[cfg(feature = "guard")]
             guard,
         } = self;
@@ -298,6 +318,7 @@ impl Builder {
             picture_limit: answer_limit,
             chance,
             clock,
+            room,
             exchange,
             #[cfg(feature = "guard")]
             guard,

@@ -11,6 +11,7 @@ use url::Url;
 
 use crate::exchange::{Answer, Exchange, Fault, Fetched, Order, Watch};
 use crate::lift::Lift;
+use crate::room::{Room, holding};
 use crate::upload::{Changed, Upload};
 
 /// Single calls through reqwest.
@@ -18,16 +19,21 @@ use crate::upload::{Changed, Upload};
 pub(crate) struct Http {
     http: reqwest::Client,
     answer_limit: u64,
+    room: Option<Room>,
 }
 
 /// Together's CDN refuses a blank one.
 const AGENT: &str = concat!("repaint/", env!("CARGO_PKG_VERSION"));
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+/// What does not say how long it is may have so many bytes, for all that is known.
+const UNSAID: u64 = 4 << 20;
+/// Answers of fewer bytes have room anywhere.
+const SMALL: u64 = 64 * 1024;
 /// Of a failed download, so much is read to find out why.
 const ERROR_BYTES: u64 = 64 * 1024;
 
 impl Http {
-    pub(crate) fn new(answer_limit: u64) -> Result<Self> {
+    pub(crate) fn new(answer_limit: u64, room: Option<Room>) -> Result<Self> {
         // An error means that the program has chosen a provider of its own, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
@@ -38,7 +44,7 @@ impl Http {
             .map_err(|err| {
                 Error::new(ErrorKind::Unexpected, format!("no HTTP client: {}", told(&err)))
             })?;
-        Ok(Self { http, answer_limit })
+        Ok(Self { http, answer_limit, room })
     }
 }
 
@@ -73,7 +79,13 @@ impl Exchange for Http {
             headers: headers.collect(),
             body: Vec::new(),
         };
-        let mut lift = Lift::new(self.answer_limit, response.content_length());
+        let expected = response.content_length();
+        let weight = expected.unwrap_or(UNSAID) / 4 * 3;
+        let room = match &self.room {
+            Some(room) if SMALL < weight && reply.status == 200 => room.take(weight).await,
+            _ => None,
+        };
+        let mut lift = Lift::new(self.answer_limit, expected);
         let mut bytes = 0;
         while let Some(chunk) = response.chunk().await.map_err(|err| fault(&err))? {
             bytes += chunk.len() as u64;
@@ -82,6 +94,10 @@ impl Exchange for Http {
         }
         let (skeleton, lifted) = lift.finish().map_err(Fault::lasting)?;
         reply.body = skeleton;
+        let lifted = match room {
+            Some(room) if !lifted.is_empty() => holding(lifted, room),
+            _ => lifted,
+        };
         Ok(Answer { reply, lifted })
     }
 

@@ -36,6 +36,7 @@ mod pixels;
 mod progress;
 mod reach;
 mod retry;
+mod room;
 mod upload;
 
 pub use cancel::CancellationToken;

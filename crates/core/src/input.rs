@@ -120,8 +120,12 @@ impl Kept {
         self.some(0, usize::try_from(self.length).map_err(io::Error::other)?)
     }
 
-    /// So many bytes of it.
-    fn some(&self, at: u64, length: usize) -> io::Result<Vec<u8>> {
+    /// So many bytes of it, from a place on.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it has fewer, or they cannot be read.
+    pub fn some(&self, at: u64, length: usize) -> io::Result<Vec<u8>> {
         let mut bytes = vec![0; length];
         self.keep.read(self.at + at, &mut bytes)?;
         Ok(bytes)

@@ -1,14 +1,16 @@
 //! The answer to a request: JSON whose pictures are encoded as it goes out, and somebody who is told when
 //! it is out.
 
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use axum::response::{IntoResponse, Response};
+use base64_simd::STANDARD;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::header::{CONTENT_TYPE, HeaderValue};
-use repaint_core::Image;
+use repaint_core::{Image, Kept};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -17,7 +19,7 @@ use crate::calls::Seat;
 use crate::dialect::ResponseFormat;
 
 /// So much of a picture is encoded at once: a multiple of 3, so that the pieces join without padding.
-const PIECE: usize = 48 * 1024;
+const PIECE: u64 = 48 * 1024;
 
 /// The pictures, in the form of Together's answer and of OpenAI's at once.
 #[derive(Clone, Debug, JsonSchema, Serialize)]
@@ -55,7 +57,7 @@ pub(crate) struct Picture {
 #[derive(Debug)]
 pub(crate) struct Answer {
     pieces: std::vec::IntoIter<Piece>,
-    now: Option<(Bytes, usize)>,
+    now: Option<(Source, u64)>,
     left: u64,
     seat: Option<Seat>,
 }
@@ -63,16 +65,45 @@ pub(crate) struct Answer {
 #[derive(Debug)]
 enum Piece {
     Text(Bytes),
-    Picture(Bytes),
+    Picture(Source),
+}
+
+/// Where the bytes of a picture are.
+#[derive(Clone, Debug)]
+pub(crate) enum Source {
+    Memory(Bytes),
+    File(Kept),
+}
+
+impl Source {
+    fn length(&self) -> u64 {
+        match self {
+            Self::Memory(bytes) => bytes.len() as u64,
+            Self::File(kept) => kept.length(),
+        }
+    }
+
+    /// The base64 of a part.
+    fn encoded(&self, from: u64, to: u64) -> io::Result<Vec<u8>> {
+        let length = usize::try_from(to - from).map_err(io::Error::other)?;
+        Ok(match self {
+            Self::Memory(bytes) => {
+                let from = usize::try_from(from).map_err(io::Error::other)?;
+                STANDARD.encode_type(&bytes[from..from + length])
+            }
+            // It was written a moment ago, so nearly always this does not wait for a disk.
+            Self::File(kept) => STANDARD.encode_type(kept.some(from, length)?),
+        })
+    }
 }
 
 impl Answer {
     /// The pictures of a job.
-    pub(crate) fn new(
+    pub(crate) fn new<'a>(
         id: &str,
         model: &str,
         created: u64,
-        images: &[Image],
+        images: impl IntoIterator<Item = (&'a Image, Source)>,
         format: Option<ResponseFormat>,
         seat: Seat,
     ) -> Self {
@@ -82,12 +113,13 @@ impl Answer {
             Value::from(id),
             Value::from(model)
         );
-        for (index, image) in images.iter().enumerate() {
+        for (index, (image, source)) in images.into_iter().enumerate() {
             let comma = if index == 0 { "" } else { "," };
             let address = image.address.as_deref();
             // Without a wish, an address where there is one, as the providers themselves do.
-            let address = address
-                .filter(|_| image.is_left() || matches!(format, None | Some(ResponseFormat::Url)));
+            let address = address.filter(|_| {
+                source.length() == 0 || matches!(format, None | Some(ResponseFormat::Url))
+            });
             if let Some(address) = address {
                 let url = Value::from(address);
                 text.push_str(&format!(r#"{comma}{{"index":{index},"type":"url","url":{url}}}"#));
@@ -108,14 +140,14 @@ impl Answer {
                 }
             }
             pieces.push(Piece::Text(std::mem::take(&mut text).into()));
-            pieces.push(Piece::Picture(image.bytes.clone()));
+            pieces.push(Piece::Picture(source));
             text.push_str("\"}");
         }
         text.push_str("]}");
         pieces.push(Piece::Text(text.into()));
         let length = |it: &Piece| match it {
             Piece::Text(text) => text.len() as u64,
-            Piece::Picture(bytes) => bytes.len().div_ceil(3) as u64 * 4,
+            Piece::Picture(source) => source.length().div_ceil(3) * 4,
         };
         let left = pieces.iter().map(length).sum();
         Self { pieces: pieces.into_iter(), now: None, left, seat: Some(seat) }
@@ -128,33 +160,38 @@ impl Answer {
         Self { pieces, now: None, left, seat: Some(seat) }
     }
 
-    fn next(&mut self) -> Option<Bytes> {
-        if self.now.is_none() {
-            match self.pieces.next()? {
-                Piece::Text(text) => return Some(text),
-                Piece::Picture(bytes) => self.now = Some((bytes, 0)),
-            }
+    fn next(&mut self) -> io::Result<Option<Bytes>> {
+        let (source, at) = match self.now.take() {
+            Some(now) => now,
+            None => match self.pieces.next() {
+                None => return Ok(None),
+                Some(Piece::Text(text)) => return Ok(Some(text)),
+                Some(Piece::Picture(source)) => (source, 0),
+            },
+        };
+        let end = source.length().min(at + PIECE);
+        let encoded = source.encoded(at, end)?;
+        if end < source.length() {
+            self.now = Some((source, end));
         }
-        let (bytes, at) = self.now.as_mut()?;
-        let end = bytes.len().min(*at + PIECE);
-        let encoded: Vec<u8> = base64_simd::STANDARD.encode_type(&bytes[*at..end]);
-        *at = end;
-        if end == bytes.len() {
-            self.now = None;
-        }
-        Some(encoded.into())
+        Ok(Some(encoded.into()))
     }
 }
 
 impl Body for Answer {
     type Data = Bytes;
-    type Error = std::convert::Infallible;
+    type Error = io::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        let Some(bytes) = self.next() else { return Poll::Ready(None) };
+        let bytes = match self.next() {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => return Poll::Ready(None),
+            // The connection breaks, and whoever asks again gets it from the store.
+            Err(err) => return Poll::Ready(Some(Err(err))),
+        };
         self.left = self.left.saturating_sub(bytes.len() as u64);
         if self.left == 0
             && let Some(seat) = &mut self.seat

@@ -95,7 +95,7 @@ pub(crate) enum End {
         receipt: Box<Receipt>,
         created: u64,
     },
-    /// Made, and put away until somebody asks.
+    /// Made, and put away until somebody takes them.
     Shelved {
         shelf: Shelf,
         receipt: Box<Receipt>,
@@ -104,23 +104,6 @@ pub(crate) enum End {
     Failed(Error),
     /// The caller's key stands for another request, which another gateway or the store knows.
     Reused,
-}
-
-/// What came of a call, with its pictures in memory again if they were put away.
-pub(crate) async fn taken_out(end: Arc<End>) -> Arc<End> {
-    if !matches!(&*end, End::Shelved { .. }) {
-        return end;
-    }
-    let work = tokio::task::spawn_blocking(move || match &*end {
-        End::Shelved { shelf, receipt, created } => shelf.images().map(|images| {
-            Arc::new(End::Made { images, receipt: receipt.clone(), created: *created })
-        }),
-        _ => Ok(end),
-    });
-    work.await.map_err(std::io::Error::other).flatten().unwrap_or_else(|err| {
-        let message = format!("the pictures were made, and cannot be read again: {err}");
-        Arc::new(End::Failed(Error::new(ErrorKind::Unexpected, message)))
-    })
 }
 
 /// Where a request comes in.

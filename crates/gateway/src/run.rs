@@ -15,14 +15,15 @@ use repaint_core::{
 use repaint_router::{Once, Router};
 use twox_hash::XxHash3_128;
 
-use crate::answer::Answer;
-use crate::calls::{Call, End, Gate, Joined, Mark, Print, Seat, taken_out};
+use crate::answer::{Answer, Source};
+use crate::calls::{Call, End, Gate, Joined, Mark, Print, Seat};
 use crate::dialect::{Names, ResponseFormat, Understood};
 use crate::fault::{Fault, may_have_cost};
 use crate::gateway::Gateway;
 use crate::jobs::Came;
 use crate::keys::Caller;
 use crate::named::Named;
+use crate::shelf::Shelf;
 
 /// The id of the job, under which its receipt is.
 const RECEIPT: HeaderName = HeaderName::from_static("x-repaint-receipt");
@@ -81,7 +82,7 @@ pub(crate) async fn run(
             seat
         }
     };
-    let end = taken_out(seat.call.end().await).await;
+    let end = seat.call.end().await;
     Ok(answer(&end, &model, format, &names, seat))
 }
 
@@ -155,7 +156,7 @@ fn begin(gateway: &Gateway, call: &Arc<Call>, caller: Caller, understood: Unders
             Warning::new(WarningCode::Input, Some(field), message.clone())
         }));
         let addresses = outcome.images.iter().filter_map(|it| it.address.clone()).collect();
-        kept.brought(&of, outcome);
+        kept.brought(&of, outcome).await;
         // Only an answer that was written makes the pictures safe; else they can be picked up.
         ((), of.settled().await.then_some(addresses))
     };
@@ -223,7 +224,7 @@ async fn again(
     match whole {
         Some(mut receipt) => {
             receipt.job = job;
-            gateway.brought(call, Outcome { images, receipt });
+            gateway.brought(call, Outcome { images, receipt }).await;
         }
         None => {
             let message = "this call was answered before, and its pictures are kept nowhere: take a new \
@@ -262,7 +263,7 @@ pub(crate) async fn resume(
             seat
         }
     };
-    let end = taken_out(seat.call.end().await).await;
+    let end = seat.call.end().await;
     let model = job.model.unwrap_or_default();
     Ok(answer(&end, &model, None, &Names::default(), seat))
 }
@@ -292,7 +293,7 @@ async fn pick_up(gateway: &Gateway, router: &Router, call: &Arc<Call>, orders: V
         (Some(mut receipt), last) => {
             receipt.failures.extend(last);
             call.released();
-            gateway.brought(call, Outcome { images, receipt });
+            gateway.brought(call, Outcome { images, receipt }).await;
         }
         (None, Some(err)) => gateway.failed(call, err),
         (None, None) => {
@@ -347,13 +348,33 @@ impl Gateway {
     }
 
     /// Pictures came.
-    fn brought(&self, call: &Arc<Call>, outcome: Outcome) {
+    async fn brought(&self, call: &Arc<Call>, outcome: Outcome) {
         let Outcome { images, receipt } = outcome;
         self.metrics().job("made");
         let receipt = Box::new(receipt);
         self.jobs().ended(call.id(), Came::Receipt(receipt.clone()));
         let created = self.now_ms() / 1000;
-        self.calls().over(call, End::Made { images, receipt, created });
+        let end = match self.shelved(&images).await {
+            Some(shelf) => End::Shelved { shelf, receipt, created },
+            None => End::Made { images, receipt, created },
+        };
+        self.calls().over(call, end);
+    }
+
+    /// Puts pictures into a file where memory is short, so that the answers of others are read meanwhile.
+    async fn shelved(&self, images: &[Image]) -> Option<Shelf> {
+        let weight: u64 = images.iter().map(|it| it.bytes.len() as u64).sum();
+        if weight == 0 || !self.router().client().is_short_of_room() {
+            return None;
+        }
+        let (room, images) = (self.spills().try_count(weight)?, images.to_vec());
+        let work = tokio::task::spawn_blocking(move || Shelf::new(&images, room)).await;
+        work.map_err(std::io::Error::other)
+            .flatten()
+            .inspect_err(|err| {
+                tracing::warn!("pictures cannot be put into a file: {err}");
+            })
+            .ok()
     }
 
     /// None came.
@@ -388,9 +409,17 @@ fn answer(
 ) -> Response {
     let id = seat.call.id().to_owned();
     let mut response = match end {
-        End::Made { images, receipt, created } => {
+        End::Made { receipt, created, .. } | End::Shelved { receipt, created, .. } => {
             let job = receipt.job.as_deref().unwrap_or(&id);
-            let images: &[Image] = images;
+            let images: Vec<(&Image, Source)> = match end {
+                End::Shelved { shelf, .. } => {
+                    shelf.images.iter().map(|(it, kept)| (it, Source::File(kept.clone()))).collect()
+                }
+                End::Made { images, .. } => {
+                    images.iter().map(|it| (it, Source::Memory(it.bytes.clone()))).collect()
+                }
+                End::Failed(_) | End::Reused => Vec::new(),
+            };
             let body = Answer::new(job, model, *created, images, format, seat);
             let mut response = Response::new(Body::new(body));
             let headers = response.headers_mut();
@@ -400,13 +429,12 @@ fn answer(
             put(headers, RECEIPT, job);
             response
         }
-        End::Shelved { .. } | End::Failed(_) | End::Reused => {
+        End::Failed(_) | End::Reused => {
             let fault = match end {
                 End::Failed(err) if seat.call.is_cancelled() && !may_have_cost(err) => {
                     Fault::cancelled().of_job(&id)
                 }
                 End::Failed(err) => Fault::of(err, names).of_job(&id),
-                // Whoever answers has taken them out before.
                 End::Made { .. } | End::Shelved { .. } | End::Reused => reused(),
             };
             let response = fault.into_response();

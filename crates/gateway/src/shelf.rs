@@ -1,4 +1,4 @@
-//! Pictures that are kept for callers who ask again, in files without a name where memory is short.
+//! Pictures that wait for callers in files without a name, where memory is short.
 
 use std::io;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::spill::Spill;
 #[derive(Debug)]
 pub(crate) struct Shelf {
     /// The pictures without their bytes, and where in the file those are.
-    images: Vec<(Image, Kept)>,
+    pub(crate) images: Vec<(Image, Kept)>,
 }
 
 impl Shelf {
@@ -29,15 +29,6 @@ impl Shelf {
             shelved.push((Image { bytes: bytes::Bytes::new(), ..image.clone() }, kept));
         }
         Ok(Self { images: shelved })
-    }
-
-    /// The pictures as they were. Waits for the disk.
-    pub(crate) fn images(&self) -> io::Result<Vec<Image>> {
-        let whole = |(image, kept): &(Image, Kept)| {
-            let bytes = if kept.length() == 0 { Vec::new() } else { kept.whole()? };
-            Ok(Image { bytes: bytes.into(), ..image.clone() })
-        };
-        self.images.iter().map(whole).collect()
     }
 }
 
@@ -61,11 +52,13 @@ mod tests {
         let files = Budget::new(1 << 20);
         let shelf = Shelf::new(&images, files.try_count(300_007).expect("room")).expect("a file");
         assert!(0 < files.used());
-        let back = shelf.images().expect("they can be read");
-        for (image, back) in images.iter().zip(&back) {
-            assert_eq!((&image.bytes, &image.address), (&back.bytes, &back.address));
+        assert_eq!(shelf.images.len(), 3);
+        for (image, (back, kept)) in images.iter().zip(&shelf.images) {
+            assert_eq!(
+                (&image.bytes[..], &image.address),
+                (&kept.whole().expect("read")[..], &back.address)
+            );
         }
-        assert_eq!(back.len(), 3);
         drop(shelf);
         assert_eq!(files.used(), 0);
     }

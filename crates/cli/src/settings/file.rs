@@ -19,7 +19,7 @@ use crate::output::invalid;
 const ALIKE: f64 = 0.75;
 
 /// What each name takes, and how it is written.
-const TAKES: [(&str, &str, &str); 23] = [
+const TAKES: [(&str, &str, &str); 24] = [
     ("model", "a list of names", r#"model = ["flux2-pro"]"#),
     ("max_cost", "an amount in US dollars without a mark", "max_cost = 0.50"),
     ("timeout", "a whole number of seconds, 1 or more", "timeout = 300"),
@@ -40,7 +40,8 @@ const TAKES: [(&str, &str, &str); 23] = [
     ("body_megabytes", MEGABYTES, "body_megabytes = 64"),
     ("memory_megabytes", MEGABYTES, "memory_megabytes = 64"),
     ("files_megabytes", MEGABYTES, "files_megabytes = 1024"),
-    ("kept_megabytes", MEGABYTES, "kept_megabytes = 64"),
+    ("answers_megabytes", MEGABYTES, "answers_megabytes = 32"),
+    ("kept_megabytes", MEGABYTES, "kept_megabytes = 16"),
     ("connections", "a whole number", "connections = 1024"),
     ("calls", "a whole number", "calls = 512"),
     ("body_seconds", SECONDS, "body_seconds = 120"),
@@ -158,6 +159,7 @@ impl File<'_> {
             body_megabytes,
             memory_megabytes,
             files_megabytes,
+            answers_megabytes,
             kept_megabytes,
             connections,
             calls,
@@ -210,6 +212,7 @@ impl File<'_> {
         megabytes(&mut limits.body, number("body_megabytes", body_megabytes)?);
         megabytes(&mut limits.memory, number("memory_megabytes", memory_megabytes)?);
         megabytes(&mut limits.files, number("files_megabytes", files_megabytes)?);
+        megabytes(&mut limits.answers, number("answers_megabytes", answers_megabytes)?);
         megabytes(&mut limits.kept, number("kept_megabytes", kept_megabytes)?);
         count(&mut limits.connections, number("connections", connections)?);
         count(&mut limits.calls, number("calls", calls)?);
