@@ -28,6 +28,14 @@ pub(crate) struct Part {
     pub(crate) content: Bytes,
 }
 
+#[cfg(feature = "fuzzing")]
+impl Part {
+    /// Whether it is one of several, and whether it is a file.
+    pub(crate) fn is(&self) -> (bool, bool) {
+        (self.many, self.file)
+    }
+}
+
 /// The parts of a form. The error is in words.
 pub(crate) fn parts(body: &Bytes, boundary: &str) -> Result<Vec<Part>, String> {
     let broken = |what: &str| format!("the body is no form: {what}");
