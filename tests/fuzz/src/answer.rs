@@ -109,9 +109,8 @@ fn decoded(text: &str) -> Option<Vec<u8>> {
         true => alphabet::URL_SAFE,
         false => alphabet::STANDARD,
     };
-    let config = GeneralPurposeConfig::new()
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-        .with_decode_allow_trailing_bits(true);
+    let config = GeneralPurposeConfig::new();
+    let config = config.with_decode_padding_mode(DecodePaddingMode::Indifferent);
     GeneralPurpose::new(&alphabet, config).decode(plain).ok()
 }
 
