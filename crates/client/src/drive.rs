@@ -304,7 +304,7 @@ impl<'a> Drive<'a> {
             return Err(unknown(format!(
                 "{} says to ask for the picture at {}, which is not its own: the key is not sent there",
                 self.provider.name,
-                url.origin().ascii_serialization()
+                repaint_core::quotable(&url.origin().ascii_serialization())
             )));
         }
         Ok(url)
@@ -504,10 +504,11 @@ impl<'a> Drive<'a> {
         let env = self.endpoint.auth.env;
         let key = self.run.client.key(self.provider);
         err.with(|it| {
+            it.request_id = it.request_id.take().or(made.request_id);
             // A provider may repeat our key in its words, whatever its status says.
             if let Some(key) = key.as_ref().map(ExposeSecret::expose_secret) {
-                let words = it.provider_message.iter_mut().chain([&mut it.message]);
-                words.for_each(|it| *it = without_key(it, key));
+                let words = it.provider_message.iter_mut().chain(&mut it.request_id);
+                words.chain([&mut it.message]).for_each(|it| *it = without_key(it, key));
             }
             if it.code == ErrorKind::Denied && !it.message.contains(env) {
                 it.message.push_str(&format!(": look at {env}"));
@@ -521,7 +522,6 @@ impl<'a> Drive<'a> {
                 it.message.push_str(&format!("; wait {seconds} s"));
             }
             it.cost = it.cost.or(made.cost);
-            it.request_id = it.request_id.take().or(made.request_id);
             if it.resume.is_none() && !over {
                 it.resume = made.handle;
             }

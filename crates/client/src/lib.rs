@@ -25,6 +25,9 @@ mod cancel;
 mod client;
 mod drive;
 mod exchange;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(feature = "guard")]
 mod guarded;
 mod http;

@@ -126,6 +126,7 @@ impl ImageFacts {
         file.rewind().map_err(unreadable)?;
         let size = imagesize::reader_size(BufReader::new(&mut file))
             .map_err(|_| format!("is {} but is damaged or cut short", media_type.name()))?;
+        let size = as_stored(media_type, &head, size);
         let (Ok(width), Ok(height)) = (u32::try_from(size.width), u32::try_from(size.height))
         else {
             return Err(format!("says that it is {}x{} pixels", size.width, size.height));
@@ -154,7 +155,7 @@ impl ImageFacts {
     /// From the first bytes of a picture of `bytes` bytes whose end is not at hand.
     pub(crate) fn of_head(head: &[u8], bytes: u64) -> Option<Self> {
         let media_type = MediaType::of(head)?;
-        let size = imagesize::blob_size(head).ok()?;
+        let size = as_stored(media_type, head, imagesize::blob_size(head).ok()?);
         let (width, height) = (size.width.try_into().ok()?, size.height.try_into().ok()?);
         if width == 0 || height == 0 {
             return None;
@@ -162,6 +163,29 @@ impl ImageFacts {
         let (animated, depth) = nature(media_type, &mut Cursor::new(head)).ok()?;
         let dimensions = Dimensions { width, height };
         Some(Self { media_type, dimensions, bytes, animated, depth })
+    }
+}
+
+/// A size without what imagesize 0.15 counts along: in a lossy WebP two bits that ask a viewer to scale, in a BMP
+/// the sign that says that its rows begin at the top.
+///
+/// ref: RFC 6386, 9.1
+fn as_stored(
+    media_type: MediaType,
+    head: &[u8],
+    size: imagesize::ImageSize,
+) -> imagesize::ImageSize {
+    let imagesize::ImageSize { width, height } = size;
+    match media_type {
+        MediaType::Webp if head.get(12..16) == Some(b"VP8 ") => {
+            imagesize::ImageSize { width: width & 0x3fff, height: height & 0x3fff }
+        }
+        MediaType::Bmp => {
+            let signed = u32::try_from(height).map(|it| it.cast_signed().unsigned_abs());
+            let height = signed.map_or(height, |it| it as usize);
+            imagesize::ImageSize { width, height }
+        }
+        _ => size,
     }
 }
 
@@ -308,6 +332,7 @@ fn gif_frames(file: &mut (impl Read + Seek)) -> std::io::Result<bool> {
 fn jpeg_scan(file: &mut (impl Read + Seek)) -> std::io::Result<Option<u64>> {
     file.seek(SeekFrom::Start(2))?;
     let mut file = BufReader::new(file);
+    let mut frames = 0;
     for _ in 0..PARTS {
         let mut marker = [0; 4];
         if read_up_to(&mut file, &mut marker)? < 4 || marker[0] != 0xff {
@@ -317,6 +342,12 @@ fn jpeg_scan(file: &mut (impl Read + Seek)) -> std::io::Result<Option<u64>> {
             // A fill byte may stand before a marker.
             file.seek_relative(-3)?;
             continue;
+        }
+        // Of two frames, not everybody takes the size of the same one.
+        frames +=
+            u8::from(matches!(marker[1], 0xc0..=0xcf) && !matches!(marker[1], 0xc4 | 0xc8 | 0xcc));
+        if frames == 2 {
+            return Ok(None);
         }
         let length = i64::from(u16::from_be_bytes([marker[2], marker[3]]));
         file.seek_relative(length - 2)?;
@@ -415,6 +446,34 @@ mod tests {
             // Whatever is missing: no panic, and nothing is made up.
             let _ = nature(&two[..cut]);
         }
+    }
+
+    #[test]
+    fn a_webp_is_as_large_as_it_is_and_not_as_it_would_be_scaled() {
+        let mut webp = b"RIFF\x18\0\0\0WEBPVP8 \x0c\0\0\0\x30\x01\0\x9d\x01\x2a".to_vec();
+        webp.extend([8, 0x40, 6, 0xc0, 0, 0]);
+        let size = ImageFacts::of(&webp).expect("a WebP").dimensions;
+        assert_eq!((size.width, size.height), (8, 6));
+    }
+
+    #[test]
+    fn a_bmp_from_the_top_down_has_the_size_of_one_from_the_bottom_up() {
+        let mut bmp = b"BM\x3a\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0".to_vec();
+        bmp.extend([2_i32.to_le_bytes(), (-3_i32).to_le_bytes()].concat());
+        bmp.extend(b"\x01\0\x18\0");
+        bmp.resize(90, 0);
+        let size = ImageFacts::of(&bmp).expect("a BMP").dimensions;
+        assert_eq!((size.width, size.height), (2, 3));
+    }
+
+    #[test]
+    fn a_jpeg_with_two_sizes_is_taken_for_neither() {
+        let frame =
+            |marker: u8, side: u8| [0xff, marker, 0, 11, 8, 0, side, 0, side, 1, 1, 0x11, 0];
+        let scan = [0xff, 0xda, 0, 8, 1, 1, 0, 0, 63, 0, 1, 2, 3, 0xff, 0xd9];
+        let jpeg = |frames: &[[u8; 13]]| [&[0xff, 0xd8][..], &frames.concat(), &scan].concat();
+        assert!(ImageFacts::of(&jpeg(&[frame(0xc0, 8)])).is_ok());
+        assert!(ImageFacts::of(&jpeg(&[frame(0xc6, 1), frame(0xc0, 8)])).is_err());
     }
 
     #[test]

@@ -76,7 +76,9 @@ impl FromStr for Allow {
         };
         // As it will stand in an address: in small letters, and in ASCII.
         match url::Host::parse(text) {
-            Ok(url::Host::Domain(name)) if !plain(&name).is_empty() && !name.contains('*') => {
+            Ok(url::Host::Domain(name))
+                if !plain(&name).split('.').any(str::is_empty) && !name.contains('*') =>
+            {
                 Ok(Self::Name(plain(&name).to_owned()))
             }
             Ok(url::Host::Ipv4(ip)) => Ok(Self::Network(IpAddr::V4(ip).into())),

@@ -119,6 +119,9 @@ impl Guard {
             return Ok(());
         }
         let name = plain(name);
+        if name.split('.').any(str::is_empty) {
+            return Err(Why::lasting("has a name with nothing between two dots"));
+        }
         let under =
             |it: &&str| name.strip_suffix(it).is_some_and(|it| it.is_empty() || it.ends_with('.'));
         if NEARBY.iter().any(under) || !name.contains('.') {

@@ -41,6 +41,9 @@
 
 mod allow;
 mod fetcher;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod guard;
 mod limits;
 mod reach;

@@ -30,6 +30,14 @@ pub(crate) struct Part {
     pub(crate) content: Bytes,
 }
 
+#[cfg(feature = "fuzzing")]
+impl Part {
+    /// Whether it is one of several, and whether it is a file.
+    pub(crate) fn is(&self) -> (bool, bool) {
+        (self.many, self.file)
+    }
+}
+
 /// The parts of a form. The error is in words.
 pub(crate) fn parts(body: &Bytes, boundary: &str) -> Result<Vec<Part>, String> {
     let broken = |what: &str| format!("the body is no form: {what}");
@@ -63,12 +71,17 @@ pub(crate) fn parts(body: &Bytes, boundary: &str) -> Result<Vec<Part>, String> {
             }
         };
         let start = begin + skip;
-        let length = finder.find(&body[start..]).ok_or_else(|| broken("it ends within a part"))?;
+        if finder.find(&body[begin - 2..start - 2]).is_some() {
+            return Err(broken("the head of a part has no end"));
+        }
+        // The line that ends the head may be that of the boundary already; then there is nothing in the part.
+        let end = finder.find(&body[start - 2..]).ok_or_else(|| broken("it ends within a part"))?;
+        let length = end.saturating_sub(2);
         parts.push(part(head, body.slice(start..start + length)).map_err(|it| broken(&it))?);
         if PARTS < parts.len() {
             return Err(broken(&format!("it has more than {PARTS} parts")));
         }
-        at = start + length + between.len();
+        at = start - 2 + end + between.len();
     }
 }
 
@@ -213,6 +226,16 @@ mod tests {
         let read = read(parts).expect("fields");
         assert_eq!(read.value["image"].as_array().map(Vec::len), Some(2));
         assert_eq!((&read.value["n"], &read.value["size"]), (&2.into(), &"1024x1024".into()));
+    }
+
+    #[test]
+    fn no_part_is_read_as_a_piece_of_another() {
+        let named = |it: &str| format!("--x\nContent-Disposition: form-data; name=\"{it}\"");
+        let swallowed = format!("{}\n{}\n\n1\n--x--", named("a"), named("n"));
+        assert!(form(&swallowed).is_err());
+        let empty = format!("{}\n\n{}\n\n1\n--x--", named("a"), named("n"));
+        let parts = form(&empty).expect("a form");
+        assert_eq!(parts.iter().map(|it| it.content.len()).collect::<Vec<_>>(), [0, 1]);
     }
 
     #[test]

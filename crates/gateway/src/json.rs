@@ -86,25 +86,25 @@ impl Lifted {
         }
     }
 
-    /// Puts texts back that were lifted where no image is looked for, such as a prompt.
-    pub(crate) fn restore(&self, value: &mut Value) {
+    /// Puts texts back that were lifted where no image is looked for, such as a prompt. Whether all are texts:
+    /// what lies outside memory was not read as JSON yet.
+    #[must_use]
+    pub(crate) fn restore(&self, value: &mut Value) -> bool {
         match value {
-            Value::String(text) => {
-                let whole = match self.get(text) {
-                    Some(Part::DataUri(whole, _)) => {
-                        Some(String::from_utf8_lossy(whole).into_owned())
-                    }
-                    Some(Part::Kept { text, .. }) => unescaped(text),
-                    Some(Part::File(_)) | None => None,
-                };
-                if let Some(whole) = whole {
-                    *text = whole;
-                }
-            }
-            Value::Array(items) => items.iter_mut().for_each(|it| self.restore(it)),
-            Value::Object(fields) => fields.values_mut().for_each(|it| self.restore(it)),
-            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+            Value::String(text) => self.restore_text(text),
+            Value::Array(items) => items.iter_mut().all(|it| self.restore(it)),
+            Value::Object(fields) => fields.values_mut().all(|it| self.restore(it)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => true,
         }
+    }
+
+    fn restore_text(&self, text: &mut String) -> bool {
+        let whole = match self.get(text) {
+            Some(Part::DataUri(whole, _)) => Some(String::from_utf8_lossy(whole).into_owned()),
+            Some(Part::Kept { text, .. }) => unescaped(text),
+            Some(Part::File(_)) | None => return true,
+        };
+        whole.map(|it| *text = it).is_some()
     }
 }
 
@@ -215,7 +215,11 @@ impl<'de> Visitor<'de> for Seed<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Value, A::Error> {
         let Self { body, lifted } = self;
         let (mut fields, mut seen) = (Map::new(), HashSet::new());
-        while let Some(name) = object.next_key::<String>()? {
+        while let Some(mut name) = object.next_key::<String>()? {
+            // Whoever reads a file piece by piece cannot tell a name from a text that is an image.
+            if !lifted.restore_text(&mut name) {
+                return Err(A::Error::custom("a name is no text"));
+            }
             // The one that counts is not the same everywhere, so neither is taken.
             if !seen.insert(name.clone()) || ENTRIES < seen.len() {
                 let name: String = name.chars().take(64).collect();
@@ -272,7 +276,7 @@ mod tests {
     fn a_prompt_that_looks_like_an_image_is_put_back() {
         let body = Bytes::from(format!(r#"{{"prompt":"{}"}}"#, uri(5000)));
         let Read { mut value, lifted } = read(&body).expect("JSON");
-        lifted.restore(&mut value);
+        assert!(lifted.restore(&mut value));
         assert_eq!(value["prompt"], Value::String(uri(5000)));
     }
 

@@ -22,6 +22,9 @@ mod edits;
 mod fault;
 mod fetch;
 mod form;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gateway;
 mod generations;
 mod health;

@@ -141,7 +141,11 @@ fn may_be_image(held: &[u8]) -> bool {
 /// Where the data of an image that begins like this has its comma.
 fn comma(held: &[u8]) -> Option<usize> {
     let comma = memchr(b',', &held[..held.len().min(100)])?;
-    (may_be_image(held) && held[..comma].ends_with(b";base64")).then_some(comma)
+    let head = &held[..comma];
+    let starts = head.starts_with(b"data:image/") || head.starts_with(b"data:image\\/");
+    // What is no JSON is left for who reads the rest.
+    let is_plain = head.iter().all(u8::is_ascii_graphic);
+    (starts && is_plain && head.ends_with(b";base64")).then_some(comma)
 }
 
 #[cfg(test)]
@@ -149,7 +153,7 @@ mod tests {
     use std::sync::Arc;
 
     use bytes::Bytes;
-    use repaint_core::{Keep, Kept};
+    use repaint_core::{Keep, Kept, Policy};
     use serde_json::json;
 
     use super::*;
@@ -199,7 +203,7 @@ mod tests {
                 for (mut value, lifted) in
                     [(wanted.value.clone(), &wanted.lifted), (read.value.clone(), &read.lifted)]
                 {
-                    lifted.restore(&mut value);
+                    assert!(lifted.restore(&mut value));
                     let text: String =
                         serde_json::from_str(&format!("\"{prompt}\"")).expect("text");
                     assert_eq!(value["prompt"], json!(text), "{step}");
@@ -209,6 +213,40 @@ mod tests {
                 let image = read.lifted.image(address).expect("an image");
                 assert_eq!(image.facts().map(|it| it.bytes), Some(picture.len() as u64));
             }
+        }
+    }
+
+    #[test]
+    fn a_name_that_looks_like_an_image_is_a_name_and_may_be_there_once() {
+        let uri = format!("data:image/png;base64,{}", "A".repeat(2 * LONG));
+        let body = format!(r#"{{"{uri}": 1, "x": {{"{uri}": 2}}}}"#);
+        let read = scanned(&body, 64).expect("JSON");
+        assert_eq!(read.value, json!({ (uri.as_str()): 1, "x": { (uri.as_str()): 2 } }));
+        assert!(scanned(&format!(r#"{{"{uri}": 1, "{uri}": 2}}"#), 64).is_err());
+        assert!(scanned(&format!(r#"{{"{uri}\q": 1}}"#), 64).is_err());
+    }
+
+    #[test]
+    fn what_is_no_image_in_memory_is_none_in_a_file() {
+        let base64 = "A".repeat(2 * LONG);
+        for (head, is_json) in [("data:imagepng", true), ("data:image/p\ng", false)] {
+            let body = format!(r#"{{"image_url": "{head};base64,{base64}"}}"#);
+            let (at_once, pieces) =
+                (crate::json::read(&Bytes::from(body.clone())), scanned(&body, 64));
+            assert_eq!((at_once.is_ok(), pieces.is_ok()), (is_json, is_json));
+            assert_eq!(at_once.ok().map(|it| it.value), pieces.ok().map(|it| it.value));
+        }
+    }
+
+    #[test]
+    fn a_prompt_that_is_no_text_is_refused_and_nothing_is_put_in_its_place() {
+        for wrong in ["\\q", "\u{1}"] {
+            let uri = format!("data:image/png;base64,{}{wrong}", "A".repeat(2 * LONG));
+            let read = scanned(&format!(r#"{{"model": "m", "prompt": "{uri}"}}"#), 64);
+            let found =
+                crate::dialect::understand(read.expect("it is seen later"), &Policy::default());
+            let found = found.expect_err("no text");
+            assert_eq!(found[0].pointer, "/prompt");
         }
     }
 

@@ -167,8 +167,10 @@ pub(crate) fn understand(read: Read, policy: &Policy) -> Result<Understood, Vec<
     if let Value::Object(fields) = &mut value {
         fields.retain(|_, it| !it.is_null());
         for (name, field) in fields.iter_mut() {
-            if !IMAGE_FIELDS.contains(&name.as_str()) {
-                lifted.restore(field);
+            if !IMAGE_FIELDS.contains(&name.as_str()) && !lifted.restore(field) {
+                let message = "has a text in it that is no JSON: a wrong escape or character";
+                let pointer = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
+                return Err(vec![violation(&pointer, message, "write it as JSON has texts")]);
             }
         }
     }
