@@ -6,7 +6,7 @@ use repaint_core::{Error, ErrorKind, Period, Result, Usd};
 use repaint_schema::{CallerBudget, Callers, MOST_DOLLARS, MOST_OFTEN};
 
 use crate::caller::Caller;
-use crate::key::Hash;
+use crate::key::{Hash, is_name};
 use crate::pattern::Pattern;
 
 /// Everybody in the file, with the hashes of their keys.
@@ -18,8 +18,7 @@ pub(crate) fn callers(file: Callers) -> Result<Vec<(Vec<Hash>, Caller)>> {
     let mut callers = Vec::new();
     for (index, entry) in file.caller.into_iter().enumerate() {
         let name = entry.name.clone();
-        let plain = |it: char| it.is_ascii_alphanumeric() || matches!(it, '.' | '_' | '-');
-        if !(1..=64).contains(&name.len()) || !name.chars().all(plain) {
+        if !is_name(&name) {
             let message = format!(
                 "the name of caller {} is not one of 1 to 64 letters, digits, `.`, `_` and `-`",
                 index + 1

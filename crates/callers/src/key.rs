@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use repaint_core::{Error, ErrorKind, Result};
+use repaint_core::{Error, ErrorKind, Result, quotable};
 use ring::rand::{SecureRandom, SystemRandom};
 use secrecy::{ExposeSecret, SecretString};
 use subtle::{Choice, ConstantTimeEq};
@@ -45,10 +45,27 @@ impl NewKey {
         Ok(Self { key, hash })
     }
 
-    /// The lines for the file of keys, for a caller of this name.
-    pub fn entry(&self, name: &str) -> String {
-        format!("[[caller]]\nname = {name:?}\nhashes = [\"{}\"]\n", self.hash)
+    /// The lines for the file of callers, for a caller of this name.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidRequest` if it is no name of a caller.
+    pub fn entry(&self, name: &str) -> Result<String> {
+        if !is_name(name) {
+            let message = format!("`{}` is no name of a caller: {NAMES}", quotable(name));
+            return Err(Error::new(ErrorKind::InvalidRequest, message));
+        }
+        Ok(format!("[[caller]]\nname = \"{name}\"\nhashes = [\"{}\"]\n", self.hash))
     }
+}
+
+/// What a name of a caller is.
+pub(crate) const NAMES: &str = "one has 1 to 64 letters, digits, `.`, `_` and `-`";
+
+/// Whether a text can be the name of a caller.
+pub(crate) fn is_name(text: &str) -> bool {
+    let plain = |it: char| it.is_ascii_alphanumeric() || matches!(it, '.' | '_' | '-');
+    (1..=64).contains(&text.len()) && text.chars().all(plain)
 }
 
 /// Whether a text has the form of a key.
@@ -141,8 +158,11 @@ mod tests {
         let new = NewKey::make().expect("random numbers");
         let key = new.key.expose_secret();
         assert!(is_key(key), "{key}");
-        let shown =
-            format!("{new:?} {} {}", new.entry("web"), without_keys(&format!("`{key}`, {key}")));
+        let shown = format!(
+            "{new:?} {} {}",
+            new.entry("web").expect("a name"),
+            without_keys(&format!("`{key}`, {key}"))
+        );
         assert!(!shown.contains(key) && shown.ends_with("`(a key)`, (a key)"), "{shown}");
         assert_eq!(without_keys("repaint_web and repaint_"), "repaint_web and repaint_");
     }

@@ -175,7 +175,7 @@ fn a_file_that_is_not_there_is_named() {
     let err = Keys::load(&path).expect_err("no file");
     assert!(err.message().contains("keys.toml: cannot be read"), "{err}");
     let new = NewKey::make().expect("random numbers");
-    std::fs::write(&path, new.entry("web")).expect("written");
+    std::fs::write(&path, new.entry("web").expect("a name")).expect("written");
     let keys = Keys::load(&path).expect("what a new key says to write");
     assert_eq!(keys.check(new.key.expose_secret()).expect("let in").name, "web");
 }

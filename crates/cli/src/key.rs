@@ -1,7 +1,7 @@
 //! `repaint key`: a key for somebody who may call `repaint serve`.
 
 use repaint::Result;
-use repaint_callers::{Keys, NewKey};
+use repaint_callers::NewKey;
 use repaint_schema::printed::MadeKey;
 use secrecy::ExposeSecret;
 
@@ -10,9 +10,7 @@ use crate::show;
 
 pub(crate) fn run(args: &Key) -> Result<()> {
     let new = NewKey::make()?;
-    let entry = new.entry(&args.name);
-    // What a server would not read is told now, and not to whoever starts the server.
-    Keys::read(&entry)?;
+    let entry = new.entry(&args.name)?;
     let key = new.key.expose_secret();
     if args.json {
         let (name, hash) = (args.name.clone(), new.hash.to_string());

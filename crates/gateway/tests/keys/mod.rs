@@ -27,7 +27,7 @@ impl Callers {
         let (mut keys, mut file) = (Vec::new(), String::new());
         for (name, more) in entries {
             let new = NewKey::make().expect("random numbers");
-            file.push_str(&format!("{}{more}\n", new.entry(name)));
+            file.push_str(&format!("{}{more}\n", new.entry(name).expect("a name")));
             keys.push(format!("Bearer {}", new.key.expose_secret()));
         }
         Self { keys, file }
