@@ -178,9 +178,15 @@ fn with_runtime<T>(work: impl Future<Output = Result<T, Failed>>) -> Result<T, F
     result
 }
 
-/// The same for a server, which has a thread for each core.
+/// The same for a server, which has a thread for every second core: the system moves bytes on the others, and work
+/// that goes from thread to thread costs more than it gains.
 fn serving<T>(work: impl Future<Output = Result<T, Failed>>) -> Result<T, Failed> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let cores = std::thread::available_parallelism().map_or(1, |it| it.get());
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if std::env::var_os("TOKIO_WORKER_THREADS").is_none() {
+        runtime.worker_threads(cores.div_ceil(2));
+    }
+    let runtime = runtime.enable_all().build();
     let runtime =
         runtime.map_err(|err| Error::new(ErrorKind::Unexpected, format!("no runtime: {err}")))?;
     let result = runtime.block_on(work);
