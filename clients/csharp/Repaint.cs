@@ -715,6 +715,97 @@ namespace Repaint
     }
 
     /// <summary>
+    /// Who may call. It holds no secret.
+    /// </summary>
+    public partial class Callers
+    {
+        /// <summary>
+        /// Everybody who may call.
+        /// </summary>
+        [JsonProperty("caller")]
+        public Caller[] Caller { get; set; }
+    }
+
+    /// <summary>
+    /// Somebody who may call, and for what.
+    /// </summary>
+    public partial class Caller
+    {
+        /// <summary>
+        /// What it may spend, in US dollars.
+        /// </summary>
+        [JsonProperty("budget", NullValueHandling = NullValueHandling.Ignore)]
+        public CallerBudget Budget { get; set; }
+
+        /// <summary>
+        /// The hash of its key: `sha256:` and the SHA-256 of the key's text in hex. More than one
+        /// while a key is being changed for another.
+        /// </summary>
+        [JsonProperty("hashes")]
+        public string[] Hashes { get; set; }
+
+        /// <summary>
+        /// Which models it may use, by their names (`flux2-pro`) or those of offers
+        /// (`together/flux2-pro`); `*` stands for anything. All if absent.
+        /// </summary>
+        [JsonProperty("models", NullValueHandling = NullValueHandling.Ignore)]
+        public string[] Models { get; set; }
+
+        /// <summary>
+        /// What it is called: the account on which its orders are written down.
+        /// </summary>
+        [JsonProperty("name")]
+        public string Name { get; set; }
+
+        /// <summary>
+        /// Whether it may send a provider's key of its own along, which then pays.
+        /// </summary>
+        [JsonProperty("own_keys", NullValueHandling = NullValueHandling.Ignore)]
+        public bool? OwnKeys { get; set; }
+
+        /// <summary>
+        /// Which providers it may use; `*` stands for anything. All if absent.
+        /// </summary>
+        [JsonProperty("providers", NullValueHandling = NullValueHandling.Ignore)]
+        public string[] Providers { get; set; }
+
+        /// <summary>
+        /// How often it may call in a minute.
+        /// </summary>
+        [JsonProperty("rate", NullValueHandling = NullValueHandling.Ignore)]
+        public long? Rate { get; set; }
+    }
+
+    /// <summary>
+    /// What it may spend, in US dollars.
+    ///
+    /// What may be spent, in US dollars; days and months begin at midnight UTC.
+    /// </summary>
+    public partial class CallerBudget
+    {
+        /// <summary>
+        /// In a day.
+        /// </summary>
+        [JsonProperty("day", NullValueHandling = NullValueHandling.Ignore)]
+        [JsonConverter(typeof(FluffyMinMaxValueCheckConverter))]
+        public double? Day { get; set; }
+
+        /// <summary>
+        /// At all.
+        /// </summary>
+        [JsonProperty("ever", NullValueHandling = NullValueHandling.Ignore)]
+        [JsonConverter(typeof(FluffyMinMaxValueCheckConverter))]
+        public double? Ever { get; set; }
+
+        /// <summary>
+        /// In a month.
+        /// </summary>
+        [JsonProperty("month", NullValueHandling = NullValueHandling.Ignore)]
+        [JsonConverter(typeof(FluffyMinMaxValueCheckConverter))]
+        public double? Month { get; set; }
+    }
+
+    /// <summary>
     /// Every offer that this release knows.
     /// </summary>
     public partial class Catalogue
@@ -2122,7 +2213,7 @@ namespace Repaint
         /// The most that a command may cost, in US dollars; as `--max-cost`.
         /// </summary>
         [JsonProperty("max_cost", NullValueHandling = NullValueHandling.Ignore)]
-        [JsonConverter(typeof(FluffyMinMaxValueCheckConverter))]
+        [JsonConverter(typeof(TentacledMinMaxValueCheckConverter))]
         public double? MaxCost { get; set; }
 
         /// <summary>
@@ -2234,6 +2325,20 @@ namespace Repaint
     public partial class ServeConfig
     {
         /// <summary>
+        /// What is let in of your own when pictures are fetched, since only public addresses are:
+        /// networks (`10.1.0.0/16`), addresses and names.
+        /// </summary>
+        [JsonProperty("allow", NullValueHandling = NullValueHandling.Ignore)]
+        public string[] Allow { get; set; }
+
+        /// <summary>
+        /// The megabytes of pictures that come in answers of providers, in memory, together; the
+        /// next answer is read when others have gone out, or into files. 32 by default.
+        /// </summary>
+        [JsonProperty("answers_megabytes", NullValueHandling = NullValueHandling.Ignore)]
+        public long? AnswersMegabytes { get; set; }
+
+        /// <summary>
         /// The most megabytes (2^20 bytes) of one request's body; 64 by default.
         /// </summary>
         [JsonProperty("body_megabytes", NullValueHandling = NullValueHandling.Ignore)]
@@ -2244,6 +2349,12 @@ namespace Repaint
         /// </summary>
         [JsonProperty("body_seconds", NullValueHandling = NullValueHandling.Ignore)]
         public long? BodySeconds { get; set; }
+
+        /// <summary>
+        /// The file of those who may call, from the folder of this file; as `--callers`.
+        /// </summary>
+        [JsonProperty("callers", NullValueHandling = NullValueHandling.Ignore)]
+        public string Callers { get; set; }
 
         /// <summary>
         /// How many calls may be at work; 512 by default.
@@ -2264,14 +2375,15 @@ namespace Repaint
         public long? DrainSeconds { get; set; }
 
         /// <summary>
-        /// The most megabytes of bodies in files without a name, when memory has no room; beyond
-        /// that they wait for their turn. 4096 by default.
+        /// The most megabytes of bodies and of kept answers in files without a name, when memory has
+        /// no room; beyond that bodies wait for their turn. 4096 by default.
         /// </summary>
         [JsonProperty("files_megabytes", NullValueHandling = NullValueHandling.Ignore)]
         public long? FilesMegabytes { get; set; }
 
         /// <summary>
-        /// The most megabytes of pictures that are kept for callers who ask again; 64 by default.
+        /// The most megabytes of pictures that are kept in memory for callers who ask again; 16 by
+        /// default.
         /// </summary>
         [JsonProperty("kept_megabytes", NullValueHandling = NullValueHandling.Ignore)]
         public long? KeptMegabytes { get; set; }
@@ -3834,6 +3946,36 @@ namespace Repaint
         /// </summary>
         [JsonProperty("updated_ms")]
         public long UpdatedMs { get; set; }
+    }
+
+    /// <summary>
+    /// Of `repaint key`: a key that was just made. It is kept nowhere.
+    /// </summary>
+    public partial class KeyOutput
+    {
+        /// <summary>
+        /// The lines for the file of callers, in TOML.
+        /// </summary>
+        [JsonProperty("entry")]
+        public string Entry { get; set; }
+
+        /// <summary>
+        /// Its hash, for the file of callers.
+        /// </summary>
+        [JsonProperty("hash")]
+        public string Hash { get; set; }
+
+        /// <summary>
+        /// The key, which nobody can show again.
+        /// </summary>
+        [JsonProperty("key")]
+        public string Key { get; set; }
+
+        /// <summary>
+        /// Whose it is.
+        /// </summary>
+        [JsonProperty("name")]
+        public string Name { get; set; }
     }
 
     /// <summary>
@@ -6189,6 +6331,21 @@ namespace Repaint
         public static Called FromJson(string json) => JsonConvert.DeserializeObject<Called>(json, Repaint.Converter.Settings);
     }
 
+    public partial class Caller
+    {
+        public static Caller FromJson(string json) => JsonConvert.DeserializeObject<Caller>(json, Repaint.Converter.Settings);
+    }
+
+    public partial class CallerBudget
+    {
+        public static CallerBudget FromJson(string json) => JsonConvert.DeserializeObject<CallerBudget>(json, Repaint.Converter.Settings);
+    }
+
+    public partial class Callers
+    {
+        public static Callers FromJson(string json) => JsonConvert.DeserializeObject<Callers>(json, Repaint.Converter.Settings);
+    }
+
     public partial class Candidate
     {
         public static Candidate FromJson(string json) => JsonConvert.DeserializeObject<Candidate>(json, Repaint.Converter.Settings);
@@ -6437,6 +6594,11 @@ namespace Repaint
     public partial class JobsOutput
     {
         public static JobsOutput FromJson(string json) => JsonConvert.DeserializeObject<JobsOutput>(json, Repaint.Converter.Settings);
+    }
+
+    public partial class KeyOutput
+    {
+        public static KeyOutput FromJson(string json) => JsonConvert.DeserializeObject<KeyOutput>(json, Repaint.Converter.Settings);
     }
 
     public partial class Lesson
@@ -6984,6 +7146,9 @@ namespace Repaint
         public static string ToJson(this Budget self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this BudgetOutput self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this Called self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this Caller self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this CallerBudget self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this Callers self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this Candidate self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this Capabilities self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this Catalogue self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
@@ -7033,6 +7198,7 @@ namespace Repaint
         public static string ToJson(this InstructionsFact self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this Job self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this JobsOutput self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
+        public static string ToJson(this KeyOutput self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this Lesson self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this LessonVerdictEnum self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
         public static string ToJson(this ListedModel self) => JsonConvert.SerializeObject(self, Repaint.Converter.Settings);
@@ -8185,6 +8351,40 @@ namespace Repaint
         public static readonly ErrorKindEnumConverter Singleton = new ErrorKindEnumConverter();
     }
 
+    internal class FluffyMinMaxValueCheckConverter : JsonConverter
+    {
+        public override bool CanConvert(Type t) => t == typeof(double) || t == typeof(double?);
+
+        public override object ReadJson(JsonReader reader, Type t, object existingValue, JsonSerializer serializer)
+        {
+            if (reader.TokenType == JsonToken.Null) return null;
+            var value = serializer.Deserialize<double>(reader);
+            if (value >= 0 && value <= 1000000000)
+            {
+                return value;
+            }
+            throw new Exception("Cannot unmarshal type double");
+        }
+
+        public override void WriteJson(JsonWriter writer, object untypedValue, JsonSerializer serializer)
+        {
+            if (untypedValue == null)
+            {
+                serializer.Serialize(writer, null);
+                return;
+            }
+            var value = (double)untypedValue;
+            if (value >= 0 && value <= 1000000000)
+            {
+                serializer.Serialize(writer, value);
+                return;
+            }
+            throw new Exception("Cannot marshal type double");
+        }
+
+        public static readonly FluffyMinMaxValueCheckConverter Singleton = new FluffyMinMaxValueCheckConverter();
+    }
+
     internal class WarningCodeEnumConverter : JsonConverter
     {
         public override bool CanConvert(Type t) => t == typeof(WarningCodeEnum) || t == typeof(WarningCodeEnum?);
@@ -8599,7 +8799,7 @@ namespace Repaint
         public static readonly OverlayPriceEnumConverter Singleton = new OverlayPriceEnumConverter();
     }
 
-    internal class FluffyMinMaxValueCheckConverter : JsonConverter
+    internal class TentacledMinMaxValueCheckConverter : JsonConverter
     {
         public override bool CanConvert(Type t) => t == typeof(double) || t == typeof(double?);
 
@@ -8630,7 +8830,7 @@ namespace Repaint
             throw new Exception("Cannot marshal type double");
         }
 
-        public static readonly FluffyMinMaxValueCheckConverter Singleton = new FluffyMinMaxValueCheckConverter();
+        public static readonly TentacledMinMaxValueCheckConverter Singleton = new TentacledMinMaxValueCheckConverter();
     }
 
     internal class ShowWayEnumConverter : JsonConverter

@@ -260,6 +260,44 @@ type Budget struct {
 	Period Period `json:"period"`
 }
 
+// Who may call. It holds no secret.
+type Callers struct {
+	// Everybody who may call.
+	Caller []Caller `json:"caller"`
+}
+
+// Somebody who may call, and for what.
+type Caller struct {
+	// What it may spend, in US dollars.
+	Budget *CallerBudget `json:"budget,omitempty"`
+	// The hash of its key: `sha256:` and the SHA-256 of the key's text in hex. More than one
+	// while a key is being changed for another.
+	Hashes []string `json:"hashes"`
+	// Which models it may use, by their names (`flux2-pro`) or those of offers
+	// (`together/flux2-pro`); `*` stands for anything. All if absent.
+	Models []string `json:"models,omitempty"`
+	// What it is called: the account on which its orders are written down.
+	Name string `json:"name"`
+	// Whether it may send a provider's key of its own along, which then pays.
+	OwnKeys *bool `json:"own_keys,omitempty"`
+	// Which providers it may use; `*` stands for anything. All if absent.
+	Providers []string `json:"providers,omitempty"`
+	// How often it may call in a minute.
+	Rate *int64 `json:"rate,omitempty"`
+}
+
+// What it may spend, in US dollars.
+//
+// What may be spent, in US dollars; days and months begin at midnight UTC.
+type CallerBudget struct {
+	// In a day.
+	Day *float64 `json:"day,omitempty"`
+	// At all.
+	Ever *float64 `json:"ever,omitempty"`
+	// In a month.
+	Month *float64 `json:"month,omitempty"`
+}
+
 // Every offer that this release knows.
 type Catalogue struct {
 	// The schema of this file.
@@ -943,20 +981,29 @@ type ProviderConfig struct {
 
 // How much `repaint serve` takes at a time, and for how long.
 type ServeConfig struct {
+	// What is let in of your own when pictures are fetched, since only public addresses are:
+	// networks (`10.1.0.0/16`), addresses and names.
+	Allow []string `json:"allow,omitempty"`
+	// The megabytes of pictures that come in answers of providers, in memory, together; the
+	// next answer is read when others have gone out, or into files. 32 by default.
+	AnswersMegabytes *int64 `json:"answers_megabytes,omitempty"`
 	// The most megabytes (2^20 bytes) of one request's body; 64 by default.
 	BodyMegabytes *int64 `json:"body_megabytes,omitempty"`
 	// Seconds that the body of a request may take; 120 by default.
 	BodySeconds *int64 `json:"body_seconds,omitempty"`
+	// The file of those who may call, from the folder of this file; as `--callers`.
+	Callers *string `json:"callers,omitempty"`
 	// How many calls may be at work; 512 by default.
 	Calls *int64 `json:"calls,omitempty"`
 	// How many connections may be open; 1024 by default.
 	Connections *int64 `json:"connections,omitempty"`
 	// Seconds that calls may go on when it is told to stop; 30 by default.
 	DrainSeconds *int64 `json:"drain_seconds,omitempty"`
-	// The most megabytes of bodies in files without a name, when memory has no room; beyond
-	// that they wait for their turn. 4096 by default.
+	// The most megabytes of bodies and of kept answers in files without a name, when memory has
+	// no room; beyond that bodies wait for their turn. 4096 by default.
 	FilesMegabytes *int64 `json:"files_megabytes,omitempty"`
-	// The most megabytes of pictures that are kept for callers who ask again; 64 by default.
+	// The most megabytes of pictures that are kept in memory for callers who ask again; 16 by
+	// default.
 	KeptMegabytes *int64 `json:"kept_megabytes,omitempty"`
 	// Where it listens, such as `127.0.0.1:8080`; as `--listen`.
 	Listen *string `json:"listen,omitempty"`
@@ -1605,6 +1652,18 @@ type Submit struct {
 	State SubmitState `json:"state"`
 	// When it was written last, in milliseconds since 1970.
 	UpdatedMS int64 `json:"updated_ms"`
+}
+
+// Of `repaint key`: a key that was just made. It is kept nowhere.
+type KeyOutput struct {
+	// The lines for the file of callers, in TOML.
+	Entry string `json:"entry"`
+	// Its hash, for the file of callers.
+	Hash string `json:"hash"`
+	// The key, which nobody can show again.
+	Key string `json:"key"`
+	// Whose it is.
+	Name string `json:"name"`
 }
 
 // Of `repaint models`: what can be asked.

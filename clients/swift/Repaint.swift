@@ -484,6 +484,67 @@ enum Period: String, Codable {
     case month = "month"
 }
 
+/// Who may call. It holds no secret.
+// MARK: - Callers
+struct Callers: Codable {
+    /// Everybody who may call.
+    let caller: [Caller]
+
+    enum CodingKeys: String, CodingKey {
+        case caller = "caller"
+    }
+}
+
+/// Somebody who may call, and for what.
+// MARK: - Caller
+struct Caller: Codable {
+    /// What it may spend, in US dollars.
+    let budget: CallerBudget?
+    /// The hash of its key: `sha256:` and the SHA-256 of the key's text in hex. More than one
+    /// while a key is being changed for another.
+    let hashes: [String]
+    /// Which models it may use, by their names (`flux2-pro`) or those of offers
+    /// (`together/flux2-pro`); `*` stands for anything. All if absent.
+    let models: [String]?
+    /// What it is called: the account on which its orders are written down.
+    let name: String
+    /// Whether it may send a provider's key of its own along, which then pays.
+    let ownKeys: Bool?
+    /// Which providers it may use; `*` stands for anything. All if absent.
+    let providers: [String]?
+    /// How often it may call in a minute.
+    let rate: Int?
+
+    enum CodingKeys: String, CodingKey {
+        case budget = "budget"
+        case hashes = "hashes"
+        case models = "models"
+        case name = "name"
+        case ownKeys = "own_keys"
+        case providers = "providers"
+        case rate = "rate"
+    }
+}
+
+/// What it may spend, in US dollars.
+///
+/// What may be spent, in US dollars; days and months begin at midnight UTC.
+// MARK: - CallerBudget
+struct CallerBudget: Codable {
+    /// In a day.
+    let day: Double?
+    /// At all.
+    let ever: Double?
+    /// In a month.
+    let month: Double?
+
+    enum CodingKeys: String, CodingKey {
+        case day = "day"
+        case ever = "ever"
+        case month = "month"
+    }
+}
+
 /// Every offer that this release knows.
 // MARK: - Catalogue
 struct Catalogue: Codable {
@@ -1870,20 +1931,29 @@ struct ProviderConfig: Codable {
 /// How much `repaint serve` takes at a time, and for how long.
 // MARK: - ServeConfig
 struct ServeConfig: Codable {
+    /// What is let in of your own when pictures are fetched, since only public addresses are:
+    /// networks (`10.1.0.0/16`), addresses and names.
+    let allow: [String]?
+    /// The megabytes of pictures that come in answers of providers, in memory, together; the
+    /// next answer is read when others have gone out, or into files. 32 by default.
+    let answersMegabytes: Int?
     /// The most megabytes (2^20 bytes) of one request's body; 64 by default.
     let bodyMegabytes: Int?
     /// Seconds that the body of a request may take; 120 by default.
     let bodySeconds: Int?
+    /// The file of those who may call, from the folder of this file; as `--callers`.
+    let callers: String?
     /// How many calls may be at work; 512 by default.
     let calls: Int?
     /// How many connections may be open; 1024 by default.
     let connections: Int?
     /// Seconds that calls may go on when it is told to stop; 30 by default.
     let drainSeconds: Int?
-    /// The most megabytes of bodies in files without a name, when memory has no room; beyond
-    /// that they wait for their turn. 4096 by default.
+    /// The most megabytes of bodies and of kept answers in files without a name, when memory has
+    /// no room; beyond that bodies wait for their turn. 4096 by default.
     let filesMegabytes: Int?
-    /// The most megabytes of pictures that are kept for callers who ask again; 64 by default.
+    /// The most megabytes of pictures that are kept in memory for callers who ask again; 16 by
+    /// default.
     let keptMegabytes: Int?
     /// Where it listens, such as `127.0.0.1:8080`; as `--listen`.
     let listen: String?
@@ -1896,8 +1966,11 @@ struct ServeConfig: Codable {
     let waitSeconds: Int?
 
     enum CodingKeys: String, CodingKey {
+        case allow = "allow"
+        case answersMegabytes = "answers_megabytes"
         case bodyMegabytes = "body_megabytes"
         case bodySeconds = "body_seconds"
+        case callers = "callers"
         case calls = "calls"
         case connections = "connections"
         case drainSeconds = "drain_seconds"
@@ -3163,6 +3236,26 @@ enum SubmitState: String, Codable {
     case safe = "safe"
     case sent = "sent"
     case unknown = "unknown"
+}
+
+/// Of `repaint key`: a key that was just made. It is kept nowhere.
+// MARK: - KeyOutput
+struct KeyOutput: Codable {
+    /// The lines for the file of callers, in TOML.
+    let entry: String
+    /// Its hash, for the file of callers.
+    let hash: String
+    /// The key, which nobody can show again.
+    let key: String
+    /// Whose it is.
+    let name: String
+
+    enum CodingKeys: String, CodingKey {
+        case entry = "entry"
+        case hash = "hash"
+        case key = "key"
+        case name = "name"
+    }
 }
 
 /// Of `repaint models`: what can be asked.

@@ -272,6 +272,30 @@ public class Converter {
         return getCalledObjectWriter().writeValueAsString(obj);
     }
 
+    public static Caller CallerFromJsonString(String json) throws IOException {
+        return getCallerObjectReader().readValue(json);
+    }
+
+    public static String CallerToJsonString(Caller obj) throws JsonProcessingException {
+        return getCallerObjectWriter().writeValueAsString(obj);
+    }
+
+    public static CallerBudget CallerBudgetFromJsonString(String json) throws IOException {
+        return getCallerBudgetObjectReader().readValue(json);
+    }
+
+    public static String CallerBudgetToJsonString(CallerBudget obj) throws JsonProcessingException {
+        return getCallerBudgetObjectWriter().writeValueAsString(obj);
+    }
+
+    public static Callers CallersFromJsonString(String json) throws IOException {
+        return getCallersObjectReader().readValue(json);
+    }
+
+    public static String CallersToJsonString(Callers obj) throws JsonProcessingException {
+        return getCallersObjectWriter().writeValueAsString(obj);
+    }
+
     public static Candidate CandidateFromJsonString(String json) throws IOException {
         return getCandidateObjectReader().readValue(json);
     }
@@ -670,6 +694,14 @@ public class Converter {
 
     public static String JobsOutputToJsonString(JobsOutput obj) throws JsonProcessingException {
         return getJobsOutputObjectWriter().writeValueAsString(obj);
+    }
+
+    public static KeyOutput KeyOutputFromJsonString(String json) throws IOException {
+        return getKeyOutputObjectReader().readValue(json);
+    }
+
+    public static String KeyOutputToJsonString(KeyOutput obj) throws JsonProcessingException {
+        return getKeyOutputObjectWriter().writeValueAsString(obj);
     }
 
     public static Lesson LessonFromJsonString(String json) throws IOException {
@@ -2364,6 +2396,99 @@ public class Converter {
         return CalledWriter;
     }
 
+    private static ObjectReader CallerReader;
+    private static ObjectWriter CallerWriter;
+
+    private static void instantiateCallerMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        CallerReader = mapper.readerFor(Caller.class);
+        CallerWriter = mapper.writerFor(Caller.class);
+    }
+
+    private static ObjectReader getCallerObjectReader() {
+        if (CallerReader == null) instantiateCallerMapper();
+        return CallerReader;
+    }
+
+    private static ObjectWriter getCallerObjectWriter() {
+        if (CallerWriter == null) instantiateCallerMapper();
+        return CallerWriter;
+    }
+
+    private static ObjectReader CallerBudgetReader;
+    private static ObjectWriter CallerBudgetWriter;
+
+    private static void instantiateCallerBudgetMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        CallerBudgetReader = mapper.readerFor(CallerBudget.class);
+        CallerBudgetWriter = mapper.writerFor(CallerBudget.class);
+    }
+
+    private static ObjectReader getCallerBudgetObjectReader() {
+        if (CallerBudgetReader == null) instantiateCallerBudgetMapper();
+        return CallerBudgetReader;
+    }
+
+    private static ObjectWriter getCallerBudgetObjectWriter() {
+        if (CallerBudgetWriter == null) instantiateCallerBudgetMapper();
+        return CallerBudgetWriter;
+    }
+
+    private static ObjectReader CallersReader;
+    private static ObjectWriter CallersWriter;
+
+    private static void instantiateCallersMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        CallersReader = mapper.readerFor(Callers.class);
+        CallersWriter = mapper.writerFor(Callers.class);
+    }
+
+    private static ObjectReader getCallersObjectReader() {
+        if (CallersReader == null) instantiateCallersMapper();
+        return CallersReader;
+    }
+
+    private static ObjectWriter getCallersObjectWriter() {
+        if (CallersWriter == null) instantiateCallersMapper();
+        return CallersWriter;
+    }
+
     private static ObjectReader CandidateReader;
     private static ObjectWriter CandidateWriter;
 
@@ -3912,6 +4037,37 @@ public class Converter {
     private static ObjectWriter getJobsOutputObjectWriter() {
         if (JobsOutputWriter == null) instantiateJobsOutputMapper();
         return JobsOutputWriter;
+    }
+
+    private static ObjectReader KeyOutputReader;
+    private static ObjectWriter KeyOutputWriter;
+
+    private static void instantiateKeyOutputMapper() {
+        ObjectMapper mapper = new ObjectMapper();
+        mapper.findAndRegisterModules();
+        mapper.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
+        mapper.configure(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS, false);
+        SimpleModule module = new SimpleModule();
+        module.addDeserializer(OffsetDateTime.class, new JsonDeserializer<OffsetDateTime>() {
+            @Override
+            public OffsetDateTime deserialize(JsonParser jsonParser, DeserializationContext deserializationContext) throws IOException, JsonProcessingException {
+                String value = jsonParser.getText();
+                return Converter.parseDateTimeString(value);
+            }
+        });
+        mapper.registerModule(module);
+        KeyOutputReader = mapper.readerFor(KeyOutput.class);
+        KeyOutputWriter = mapper.writerFor(KeyOutput.class);
+    }
+
+    private static ObjectReader getKeyOutputObjectReader() {
+        if (KeyOutputReader == null) instantiateKeyOutputMapper();
+        return KeyOutputReader;
+    }
+
+    private static ObjectWriter getKeyOutputObjectWriter() {
+        if (KeyOutputWriter == null) instantiateKeyOutputMapper();
+        return KeyOutputWriter;
     }
 
     private static ObjectReader LessonReader;

@@ -3,13 +3,17 @@
 package repaint;
 
 import com.fasterxml.jackson.annotation.*;
+import java.util.List;
 
 /**
  * How much `repaint serve` takes at a time, and for how long.
  */
 public class ServeConfig {
+    private List<String> allow;
+    private Long answersMegabytes;
     private Long bodyMegabytes;
     private Long bodySeconds;
+    private String callers;
     private Long calls;
     private Long connections;
     private Long drainSeconds;
@@ -19,6 +23,24 @@ public class ServeConfig {
     private Long memoryMegabytes;
     private Long replaySeconds;
     private Long waitSeconds;
+
+    /**
+     * What is let in of your own when pictures are fetched, since only public addresses are:
+     * networks (`10.1.0.0/16`), addresses and names.
+     */
+    @JsonProperty("allow")
+    public List<String> getAllow() { return allow; }
+    @JsonProperty("allow")
+    public void setAllow(List<String> value) { this.allow = value; }
+
+    /**
+     * The megabytes of pictures that come in answers of providers, in memory, together; the
+     * next answer is read when others have gone out, or into files. 32 by default.
+     */
+    @JsonProperty("answers_megabytes")
+    public Long getAnswersMegabytes() { return answersMegabytes; }
+    @JsonProperty("answers_megabytes")
+    public void setAnswersMegabytes(Long value) { this.answersMegabytes = value; }
 
     /**
      * The most megabytes (2^20 bytes) of one request's body; 64 by default.
@@ -35,6 +57,14 @@ public class ServeConfig {
     public Long getBodySeconds() { return bodySeconds; }
     @JsonProperty("body_seconds")
     public void setBodySeconds(Long value) { this.bodySeconds = value; }
+
+    /**
+     * The file of those who may call, from the folder of this file; as `--callers`.
+     */
+    @JsonProperty("callers")
+    public String getCallers() { return callers; }
+    @JsonProperty("callers")
+    public void setCallers(String value) { this.callers = value; }
 
     /**
      * How many calls may be at work; 512 by default.
@@ -61,8 +91,8 @@ public class ServeConfig {
     public void setDrainSeconds(Long value) { this.drainSeconds = value; }
 
     /**
-     * The most megabytes of bodies in files without a name, when memory has no room; beyond
-     * that they wait for their turn. 4096 by default.
+     * The most megabytes of bodies and of kept answers in files without a name, when memory has
+     * no room; beyond that bodies wait for their turn. 4096 by default.
      */
     @JsonProperty("files_megabytes")
     public Long getFilesMegabytes() { return filesMegabytes; }
@@ -70,7 +100,8 @@ public class ServeConfig {
     public void setFilesMegabytes(Long value) { this.filesMegabytes = value; }
 
     /**
-     * The most megabytes of pictures that are kept for callers who ask again; 64 by default.
+     * The most megabytes of pictures that are kept in memory for callers who ask again; 16 by
+     * default.
      */
     @JsonProperty("kept_megabytes")
     public Long getKeptMegabytes() { return keptMegabytes; }

@@ -25,14 +25,20 @@ class ServeConfig(BaseModel):
     )
     listen: str | MISSING = MISSING
     """Where it listens, such as `127.0.0.1:8080`; as `--listen`."""
+    callers: str | MISSING = MISSING
+    """The file of those who may call, from the folder of this file; as `--callers`."""
+    allow: list[str] | None = []
+    """What is let in of your own when pictures are fetched, since only public addresses are: networks (`10.1.0.0/16`), addresses and names."""
     body_megabytes: Annotated[int | MISSING, Field(ge=1, le=4096)] = MISSING
     """The most megabytes (2^20 bytes) of one request's body; 64 by default."""
     memory_megabytes: Annotated[int | MISSING, Field(ge=1, le=1048576)] = MISSING
     """The most megabytes of the bodies of all requests together in memory; 64 by default."""
     files_megabytes: Annotated[int | MISSING, Field(ge=0, le=1048576)] = MISSING
-    """The most megabytes of bodies in files without a name, when memory has no room; beyond that they wait for their turn. 4096 by default."""
+    """The most megabytes of bodies and of kept answers in files without a name, when memory has no room; beyond that bodies wait for their turn. 4096 by default."""
+    answers_megabytes: Annotated[int | MISSING, Field(ge=1, le=1048576)] = MISSING
+    """The megabytes of pictures that come in answers of providers, in memory, together; the next answer is read when others have gone out, or into files. 32 by default."""
     kept_megabytes: Annotated[int | MISSING, Field(ge=0, le=1048576)] = MISSING
-    """The most megabytes of pictures that are kept for callers who ask again; 64 by default."""
+    """The most megabytes of pictures that are kept in memory for callers who ask again; 16 by default."""
     connections: Annotated[int | MISSING, Field(ge=1, le=1000000)] = MISSING
     """How many connections may be open; 1024 by default."""
     calls: Annotated[int | MISSING, Field(ge=1, le=1000000)] = MISSING

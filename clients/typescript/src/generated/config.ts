@@ -102,6 +102,14 @@ export interface ServeConfig {
    */
   listen?: string;
   /**
+   * The file of those who may call, from the folder of this file; as `--callers`.
+   */
+  callers?: string;
+  /**
+   * What is let in of your own when pictures are fetched, since only public addresses are: networks (`10.1.0.0/16`), addresses and names.
+   */
+  allow?: string[];
+  /**
    * The most megabytes (2^20 bytes) of one request's body; 64 by default.
    */
   body_megabytes?: number;
@@ -110,11 +118,15 @@ export interface ServeConfig {
    */
   memory_megabytes?: number;
   /**
-   * The most megabytes of bodies in files without a name, when memory has no room; beyond that they wait for their turn. 4096 by default.
+   * The most megabytes of bodies and of kept answers in files without a name, when memory has no room; beyond that bodies wait for their turn. 4096 by default.
    */
   files_megabytes?: number;
   /**
-   * The most megabytes of pictures that are kept for callers who ask again; 64 by default.
+   * The megabytes of pictures that come in answers of providers, in memory, together; the next answer is read when others have gone out, or into files. 32 by default.
+   */
+  answers_megabytes?: number;
+  /**
+   * The most megabytes of pictures that are kept in memory for callers who ask again; 16 by default.
    */
   kept_megabytes?: number;
   /**
