@@ -19,16 +19,13 @@ pub(crate) struct Fingerprint {
     /// Bytes that were folded.
     folded: u64,
     /// The keys of the sums, made for the first whole block.
-    keys: Option<Box<[u32; KEYS]>>,
+    keys: Option<Box<[u64; KEYS]>>,
 }
 
 /// So many bytes are folded at once. What is shorter as a whole goes into the hashes as it is.
 const BLOCK: usize = 1024;
-/// Sums of 64 bits that a block becomes. Two blocks have one equal with a chance of 2^-32, both with 2^-64.
-const SUMS: usize = 2;
-/// Words between the keys of one sum and of the next.
-const SHIFT: usize = 4;
-const KEYS: usize = BLOCK / 4 + SHIFT * (SUMS - 1);
+/// Keys of a sum, one for each word of 64 bits.
+const KEYS: usize = BLOCK / 8;
 
 impl Fingerprint {
     pub(crate) fn new(secret: &[u8; 16]) -> Self {
@@ -57,9 +54,8 @@ impl Fingerprint {
     fn fold(&mut self, block: &[u8; BLOCK]) {
         // Before the first block nothing has gone into the hashes, so they are their keys alone.
         let keys = self.keys.get_or_insert_with(|| keys(&self.hashers));
-        for sum in sums(block, keys) {
-            self.hashers.iter_mut().for_each(|it| it.write(&sum.to_le_bytes()));
-        }
+        let sum = sum(block, keys).to_le_bytes();
+        self.hashers.iter_mut().for_each(|it| it.write(&sum));
         self.folded += BLOCK as u64;
     }
 }
@@ -87,37 +83,28 @@ impl Hasher for Fingerprint {
 }
 
 /// Keys for sums, out of hashes that have seen nothing but theirs.
-fn keys(hashers: &[SipHasher; 2]) -> Box<[u32; KEYS]> {
+fn keys(hashers: &[SipHasher; 2]) -> Box<[u64; KEYS]> {
     let mut keys = Box::new([0; KEYS]);
     for (at, key) in keys.iter_mut().enumerate() {
         let mut hasher = hashers[at % 2].clone();
         hasher.write(b"the key of a sum");
         hasher.write(&(at as u64).to_le_bytes());
-        *key = hasher.finish() as u32;
+        *key = hasher.finish();
     }
     keys
 }
 
-/// NH, each sum under keys that are shifted by some.
+/// NH with words of 64 bits: two blocks have an equal sum with a chance of 2^-64.
 ///
-/// ref: RFC 4418, UMAC, 5.2.2 and 6.1: it says and proves what two blocks have in common
-fn sums(block: &[u8; BLOCK], keys: &[u32; KEYS]) -> [u64; SUMS] {
-    let mut lanes = [[0_u64; 4]; SUMS];
-    let (words, _) = block.as_chunks::<4>();
-    for (at, eight) in words.as_chunks::<8>().0.iter().enumerate() {
-        let words = eight.map(u32::from_le_bytes);
-        for (shift, lanes) in lanes.iter_mut().enumerate() {
-            let keys = &keys[at * 8 + shift * SHIFT..][..8];
-            for lane in 0..4 {
-                let (a, b) = (
-                    words[lane].wrapping_add(keys[lane]),
-                    words[lane + 4].wrapping_add(keys[lane + 4]),
-                );
-                lanes[lane] = lanes[lane].wrapping_add(u64::from(a) * u64::from(b));
-            }
-        }
-    }
-    lanes.map(|it| it.into_iter().fold(0, u64::wrapping_add))
+/// ref: Black, Halevi, Krawczyk, Krovetz, Rogaway: UMAC, CRYPTO 1999, section 4
+fn sum(block: &[u8; BLOCK], keys: &[u64; KEYS]) -> u128 {
+    let (words, _) = block.as_chunks::<8>();
+    let pairs = words.as_chunks::<2>().0.iter().zip(keys.as_chunks::<2>().0);
+    pairs.fold(0, |sum, (words, keys)| {
+        let [a, b] = words.map(u64::from_le_bytes);
+        let (a, b) = (a.wrapping_add(keys[0]), b.wrapping_add(keys[1]));
+        sum.wrapping_add(u128::from(a) * u128::from(b))
+    })
 }
 
 #[cfg(test)]
@@ -145,7 +132,7 @@ mod tests {
         };
         let first = print(&whole, whole.len());
         // It stands in stores, too.
-        assert_eq!(first, "1c098ff85eb7b70751187893201cbe1a");
+        assert_eq!(first, "d4d00897cdcc6b5b71145e5735e18e57");
         for step in [1, 7, 1023, 1024, 1025, 4096] {
             assert_eq!(print(&whole, step), first, "{step}");
         }

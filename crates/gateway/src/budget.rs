@@ -9,7 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 const PIECE: u64 = 4096;
 /// Buffers of so many bytes together wait for the next body: fresh memory costs more than the bytes that go
 /// into it. What is more is given back to the system.
-const POOLED: usize = 24 << 20;
+const POOLED: usize = 16 << 20;
 
 /// The bytes that the bodies of all requests may have together.
 #[derive(Clone, Debug)]

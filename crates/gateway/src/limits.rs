@@ -13,10 +13,10 @@ pub struct Limits {
     /// The most bytes of bodies and of kept answers that go into files without a name when memory has no room;
     /// only beyond that bodies wait. 4 GiB by default.
     pub files: u64,
-    /// The bytes of pictures that come in answers of providers, in memory, together; 32 MiB by default. Whoever makes
+    /// The bytes of pictures that come in answers of providers, in memory, together; 16 MiB by default. Whoever makes
     /// the client gives it this ([`answers_room`](repaint_client::Builder::answers_room)).
     pub answers: u64,
-    /// The most bytes of pictures that are kept in memory for callers who ask again; 16 MiB by default.
+    /// The most bytes of pictures that are kept in memory for callers who ask again; 8 MiB by default.
     pub kept: u64,
     /// How many connections may be open; 1,024 by default.
     pub connections: usize,
@@ -40,8 +40,8 @@ impl Default for Limits {
             body: 64 << 20,
             memory: 64 << 20,
             files: 4 << 30,
-            answers: 32 << 20,
-            kept: 16 << 20,
+            answers: 16 << 20,
+            kept: 8 << 20,
             connections: 1024,
             calls: 512,
             head: Duration::from_secs(15),

@@ -57,10 +57,10 @@ pub struct ServeConfig {
     #[schemars(range(min = 0, max = 1_048_576))]
     pub files_megabytes: Option<u32>,
     /// The megabytes of pictures that come in answers of providers, in memory, together; the next answer is
-    /// read when others have gone out, or into files. 32 by default.
+    /// read when others have gone out, or into files. 16 by default.
     #[schemars(range(min = 1, max = 1_048_576))]
     pub answers_megabytes: Option<u32>,
-    /// The most megabytes of pictures that are kept in memory for callers who ask again; 16 by default.
+    /// The most megabytes of pictures that are kept in memory for callers who ask again; 8 by default.
     #[schemars(range(min = 0, max = 1_048_576))]
     pub kept_megabytes: Option<u32>,
     /// How many connections may be open; 1024 by default.
