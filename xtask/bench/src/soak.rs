@@ -59,7 +59,7 @@ async fn soak(
     while began.elapsed() < time {
         tokio::time::sleep(Duration::from_secs(1)).await;
         held.push(gateway.held()?);
-        if began.elapsed().as_secs() % 30 == 0 {
+        if began.elapsed().as_secs().is_multiple_of(30) {
             let (done, now) = (work.done(), held.last().copied().unwrap_or_default());
             eprintln!("{:4} s: {done} calls, {now} KB", began.elapsed().as_secs());
         }

@@ -112,7 +112,7 @@ async fn handle(
     port.orders.fetch_add(1, Ordering::Relaxed);
     port.bytes.fetch_add(bytes, Ordering::Relaxed);
     let mut response = Response::new(Full::new(port.answer.clone()));
-    if first && port.of_the_first.fetch_add(1, Ordering::Relaxed) % 2 == 0 {
+    if first && port.of_the_first.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) {
         port.refused.fetch_add(1, Ordering::Relaxed);
         *response.body_mut() = Full::new(Bytes::from_static(br#"{"error":{"message":"busy"}}"#));
         *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
