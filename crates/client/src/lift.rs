@@ -44,8 +44,8 @@ struct Lifting {
     carry: Vec<u8>,
     ended: bool,
     escaped: bool,
-    /// With `-` and `_` in the place of `+` and `/`.
-    url_safe: bool,
+    /// Whether it has `-` and `_` in the place of `+` and `/`; not known before the first of them.
+    url_safe: Option<bool>,
     /// Not base64 after all: the picture is lost, and no other with it.
     broken: bool,
 }
@@ -119,8 +119,7 @@ impl Lift {
                 Some(base64) => {
                     // The opening quote goes too: a handle is an object.
                     self.skeleton.truncate(*start - 1);
-                    let url_safe = base64.iter().any(|it| matches!(it, b'-' | b'_'));
-                    let mut lifting = Lifting { url_safe, ..Lifting::default() };
+                    let mut lifting = Lifting::default();
                     lifting.bytes.reserve(self.expected / 4 * 3);
                     self.expected = 0;
                     lifting.push(&base64);
@@ -193,7 +192,12 @@ impl Lifting {
     }
 
     fn decode(&mut self, base64: &[u8]) {
-        let alphabet = if self.url_safe { URL_SAFE_NO_PAD } else { STANDARD_NO_PAD };
+        if self.url_safe.is_none() {
+            let tells = base64.iter().find(|it| matches!(it, b'-' | b'_' | b'+' | b'/'));
+            self.url_safe = tells.map(|it| matches!(it, b'-' | b'_'));
+        }
+        let url_safe = self.url_safe == Some(true);
+        let alphabet = if url_safe { URL_SAFE_NO_PAD } else { STANDARD_NO_PAD };
         self.broken |= alphabet.decode_append(base64, &mut self.bytes).is_err();
         if self.broken {
             self.bytes = Vec::new();
@@ -304,6 +308,10 @@ mod tests {
             let (_, lifted) = lift(&format!(r#"{{"b64_json":"{text}"}}"#), 64).expect("an answer");
             assert_eq!(lifted, [Bytes::from(picture(3000))], "{text}");
         }
+        let late = [vec![0; 3000], vec![0xfb; 30]].concat();
+        let url_safe = base64_simd::URL_SAFE_NO_PAD.encode_to_string(&late);
+        let (_, lifted) = lift(&format!(r#"{{"b64_json":"{url_safe}"}}"#), 64).expect("an answer");
+        assert_eq!(lifted, [Bytes::from(late)], "which alphabet it is shows late");
     }
 
     #[test]
