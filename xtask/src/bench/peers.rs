@@ -116,7 +116,7 @@ impl Peer {
     }
 }
 
-fn quiet(command: &mut Command) -> Result<(), String> {
+pub(super) fn quiet(command: &mut Command) -> Result<(), String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let output = command.stdin(Stdio::null()).output();
     let output = output.map_err(|err| format!("{name} cannot be run: {err}"))?;

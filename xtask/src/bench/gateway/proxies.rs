@@ -1,11 +1,12 @@
 //! What stands between, how each is started, and how it is known to do its work.
 
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::process::Running;
-use crate::bench::Place;
+use crate::bench::peers::quiet;
+use crate::bench::{Place, measured};
 
 /// Something between callers and a provider.
 #[derive(Debug)]
@@ -23,9 +24,14 @@ pub(super) enum Which {
     Buffering,
     /// What is called so on this machine, in one process.
     Nginx,
+    LiteLlm,
+    Portkey,
+    Noveum,
     Repaint {
         /// Where it writes orders down: a file as it does by itself, or memory.
         on_disk: bool,
+        /// Whether callers have keys.
+        keyed: bool,
     },
 }
 
@@ -36,16 +42,27 @@ pub(super) fn proxies() -> Vec<Proxy> {
         proxy("raw proxy", Which::Raw, false),
         proxy("buffering proxy", Which::Buffering, false),
         proxy("nginx, buffers of 128k", Which::Nginx, false),
-        proxy("repaint", Which::Repaint { on_disk: true }, false),
-        proxy("repaint, store in memory", Which::Repaint { on_disk: false }, false),
+        proxy("repaint", Which::Repaint { on_disk: true, keyed: false }, false),
+        proxy("repaint, with keys", Which::Repaint { on_disk: true, keyed: true }, false),
+        proxy("repaint, store in memory", Which::Repaint { on_disk: false, keyed: false }, false),
+        proxy("noveum-ai-gateway 2.0.1", Which::Noveum, false),
+        proxy("Portkey 1.15.2", Which::Portkey, true),
+        proxy("LiteLLM 1.106.2, one worker", Which::LiteLlm, true),
     ]
 }
 
 impl Proxy {
     /// Installs it unless it is there; the error says why it cannot be.
-    pub(super) fn install(&self, _: &Place) -> Result<(), String> {
+    pub(super) fn install(&self, place: &Place) -> Result<(), String> {
         match self.which {
             Which::Raw | Which::Buffering | Which::Repaint { .. } => Ok(()),
+            Which::LiteLlm => litellm(&place.scratch.join("litellm")),
+            Which::Portkey => portkey(&place.scratch.join("portkey")),
+            Which::Noveum if noveum(place).exists() => Ok(()),
+            Which::Noveum => Err(format!(
+                "it is not there: cargo install noveum-ai-gateway --version 2.0.1 --locked --root {}",
+                place.scratch.join("noveum").display()
+            )),
             Which::Nginx => match Command::new("nginx").arg("-v").output() {
                 Ok(output) if output.status.success() => Ok(()),
                 Ok(output) => Err(format!("it ends with {}", output.status)),
@@ -74,7 +91,44 @@ impl Proxy {
                 command.arg("-p").arg(folder).args(["-e", "stderr", "-c"]).arg(&path);
                 Running::at(&mut command, port, Vec::new())
             }
-            Which::Repaint { on_disk } => {
+            Which::LiteLlm => {
+                let port = free().map_err(|err| format!("no port is free: {err}"))?;
+                let (path, text) = (folder.join("litellm.yaml"), litellm_config(provider));
+                std::fs::write(&path, text).map_err(|err| err.to_string())?;
+                let mut command = Command::new(place.scratch.join("litellm/bin/litellm"));
+                command.arg("--config").arg(&path).args([
+                    "--num_workers",
+                    "1",
+                    "--host",
+                    "127.0.0.1",
+                ]);
+                command.args(["--port", &port.to_string()]).env("NO_PROXY", "127.0.0.1");
+                Running::at(&mut command, port, Vec::new())
+            }
+            Which::Portkey => {
+                let port = free().map_err(|err| format!("no port is free: {err}"))?;
+                let program = "portkey/node_modules/@portkey-ai/gateway/build/start-server.js";
+                let mut command = Command::new("node");
+                command.arg(place.scratch.join(program)).arg(format!("--port={port}"));
+                let headers = vec![
+                    "x-portkey-provider: openai".to_owned(),
+                    format!("x-portkey-custom-host: {provider}/v1"),
+                    "authorization: Bearer bench".to_owned(),
+                ];
+                Running::at(command.arg("--headless"), port, headers)
+            }
+            Which::Noveum => {
+                let port = free().map_err(|err| format!("no port is free: {err}"))?;
+                let mut command = Command::new(noveum(place));
+                command.env("PORT", port.to_string()).env("HOST", "127.0.0.1");
+                let headers = vec![
+                    "x-provider: openai".to_owned(),
+                    format!("x-provider-base-url: {provider}"),
+                    "authorization: Bearer bench".to_owned(),
+                ];
+                Running::at(&mut command, port, headers)
+            }
+            Which::Repaint { on_disk, keyed } => {
                 let mut command = Command::new(place.target.join("release/repaint"));
                 command.args(["serve", "--listen", "127.0.0.1:0"]).env("REPAINT_CONFIG", "none");
                 command.env("TOGETHER_BASE_URL", provider).env("TOGETHER_API_KEY", "bench");
@@ -84,7 +138,13 @@ impl Proxy {
                     true => command.env("REPAINT_STORE", file),
                     false => command.env("REPAINT_STORE", "memory:"),
                 };
-                told(&mut command)
+                if !keyed {
+                    return told(&mut command);
+                }
+                let (key, file) = (key(&place.target, folder)?, folder.join("callers.toml"));
+                let mut running = told(command.arg("--callers").arg(file))?;
+                running.headers = vec![format!("authorization: Bearer {key}")];
+                Ok(running)
             }
         }
     }
@@ -100,12 +160,76 @@ impl Proxy {
         if !metrics.lines().any(|it| it == made) {
             return Err(format!("its metrics do not say that it made {requests} jobs"));
         }
+        // With keys, nobody looks at jobs without one.
+        if matches!(self.which, Which::Repaint { keyed: true, .. }) {
+            return Ok(());
+        }
         let jobs = running.says("/v1/jobs")?;
         if !jobs.contains("\"receipt\"") {
             return Err("its jobs have no receipts".to_owned());
         }
         Ok(())
     }
+}
+
+/// A key of a caller, whose hash is written into a file.
+fn key(target: &Path, folder: &Path) -> Result<String, String> {
+    let mut command = Command::new(target.join("release/repaint"));
+    let made = measured(command.args(["key", "bench", "--json"]))?;
+    let text = |name: &str| made[name].as_str().ok_or_else(|| format!("a key has no {name}"));
+    std::fs::write(folder.join("callers.toml"), text("entry")?).map_err(|err| err.to_string())?;
+    text("key").map(str::to_owned)
+}
+
+/// Installs LiteLLM as its lock says, unless it is there.
+fn litellm(folder: &Path) -> Result<(), String> {
+    if folder.join("ready").exists() {
+        return Ok(());
+    }
+    quiet(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
+    let lock = folder.join("requirements.txt");
+    std::fs::write(&lock, include_str!("litellm/requirements.txt"))
+        .map_err(|err| err.to_string())?;
+    let mut pip = Command::new(folder.join("bin/python"));
+    pip.args(["-m", "pip", "install", "--quiet", "--require-hashes", "-r"]).arg(&lock);
+    quiet(&mut pip)?;
+    std::fs::write(folder.join("ready"), "").map_err(|err| err.to_string())
+}
+
+/// Installs Portkey as its lock says, unless it is there.
+fn portkey(folder: &Path) -> Result<(), String> {
+    if folder.join("ready").exists() {
+        return Ok(());
+    }
+    std::fs::create_dir_all(folder).map_err(|err| err.to_string())?;
+    for (name, text) in [
+        ("package.json", include_str!("portkey/package.json")),
+        ("package-lock.json", include_str!("portkey/package-lock.json")),
+    ] {
+        std::fs::write(folder.join(name), text).map_err(|err| err.to_string())?;
+    }
+    let install = ["ci", "--silent", "--no-audit", "--no-fund"];
+    quiet(Command::new("npm").args(install).current_dir(folder))?;
+    std::fs::write(folder.join("ready"), "").map_err(|err| err.to_string())
+}
+
+fn noveum(place: &Place) -> PathBuf {
+    place.scratch.join("noveum/bin/noveum-ai-gateway")
+}
+
+/// It passes the bench's model on to the provider, as to OpenAI.
+fn litellm_config(provider: &str) -> String {
+    format!(
+        "model_list:
+  - model_name: black-forest-labs/FLUX.2-dev
+    litellm_params:
+      model: openai/black-forest-labs/FLUX.2-dev
+      api_base: {provider}/v1
+      api_key: bench
+litellm_settings:
+  telemetry: false
+"
+    )
 }
 
 /// A port that nobody listens at.
