@@ -2333,7 +2333,7 @@ namespace Repaint
 
         /// <summary>
         /// The megabytes of pictures that come in answers of providers, in memory, together; the
-        /// next answer is read when others have gone out, or into files. 32 by default.
+        /// next answer is read when others have gone out, or into files. 16 by default.
         /// </summary>
         [JsonProperty("answers_megabytes", NullValueHandling = NullValueHandling.Ignore)]
         public long? AnswersMegabytes { get; set; }
@@ -2382,7 +2382,7 @@ namespace Repaint
         public long? FilesMegabytes { get; set; }
 
         /// <summary>
-        /// The most megabytes of pictures that are kept in memory for callers who ask again; 16 by
+        /// The most megabytes of pictures that are kept in memory for callers who ask again; 8 by
         /// default.
         /// </summary>
         [JsonProperty("kept_megabytes", NullValueHandling = NullValueHandling.Ignore)]

@@ -985,7 +985,7 @@ type ServeConfig struct {
 	// networks (`10.1.0.0/16`), addresses and names.
 	Allow []string `json:"allow,omitempty"`
 	// The megabytes of pictures that come in answers of providers, in memory, together; the
-	// next answer is read when others have gone out, or into files. 32 by default.
+	// next answer is read when others have gone out, or into files. 16 by default.
 	AnswersMegabytes *int64 `json:"answers_megabytes,omitempty"`
 	// The most megabytes (2^20 bytes) of one request's body; 64 by default.
 	BodyMegabytes *int64 `json:"body_megabytes,omitempty"`
@@ -1002,7 +1002,7 @@ type ServeConfig struct {
 	// The most megabytes of bodies and of kept answers in files without a name, when memory has
 	// no room; beyond that bodies wait for their turn. 4096 by default.
 	FilesMegabytes *int64 `json:"files_megabytes,omitempty"`
-	// The most megabytes of pictures that are kept in memory for callers who ask again; 16 by
+	// The most megabytes of pictures that are kept in memory for callers who ask again; 8 by
 	// default.
 	KeptMegabytes *int64 `json:"kept_megabytes,omitempty"`
 	// Where it listens, such as `127.0.0.1:8080`; as `--listen`.

@@ -1935,7 +1935,7 @@ struct ServeConfig: Codable {
     /// networks (`10.1.0.0/16`), addresses and names.
     let allow: [String]?
     /// The megabytes of pictures that come in answers of providers, in memory, together; the
-    /// next answer is read when others have gone out, or into files. 32 by default.
+    /// next answer is read when others have gone out, or into files. 16 by default.
     let answersMegabytes: Int?
     /// The most megabytes (2^20 bytes) of one request's body; 64 by default.
     let bodyMegabytes: Int?
@@ -1952,7 +1952,7 @@ struct ServeConfig: Codable {
     /// The most megabytes of bodies and of kept answers in files without a name, when memory has
     /// no room; beyond that bodies wait for their turn. 4096 by default.
     let filesMegabytes: Int?
-    /// The most megabytes of pictures that are kept in memory for callers who ask again; 16 by
+    /// The most megabytes of pictures that are kept in memory for callers who ask again; 8 by
     /// default.
     let keptMegabytes: Int?
     /// Where it listens, such as `127.0.0.1:8080`; as `--listen`.

@@ -35,7 +35,7 @@ public class ServeConfig {
 
     /**
      * The megabytes of pictures that come in answers of providers, in memory, together; the
-     * next answer is read when others have gone out, or into files. 32 by default.
+     * next answer is read when others have gone out, or into files. 16 by default.
      */
     @JsonProperty("answers_megabytes")
     public Long getAnswersMegabytes() { return answersMegabytes; }
@@ -100,7 +100,7 @@ public class ServeConfig {
     public void setFilesMegabytes(Long value) { this.filesMegabytes = value; }
 
     /**
-     * The most megabytes of pictures that are kept in memory for callers who ask again; 16 by
+     * The most megabytes of pictures that are kept in memory for callers who ask again; 8 by
      * default.
      */
     @JsonProperty("kept_megabytes")

@@ -36,9 +36,9 @@ class ServeConfig(BaseModel):
     files_megabytes: Annotated[int | MISSING, Field(ge=0, le=1048576)] = MISSING
     """The most megabytes of bodies and of kept answers in files without a name, when memory has no room; beyond that bodies wait for their turn. 4096 by default."""
     answers_megabytes: Annotated[int | MISSING, Field(ge=1, le=1048576)] = MISSING
-    """The megabytes of pictures that come in answers of providers, in memory, together; the next answer is read when others have gone out, or into files. 32 by default."""
+    """The megabytes of pictures that come in answers of providers, in memory, together; the next answer is read when others have gone out, or into files. 16 by default."""
     kept_megabytes: Annotated[int | MISSING, Field(ge=0, le=1048576)] = MISSING
-    """The most megabytes of pictures that are kept in memory for callers who ask again; 16 by default."""
+    """The most megabytes of pictures that are kept in memory for callers who ask again; 8 by default."""
     connections: Annotated[int | MISSING, Field(ge=1, le=1000000)] = MISSING
     """How many connections may be open; 1024 by default."""
     calls: Annotated[int | MISSING, Field(ge=1, le=1000000)] = MISSING

@@ -122,11 +122,11 @@ export interface ServeConfig {
    */
   files_megabytes?: number;
   /**
-   * The megabytes of pictures that come in answers of providers, in memory, together; the next answer is read when others have gone out, or into files. 32 by default.
+   * The megabytes of pictures that come in answers of providers, in memory, together; the next answer is read when others have gone out, or into files. 16 by default.
    */
   answers_megabytes?: number;
   /**
-   * The most megabytes of pictures that are kept in memory for callers who ask again; 16 by default.
+   * The most megabytes of pictures that are kept in memory for callers who ask again; 8 by default.
    */
   kept_megabytes?: number;
   /**
