@@ -116,7 +116,13 @@ fn worker(next: &Mutex<Vec<(Boundary, u32)>>, folder: &Path, empty: &Path) -> Ve
         };
         assert!(number < MOST, "{boundary:?} comes to no end");
         let run = tempfile::tempdir_in(folder).expect("a folder");
-        fs::copy(empty, run.path().join("orders.sqlite")).expect("copied");
+        // Whoever made it may have ended before all of it was in the one file.
+        for end in ["", "-wal"] {
+            let from = empty.with_file_name(format!("empty.sqlite{end}"));
+            if from.exists() {
+                fs::copy(from, run.path().join(format!("orders.sqlite{end}"))).expect("copied");
+            }
+        }
         match killed(boundary, number, run.path(), &emulator) {
             Some(end) => ends.push(end),
             None => next.lock().expect("nobody panics while it is held").retain(|it| {
