@@ -63,6 +63,16 @@ pub trait Keep: fmt::Debug + Send + Sync {
     fn read(&self, at: u64, into: &mut [u8]) -> io::Result<()>;
 }
 
+/// What is in memory can be in the place of what is not, such as where both are compared.
+impl Keep for Bytes {
+    fn read(&self, at: u64, into: &mut [u8]) -> io::Result<()> {
+        let at = usize::try_from(at).map_err(io::Error::other)?;
+        let from = self.get(at..).and_then(|it| it.get(..into.len()));
+        into.copy_from_slice(from.ok_or(io::ErrorKind::UnexpectedEof)?);
+        Ok(())
+    }
+}
+
 /// A part of what is kept outside memory; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Kept {
@@ -126,6 +136,10 @@ impl Kept {
     ///
     /// Fails if it has fewer, or they cannot be read.
     pub fn some(&self, at: u64, length: usize) -> io::Result<Vec<u8>> {
+        // What lies behind it is of somebody else.
+        if at.checked_add(length as u64).is_none_or(|end| self.length < end) {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
         let mut bytes = vec![0; length];
         self.keep.read(self.at + at, &mut bytes)?;
         Ok(bytes)
@@ -479,15 +493,12 @@ mod tests {
         }
     }
 
-    #[derive(Debug)]
-    struct Memory(Vec<u8>);
-
-    impl Keep for Memory {
-        fn read(&self, at: u64, into: &mut [u8]) -> io::Result<()> {
-            let at = usize::try_from(at).map_err(io::Error::other)?;
-            let from = self.0.get(at..at + into.len()).ok_or(io::ErrorKind::UnexpectedEof)?;
-            into.copy_from_slice(from);
-            Ok(())
+    #[test]
+    fn nothing_is_read_beyond_what_is_kept() {
+        let kept = Kept::new(Arc::new(Bytes::from_static(b"..picture another")), 2, 7);
+        assert_eq!(kept.some(3, 4).ok(), Some(b"ture".to_vec()));
+        for (at, length) in [(3, 5), (8, 0), (u64::MAX, 1)] {
+            assert!(kept.some(at, length).is_err(), "{at} {length}");
         }
     }
 
@@ -503,7 +514,7 @@ mod tests {
         let text = base64_simd::STANDARD.encode_to_string(&png);
         let at_hand = ImageInput::base64(Bytes::from(text.clone())).expect("an image");
         let kept = |text: &str| {
-            let keep = Arc::new(Memory(format!("..{text}").into_bytes()));
+            let keep = Arc::new(Bytes::from(format!("..{text}")));
             ImageInput::kept(Kept::new(keep, 2, text.len() as u64))
         };
         let outside = kept(&text).expect("an image");

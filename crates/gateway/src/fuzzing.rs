@@ -44,7 +44,7 @@ impl Body {
 
     /// The same outside memory, which comes in pieces of this size.
     pub fn pieces(body: &Bytes, size: usize) -> Result<Self, String> {
-        let keep: Arc<dyn Keep> = Arc::new(Memory(body.clone()));
+        let keep: Arc<dyn Keep> = Arc::new(body.clone());
         let mut lifted = Lifted::default();
         let mut scan = Scan::new(&mut lifted);
         let put = |from: u64, to: u64, comma: usize, has_escapes: bool| Part::Kept {
@@ -89,17 +89,5 @@ impl FormPart {
     fn of(part: crate::form::Part) -> Self {
         let is = part.is();
         Self { name: part.name, is, content: part.content }
-    }
-}
-
-#[derive(Debug)]
-struct Memory(Bytes);
-
-impl Keep for Memory {
-    fn read(&self, at: u64, into: &mut [u8]) -> std::io::Result<()> {
-        let at = usize::try_from(at).map_err(std::io::Error::other)?;
-        let from = self.0.get(at..).and_then(|it| it.get(..into.len()));
-        into.copy_from_slice(from.ok_or(std::io::ErrorKind::UnexpectedEof)?);
-        Ok(())
     }
 }

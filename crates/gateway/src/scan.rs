@@ -158,19 +158,8 @@ mod tests {
 
     use super::*;
 
-    #[derive(Debug)]
-    struct Memory(Vec<u8>);
-
-    impl Keep for Memory {
-        fn read(&self, at: u64, into: &mut [u8]) -> std::io::Result<()> {
-            let at = at as usize;
-            into.copy_from_slice(&self.0[at..at + into.len()]);
-            Ok(())
-        }
-    }
-
     fn scanned(body: &str, step: usize) -> Result<crate::json::Read, String> {
-        let keep: Arc<dyn Keep> = Arc::new(Memory(body.as_bytes().to_vec()));
+        let keep: Arc<dyn Keep> = Arc::new(Bytes::copy_from_slice(body.as_bytes()));
         let mut lifted = Lifted::default();
         let mut scan = Scan::new(&mut lifted);
         let put = |from: u64, to: u64, comma: usize, has_escapes: bool| Part::Kept {

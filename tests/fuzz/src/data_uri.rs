@@ -5,7 +5,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
-use repaint_core::{ImageFacts, ImageInput, ImageSource, Keep, Kept};
+use repaint_core::{ImageFacts, ImageInput, ImageSource, Kept};
 
 use crate::{assert_short, swollen};
 
@@ -53,18 +53,6 @@ fn address(text: &str) {
 }
 
 fn kept(base64: &str) -> repaint_core::Result<ImageInput> {
-    let keep = Arc::new(Memory(Bytes::copy_from_slice(base64.as_bytes())));
+    let keep = Arc::new(Bytes::copy_from_slice(base64.as_bytes()));
     ImageInput::kept(Kept::new(keep, 0, base64.len() as u64))
-}
-
-#[derive(Debug)]
-struct Memory(Bytes);
-
-impl Keep for Memory {
-    fn read(&self, at: u64, into: &mut [u8]) -> std::io::Result<()> {
-        let at = usize::try_from(at).map_err(std::io::Error::other)?;
-        let from = self.0.get(at..).and_then(|it| it.get(..into.len()));
-        into.copy_from_slice(from.ok_or(std::io::ErrorKind::UnexpectedEof)?);
-        Ok(())
-    }
 }
