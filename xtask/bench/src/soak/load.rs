@@ -144,16 +144,16 @@ async fn until_told(work: &Work, asked: &Asked, dice: &mut Dice) -> Told {
         let answer = timeout(patience, send(work, asked, retries)).await;
         let again = match answer {
             Ok(Ok(answer)) => {
+                let never_again = answer.head.contains("x-should-retry: false");
                 told = match answer.status {
                     200 if answer.body["data"][0].is_object() => return Told::Pictures,
-                    402 | 403 | 408 | 409 | 413 | 429 | 500.. => Told::CostNothing(answer.status),
-                    _ if answer.body["error"]["code"] == "refused" => {
-                        Told::CostNothing(answer.status)
+                    410 | 424 => Told::MayHaveCost,
+                    _ if never_again || answer.body["error"]["code"] == "moderated" => {
+                        Told::MayHaveCost
                     }
-                    _ => Told::MayHaveCost,
+                    status => Told::CostNothing(status),
                 };
-                matches!(answer.status, 408 | 409 | 429 | 500..)
-                    && !answer.head.contains("x-should-retry: false")
+                matches!(answer.status, 408 | 409 | 429 | 500..) && !never_again
             }
             Ok(Err(_)) | Err(_) => {
                 work.broken.fetch_add(1, Ordering::Relaxed);
