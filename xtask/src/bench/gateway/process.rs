@@ -111,7 +111,9 @@ impl Running {
         let get = || -> std::io::Result<String> {
             let mut stream = TcpStream::connect(host)?;
             stream.set_read_timeout(Some(PATIENCE))?;
-            write!(stream, "GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n")?;
+            let more: String = self.headers.iter().map(|it| format!("{it}\r\n")).collect();
+            let head = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n");
+            write!(stream, "{head}{more}\r\n")?;
             let mut text = String::new();
             stream.read_to_string(&mut text)?;
             Ok(text)
