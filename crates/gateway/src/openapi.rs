@@ -181,7 +181,9 @@ pub fn openapi(registry: &Registry) -> Value {
             "schemas": Value::Object(parts.0.into_iter().collect::<Map<_, _>>()),
             "responses": responses(&error),
             "securitySchemes": { "key": { "type": "http", "scheme": "bearer",
-                "description": "A key of a caller; none is needed where the gateway has no keys." } }
+                "description": "A key of a caller; none is needed where the gateway has no keys. A caller who may can send a \
+                    provider's key of its own along, which then pays, in the header `x-repaint-key-` with the provider's id \
+                    (`x-repaint-key-together`)." } }
         }
     })
 }
