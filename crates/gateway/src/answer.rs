@@ -189,7 +189,7 @@ impl Body for Answer {
         let bytes = match self.next() {
             Ok(Some(bytes)) => bytes,
             Ok(None) => return Poll::Ready(None),
-            // The connection breaks, and whoever asks again gets it from the store.
+            // The connection breaks before the end, so nobody takes it for whole, and the order stays open in the store.
             Err(err) => return Poll::Ready(Some(Err(err))),
         };
         self.left = self.left.saturating_sub(bytes.len() as u64);

@@ -131,7 +131,8 @@ fn read_text(inner: &[u8]) -> Option<String> {
 
 /// Reads a body, which is an object. The error is in words, and has nothing of a long text in it.
 pub(crate) fn read(body: &Bytes) -> Result<Read, String> {
-    match if body.len() < LARGE { None } else { scanned(body) } {
+    let scanned = if LARGE <= body.len() { scanned(body) } else { None };
+    match scanned {
         Some((small, lifted)) => read_small(&small, lifted),
         None => read_small(body, Lifted::default()),
     }

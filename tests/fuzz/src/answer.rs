@@ -17,7 +17,7 @@ use url::Url;
 
 use crate::{assert_short, swollen};
 
-const KEY: &str = "sk-0123456789abcdefghij";
+const KEY: &str = "nobody-may-see-this-word";
 const LIMIT: u64 = 1 << 20;
 
 /// Plays answers. The first line says whose they are; each begins with its status in a line, `%%` in a line is
