@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use repaint_core::{Error, ErrorKind, Result};
+use repaint_core::{Error, ErrorKind, Result, Submit};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _, PgPool};
@@ -30,7 +30,11 @@ pub struct Postgres {
     /// Without user and password.
     place: String,
     pool: PgPool,
+    secret: [u8; 16],
 }
+
+/// Others write while a lone statement looks around.
+const LONE_STATEMENTS: bool = false;
 
 /// Whoever comes at the same time takes the next one.
 const TAKE: &str = "DELETE FROM repaint_left WHERE job = (SELECT job FROM repaint_left \
@@ -73,18 +77,23 @@ impl Postgres {
             .max_connections(4)
             .acquire_timeout(PATIENCE)
             .connect_lazy_with(options.disable_statement_logging());
-        let own = Self { place, pool };
-        own.migrate().await.map_err(|it| own.told(it))?;
+        let mut own = Self { place, pool, secret: [0; 16] };
+        own.secret = own.ready().await.map_err(|it| own.told(it))?;
         Ok(own)
     }
 
-    async fn migrate(&self) -> Result<(), Trouble> {
+    /// Brings the tables up to date; gives the secret in them.
+    async fn ready(&self) -> Result<[u8; 16], Trouble> {
         // It takes a lock by itself.
         if let Err(err) = migrator(MIGRATIONS).run(&self.pool).await {
             return Err(not_migrated(&self.place, err)?.into());
         }
-        statements::make_secret(&mut *self.connection().await?).await?;
-        Ok(())
+        statements::secret(&mut *self.connection().await?).await
+    }
+
+    /// The server says how soon what is written lasts, for all alike.
+    async fn connection_for(&self, _: &Submit) -> sqlx::Result<PoolConnection<sqlx::Postgres>> {
+        self.connection().await
     }
 
     async fn connection(&self) -> sqlx::Result<PoolConnection<sqlx::Postgres>> {

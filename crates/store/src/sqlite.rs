@@ -6,10 +6,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use repaint_core::{Error, Result};
+use repaint_core::{Error, Handle, Result, Submit};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _};
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
 use crate::sql::{Trouble, migrator, not_migrated, unavailable};
 
@@ -25,14 +25,25 @@ use self::Sqlite as Own;
 use sqlx::SqliteConnection as Connection;
 use sqlx::sqlite::SqliteRow as Row;
 type Transaction<'a> = sqlx::Transaction<'a, sqlx::Sqlite>;
+type Guard<'a> = MappedMutexGuard<'a, Connection>;
 
 /// Orders, budgets and keys in a SQLite file: on a disk of this machine, since its locks do not hold over a
 /// network.
 pub struct Sqlite {
     path: PathBuf,
     /// One, so that tasks queue here, in order, and only processes wait for the file.
-    connection: Mutex<Connection>,
+    connection: Mutex<Held>,
+    secret: [u8; 16],
 }
+
+struct Held {
+    connection: Connection,
+    /// Whether what it writes is on the disk before it says so. What it wrote before is then, too.
+    syncs: bool,
+}
+
+/// One statement sees and changes the file alone, so it needs no transaction round it.
+const LONE_STATEMENTS: bool = true;
 
 /// Other processes are waited for so long; none writes for longer than some milliseconds.
 const BUSY: Duration = Duration::from_secs(15);
@@ -41,9 +52,10 @@ const AGAIN: Duration = Duration::from_millis(20);
 /// In the head of the file, so that the file of another program is never taken for ours: `rpnt`.
 const APPLICATION: i64 = 0x7270_6e74;
 
-/// One process writes at a time, so nobody takes the same.
-const TAKE: &str = "DELETE FROM repaint_left WHERE job = (SELECT job FROM repaint_left \
-    WHERE print = $1 AND $2 < until_ms AND ($3 IS NULL OR job = $3) ORDER BY until_ms, job LIMIT 1) RETURNING job";
+/// One process writes at a time, so nobody takes the same. What is too old goes with it, untold.
+const TAKE: &str = "DELETE FROM repaint_left WHERE until_ms <= $2 OR job = (SELECT job FROM repaint_left \
+    WHERE print = $1 AND $2 < until_ms AND ($3 IS NULL OR job = $3) ORDER BY until_ms, job LIMIT 1) \
+    RETURNING CASE WHEN $2 < until_ms THEN job END";
 
 const MIGRATIONS: &[(&str, &str)] = &[
     ("orders", include_str!("../migrations/sqlite/1_orders.sql")),
@@ -67,9 +79,9 @@ impl Sqlite {
             .synchronous(SqliteSynchronous::Full)
             .disable_statement_logging();
         let began = std::time::Instant::now();
-        let connection = loop {
+        let (connection, secret) = loop {
             match ready(&options, path).await {
-                Ok(connection) => break connection,
+                Ok(ready) => break ready,
                 // The first who comes changes the kind of journal, and SQLite lets nobody wait for that.
                 Err(Trouble::Sql(err)) if is_busy(&err) && began.elapsed() < BUSY => {
                     tokio::time::sleep(AGAIN).await;
@@ -77,11 +89,33 @@ impl Sqlite {
                 Err(trouble) => return Err(told(path, trouble)),
             }
         };
-        Ok(Self { path: path.to_owned(), connection: Mutex::new(connection) })
+        let connection = Mutex::new(Held { connection, syncs: true });
+        Ok(Self { path: path.to_owned(), connection, secret })
     }
 
-    async fn connection(&self) -> sqlx::Result<MutexGuard<'_, Connection>> {
-        Ok(self.connection.lock().await)
+    /// The connection, which waits for the disk with all that it writes.
+    async fn connection(&self) -> sqlx::Result<Guard<'_>> {
+        self.syncing(true).await
+    }
+
+    /// The connection for what becomes of an order. Where that can be asked for, the disk is waited for; else
+    /// a machine that loses its power only forgets what it learned, as if it had lost it a moment before.
+    async fn connection_for(&self, submit: &Submit) -> sqlx::Result<Guard<'_>> {
+        let asks = submit.handle.as_ref().is_some_and(Handle::leads_somewhere);
+        self.syncing(asks && !submit.state.has_ended()).await
+    }
+
+    async fn syncing(&self, syncs: bool) -> sqlx::Result<Guard<'_>> {
+        let mut held = self.connection.lock().await;
+        if held.syncs != syncs {
+            // It may be dropped before it is done.
+            held.syncs = false;
+            let level =
+                if syncs { "PRAGMA synchronous = FULL" } else { "PRAGMA synchronous = NORMAL" };
+            sqlx::raw_sql(level).execute(&mut held.connection).await?;
+            held.syncs = syncs;
+        }
+        Ok(MutexGuard::map(held, |it| &mut it.connection))
     }
 
     fn told(&self, trouble: Trouble) -> Error {
@@ -94,8 +128,11 @@ async fn begin(connection: &mut Connection) -> sqlx::Result<Transaction<'_>> {
     connection.begin_with("BEGIN IMMEDIATE").await
 }
 
-/// A connection to a file that is ours and up to date.
-async fn ready(options: &SqliteConnectOptions, path: &Path) -> Result<Connection, Trouble> {
+/// A connection to a file that is ours and up to date, and the secret in it.
+async fn ready(
+    options: &SqliteConnectOptions,
+    path: &Path,
+) -> Result<(Connection, [u8; 16]), Trouble> {
     let mut connection = options.connect().await?;
     let mut transaction = begin(&mut connection).await?;
     let of: i64 = sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *transaction).await?;
@@ -111,9 +148,9 @@ async fn ready(options: &SqliteConnectOptions, path: &Path) -> Result<Connection
     if let Err(err) = migrator(MIGRATIONS).run_direct(None, &mut *transaction, false).await {
         return Err(not_migrated(&path.display().to_string(), err)?.into());
     }
-    statements::make_secret(&mut transaction).await?;
+    let secret = statements::secret(&mut transaction).await?;
     transaction.commit().await?;
-    Ok(connection)
+    Ok((connection, secret))
 }
 
 /// The file and its folders, for their owner only; SQLite gives its other files the rights of this one.

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sqlx::{Row as _, query, query_scalar};
 
-use super::{Connection, Own, Row, TAKE, begin};
+use super::{Connection, LONE_STATEMENTS, Own, Row, TAKE, begin};
 use crate::rules;
 use crate::sql::Trouble;
 
@@ -22,13 +22,29 @@ macro_rules! submits {
     };
 }
 
-const INSERT: &str = "INSERT INTO repaint_submits (id, job, account, offer, fingerprint, pictures, estimate_low, \
-    estimate_high, state, cost, handle, paths, error, created_ms, updated_ms, held_until_ms, low, high) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) \
-    ON CONFLICT DO NOTHING";
+/// A new order; what is said at the end may keep it out.
+macro_rules! insert {
+    ($condition:literal) => {
+        concat!(
+            "INSERT INTO repaint_submits (id, job, account, offer, fingerprint, pictures, estimate_low, \
+             estimate_high, state, cost, handle, paths, error, created_ms, updated_ms, held_until_ms, low, high) \
+             SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18 ",
+            $condition
+        )
+    };
+}
 
-const UPDATE: &str = "UPDATE repaint_submits SET state = $2, cost = $3, handle = $4, paths = $5, error = $6, \
-    updated_ms = $7, held_until_ms = $8, low = $9, high = $10 WHERE id = $1 AND state <> 'safe'";
+const INSERT: &str = insert!("WHERE true ON CONFLICT DO NOTHING");
+const INSERT_WITHOUT_BUDGET: &str = insert!(
+    "WHERE NOT EXISTS (SELECT 1 FROM repaint_budgets WHERE account IS NULL OR account = $3) \
+     ON CONFLICT DO NOTHING"
+);
+const WRITE: &str = insert!(
+    "WHERE true ON CONFLICT (id) DO UPDATE SET state = excluded.state, cost = excluded.cost, \
+     handle = excluded.handle, paths = excluded.paths, error = excluded.error, updated_ms = excluded.updated_ms, \
+     held_until_ms = excluded.held_until_ms, low = excluded.low, high = excluded.high \
+     WHERE repaint_submits.state <> 'safe'"
+);
 
 const LIST: &str = submits!(
     "WHERE ($1 IS NULL OR job = $1) AND ($2 IS NULL OR account = $2) \
@@ -100,6 +116,10 @@ impl Store for Own {
         rules::keepable(submit)?;
         let work = async {
             let mut connection = self.connection().await?;
+            // Most accounts have no budget, and then nothing is to be summed up.
+            if LONE_STATEMENTS && put(INSERT_WITHOUT_BUDGET, &mut connection, submit).await? {
+                return Ok(());
+            }
             let mut transaction = begin(&mut connection).await?;
             let account = submit.account.as_deref();
             for budget in budgets(&mut transaction).await? {
@@ -116,7 +136,7 @@ impl Store for Own {
                     return Err(refused.into());
                 }
             }
-            if !insert(&mut transaction, submit).await? {
+            if !put(INSERT, &mut transaction, submit).await? {
                 return Err(rules::twice(&submit.id).into());
             }
             Ok(transaction.commit().await?)
@@ -127,11 +147,13 @@ impl Store for Own {
     async fn write(&self, submit: &Submit) -> Result<()> {
         rules::keepable(submit)?;
         let work = async {
-            let mut connection = self.connection().await?;
-            let mut transaction = begin(&mut connection).await?;
-            if !insert(&mut transaction, submit).await? {
-                update(&mut transaction, submit).await?;
+            let mut connection = self.connection_for(submit).await?;
+            if LONE_STATEMENTS {
+                put(WRITE, &mut connection, submit).await?;
+                return Ok(());
             }
+            let mut transaction = begin(&mut connection).await?;
+            put(WRITE, &mut transaction, submit).await?;
             Ok(transaction.commit().await?)
         };
         work.await.map_err(|it| self.told(it))
@@ -251,10 +273,12 @@ impl Store for Own {
         let work = async {
             let mut connection = self.connection().await?;
             let take = query_scalar(TAKE).bind(print).bind(database(now_ms)).bind(job);
-            let taken = take.fetch_optional(&mut *connection).await?;
-            // Whoever takes next forgets it as well; what was taken is ours whatever comes of this.
-            let _ = query(FORGET_LEFT).bind(database(now_ms)).execute(&mut *connection).await;
-            Ok(taken)
+            let taken: Vec<Option<String>> = take.fetch_all(&mut *connection).await?;
+            if !LONE_STATEMENTS {
+                // Whoever takes next forgets it as well; what was taken is ours whatever comes of this.
+                let _ = query(FORGET_LEFT).bind(database(now_ms)).execute(&mut *connection).await;
+            }
+            Ok(taken.into_iter().flatten().next())
         };
         work.await.map_err(|it| self.told(it))
     }
@@ -275,22 +299,19 @@ impl Store for Own {
     }
 
     async fn secret(&self) -> Result<[u8; 16]> {
-        let work = async {
-            let mut connection = self.connection().await?;
-            let secret = query_scalar("SELECT secret FROM repaint_secret");
-            let secret: Vec<u8> = secret.fetch_one(&mut *connection).await?;
-            let other = |_| crate::sql::unavailable("its secret is not one of ours");
-            Ok(<[u8; 16]>::try_from(secret).map_err(other)?)
-        };
-        work.await.map_err(|it| self.told(it))
+        Ok(self.secret)
     }
 }
 
-/// The secret of a new store; one that is there stays.
-pub(super) async fn make_secret(connection: &mut Connection) -> sqlx::Result<()> {
+/// The secret of a store; a new one gets one, and one that is there stays.
+pub(super) async fn secret(connection: &mut Connection) -> Result<[u8; 16], Trouble> {
     let made =
         query("INSERT INTO repaint_secret (one, secret) VALUES (1, $1) ON CONFLICT DO NOTHING");
-    made.bind(rules::random().to_vec()).execute(connection).await.map(drop)
+    made.bind(rules::random().to_vec()).execute(&mut *connection).await?;
+    let secret = query_scalar("SELECT secret FROM repaint_secret");
+    let secret: Vec<u8> = secret.fetch_one(connection).await?;
+    let other = |_| crate::sql::unavailable("its secret is not one of ours");
+    Ok(<[u8; 16]>::try_from(secret).map_err(other)?)
 }
 
 async fn budgets(connection: &mut Connection) -> Result<Vec<Budget>, Trouble> {
@@ -307,9 +328,13 @@ async fn budgets(connection: &mut Connection) -> Result<Vec<Budget>, Trouble> {
     Ok(budgets)
 }
 
-/// Says whether there was none of this id.
-async fn insert(connection: &mut Connection, submit: &Submit) -> Result<bool, Trouble> {
-    let insert = query(INSERT)
+/// Puts an order down in the way of a statement; says whether it did.
+async fn put(
+    statement: &'static str,
+    connection: &mut Connection,
+    submit: &Submit,
+) -> Result<bool, Trouble> {
+    let put = query(statement)
         .bind(&submit.id)
         .bind(&submit.job)
         .bind(submit.account.as_deref())
@@ -328,23 +353,7 @@ async fn insert(connection: &mut Connection, submit: &Submit) -> Result<bool, Tr
         .bind(database(submit.held_until_ms))
         .bind(database(submit.low().0))
         .bind(database(submit.high().0));
-    Ok(insert.execute(connection).await?.rows_affected() != 0)
-}
-
-async fn update(connection: &mut Connection, submit: &Submit) -> Result<(), Trouble> {
-    let update = query(UPDATE)
-        .bind(&submit.id)
-        .bind(submit.state.name())
-        .bind(submit.cost.map(|it| database(it.0)))
-        .bind(submit.handle.as_ref().map(serde_json::to_string).transpose()?)
-        .bind(serde_json::to_string(&submit.paths)?)
-        .bind(submit.error.map(|it| it.code()))
-        .bind(database(submit.updated_ms))
-        .bind(database(submit.held_until_ms))
-        .bind(database(submit.low().0))
-        .bind(database(submit.high().0));
-    update.execute(connection).await?;
-    Ok(())
+    Ok(put.execute(connection).await?.rows_affected() != 0)
 }
 
 fn submit(row: &Row) -> Result<Submit, Trouble> {
