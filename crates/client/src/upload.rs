@@ -1,4 +1,5 @@
-//! A body that streams: images are read and encoded on a thread of their own, a piece at a time.
+//! A body that streams: what is at hand as it is to be sent goes out as it is, and other images are read and
+//! encoded on a thread of their own, a piece at a time.
 
 use std::error::Error;
 use std::fmt;
@@ -24,19 +25,31 @@ const WAITING: usize = 2;
 
 /// A body on its way.
 pub(crate) struct Upload {
-    pieces: Receiver<io::Result<Bytes>>,
+    pieces: Pieces,
     total: u64,
     left: u64,
     sent: Sent,
     watch: Watch,
 }
 
+enum Pieces {
+    AtHand(std::vec::IntoIter<Bytes>),
+    Made(Receiver<io::Result<Bytes>>),
+}
+
 impl Upload {
-    /// Begins to read and encode; the thread ends with the upload.
+    /// Begins to read and encode, if there is anything; the thread ends with the upload.
     pub(crate) fn new(body: &Body, sent: Sent, watch: Watch) -> Self {
-        let (sender, pieces) = channel(WAITING);
-        let segments = body.segments().to_vec();
-        tokio::task::spawn_blocking(move || produce(segments, &sender));
+        let at_hand: Option<Vec<Bytes>> = body.segments().iter().map(at_hand).collect();
+        let pieces = match at_hand {
+            Some(pieces) => Pieces::AtHand(pieces.into_iter()),
+            None => {
+                let (sender, pieces) = channel(WAITING);
+                let segments = body.segments().to_vec();
+                tokio::task::spawn_blocking(move || produce(segments, &sender));
+                Pieces::Made(pieces)
+            }
+        };
         Self { pieces, total: body.length(), left: body.length(), sent, watch }
     }
 }
@@ -49,7 +62,11 @@ impl http_body::Body for Upload {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        let piece = match self.pieces.poll_recv(context) {
+        let next = match &mut self.pieces {
+            Pieces::AtHand(pieces) => Poll::Ready(pieces.next().map(Ok)),
+            Pieces::Made(pieces) => pieces.poll_recv(context),
+        };
+        let piece = match next {
             Poll::Pending => return Poll::Pending,
             Poll::Ready(None) if self.left == 0 => return Poll::Ready(None),
             Poll::Ready(None) => {
@@ -75,6 +92,20 @@ impl http_body::Body for Upload {
 
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(self.left)
+    }
+}
+
+/// A part of a body that goes out as it is.
+fn at_hand(segment: &Segment) -> Option<Bytes> {
+    match segment {
+        Segment::Text(text) => Some(text.clone()),
+        Segment::Image(image) => match image.source() {
+            ImageSource::Base64(base64) => Some(base64.clone()),
+            ImageSource::Bytes(_)
+            | ImageSource::File(_)
+            | ImageSource::Kept(_)
+            | ImageSource::Url(_) => None,
+        },
     }
 }
 
@@ -138,7 +169,11 @@ fn encode(image: &ImageInput, sender: &Sender<io::Result<Bytes>>) -> Result<(), 
             let text = Bytes::copy_from_slice(text);
             sender.blocking_send(Ok(text)).map_err(|_| Stop::Unwanted)
         }),
-        ImageSource::Base64(_) | ImageSource::Url(_) => Ok(()),
+        ImageSource::Base64(text) => {
+            sender.blocking_send(Ok(text.clone())).map_err(|_| Stop::Unwanted)
+        }
+        // It is text in the body.
+        ImageSource::Url(_) => Ok(()),
     }
 }
 

@@ -23,7 +23,7 @@ pub struct Body {
 pub enum Segment {
     /// Bytes as they go out.
     Text(Bytes),
-    /// An image in memory or elsewhere, to be written as base64.
+    /// An image in memory or elsewhere, to be written as base64; one that is base64 is written as it is.
     Image(ImageInput),
 }
 
@@ -58,12 +58,14 @@ impl Body {
         let unexpected = |why: &str| Error::new(ErrorKind::Unexpected, why);
         let mut text = Vec::new();
         for segment in &self.segments {
-            match segment {
-                Segment::Text(part) => text.extend_from_slice(part),
-                Segment::Image(_) => {
-                    return Err(unexpected("a body with images in it cannot be changed"));
-                }
-            }
+            let part = match segment {
+                Segment::Text(part) => part,
+                Segment::Image(image) => match image.source() {
+                    ImageSource::Base64(base64) if image.becomes().is_none() => base64,
+                    _ => return Err(unexpected("a body with images in it cannot be changed")),
+                },
+            };
+            text.extend_from_slice(part);
         }
         let mut body: Map<String, Value> =
             serde_json::from_slice(&text).map_err(|_| unexpected("the body is no JSON object"))?;
@@ -94,7 +96,7 @@ impl Body {
         for segment in &self.segments {
             match segment {
                 Segment::Text(text) => text.hash(&mut hasher),
-                Segment::Image(image) => image.hash_into(&mut hasher),
+                Segment::Image(image) => image.hash_into(&mut hasher, secret),
             }
             // Where one part ends and the next begins matters, too.
             hasher.write_u8(0xff);
@@ -112,7 +114,10 @@ impl Segment {
     fn length(&self) -> u64 {
         match self {
             Self::Text(text) => text.len() as u64,
-            Self::Image(image) => image.facts().map_or(0, |it| it.bytes.div_ceil(3) * 4),
+            Self::Image(image) => match (image.source(), image.becomes()) {
+                (ImageSource::Base64(base64), None) => base64.len() as u64,
+                _ => image.facts().map_or(0, |it| it.bytes.div_ceil(3) * 4),
+            },
         }
     }
 }
@@ -120,7 +125,6 @@ impl Segment {
 impl fmt::Debug for Segment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            // A caller's base64 is text too.
             Self::Text(text) => write!(f, "Text({} bytes)", text.len()),
             Self::Image(image) => image.fmt(f),
         }
@@ -193,18 +197,7 @@ impl Writer<'_> {
             self.text.push_str(";base64,");
         }
         self.flush();
-        match image.source() {
-            ImageSource::Base64(base64) if image.becomes().is_none() => {
-                self.segments.push(Segment::Text(base64.clone()));
-            }
-            ImageSource::Base64(_)
-            | ImageSource::Bytes(_)
-            | ImageSource::File(_)
-            | ImageSource::Kept(_)
-            | ImageSource::Url(_) => {
-                self.segments.push(Segment::Image(image.clone()));
-            }
-        }
+        self.segments.push(Segment::Image(image.clone()));
         self.text.push('"');
         Ok(())
     }

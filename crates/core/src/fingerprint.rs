@@ -12,6 +12,7 @@ use std::hash::{Hasher, SipHasher};
 ///
 /// What is long is folded first, block by block, into keyed sums: the hashes alone would cost more than
 /// all else that is done with an order of some megabytes.
+#[derive(Clone)]
 pub(crate) struct Fingerprint {
     hashers: [SipHasher; 2],
     /// What has come since the last whole block.
@@ -41,7 +42,8 @@ impl Fingerprint {
         format!("{a:016x}{b:016x}")
     }
 
-    fn ended(&self) -> [u64; 2] {
+    /// The two hashes.
+    pub(crate) fn ended(&self) -> [u64; 2] {
         self.hashers.clone().map(|mut it| {
             it.write(&self.waiting);
             if self.folded != 0 {

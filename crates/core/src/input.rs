@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::hash::{Hash, Hasher};
+use std::hash::Hash;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,17 +14,21 @@ use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use url::Url;
 
+use crate::base64::{Base64Read, Base64Reader};
+use crate::fingerprint::Fingerprint;
 use crate::{Dimensions, Error, ErrorKind, ImageFacts, List, MediaType, Result};
 
 /// An image that the caller supplies; cheap to clone.
 ///
 /// In JSON it is a string: an `http://`, `https://` or `data:image/…;base64,` address. A file or
 /// bytes exist only in this process, so that no JSON from outside can name a file of this machine.
-#[derive(Clone, PartialEq)]
+#[derive(Clone)]
 pub struct ImageInput {
     source: ImageSource,
     facts: Option<ImageFacts>,
     becomes: Option<Target>,
+    /// What was found in its base64, where somebody has read all of that already.
+    read: Option<Base64Read>,
 }
 
 /// What an input image is to be made into before it is sent, so that an offer takes it.
@@ -92,11 +96,12 @@ impl Kept {
         self.length
     }
 
-    /// The part from one place of it on.
+    /// The part from one place of it to another; what lies behind its end is left out.
     #[must_use]
-    pub fn after(&self, start: u64) -> Self {
-        let start = start.min(self.length);
-        Self { keep: Arc::clone(&self.keep), at: self.at + start, length: self.length - start }
+    pub fn part(&self, from: u64, to: u64) -> Self {
+        let to = to.min(self.length);
+        let from = from.min(to);
+        Self { keep: Arc::clone(&self.keep), at: self.at + from, length: to - from }
     }
 
     /// Reads it, at most so many bytes at a time, until an error.
@@ -153,6 +158,14 @@ impl PartialEq for Kept {
     }
 }
 
+/// By what they are, whoever has read how much of them.
+impl PartialEq for ImageInput {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { source, facts, becomes, read: _ } = self;
+        (source, facts, becomes) == (&other.source, &other.facts, &other.becomes)
+    }
+}
+
 impl ImageInput {
     /// An image at an address: `http` or `https`, with a host.
     pub fn url(address: &str) -> Result<Self> {
@@ -166,19 +179,23 @@ impl ImageInput {
             );
             return Err(invalid(message));
         }
-        Ok(Self { source: ImageSource::Url(address.into()), facts: None, becomes: None })
+        Ok(Self::new(ImageSource::Url(address.into()), None))
     }
 
     /// An image in memory; its head is read now.
     pub fn bytes(bytes: impl Into<Bytes>) -> Result<Self> {
         let bytes = bytes.into();
         let facts = ImageFacts::of(&bytes).map_err(|why| invalid(format!("the image {why}")))?;
-        Ok(Self { source: ImageSource::Bytes(bytes), facts: Some(facts), becomes: None })
+        Ok(Self::new(ImageSource::Bytes(bytes), Some(facts)))
     }
 
     /// An image in a file. Nothing is read yet: a client inspects it before it is admitted.
     pub fn file(path: impl Into<PathBuf>) -> Self {
-        Self { source: ImageSource::File(path.into().into()), facts: None, becomes: None }
+        Self::new(ImageSource::File(path.into().into()), None)
+    }
+
+    const fn new(source: ImageSource, facts: Option<ImageFacts>) -> Self {
+        Self { source, facts, becomes: None, read: None }
     }
 
     /// A `data:image/…;base64,` address; its head is decoded now, its alphabet checked.
@@ -200,37 +217,31 @@ impl ImageInput {
     /// An image in memory as standard base64 with padding.
     pub fn base64(base64: Bytes) -> Result<Self> {
         if base64_simd::STANDARD.check(&base64).is_err() {
-            return Err(invalid("the image is not standard base64 with padding"));
+            return Err(no_base64());
         }
         let facts = facts_of_base64(&base64)?;
-        Ok(Self { source: ImageSource::Base64(base64), facts: Some(facts), becomes: None })
+        Ok(Self::new(ImageSource::Base64(base64), Some(facts)))
     }
 
-    /// An image outside memory as standard base64 with padding. All of it is read once, to be checked.
-    pub fn kept(base64: Kept) -> Result<Self> {
-        let wrong = || invalid("the image is not standard base64 with padding");
+    /// The same of a text that a [`Base64Reader`](crate::Base64Reader) has read, all of it and nothing else: it
+    /// is looked at no more than its head and its end need.
+    pub fn base64_read(base64: Bytes, read: Base64Read) -> Result<Self> {
+        checked(&read, base64.len() as u64)?;
+        let facts = facts_of_base64(&base64)?;
+        Ok(Self { read: Some(read), ..Self::new(ImageSource::Base64(base64), Some(facts)) })
+    }
+
+    /// The same of a text outside memory.
+    pub fn kept(base64: Kept, read: Base64Read) -> Result<Self> {
+        checked(&read, base64.length)?;
         let unreadable = |err: io::Error| invalid(format!("the image cannot be read: {err}"));
-        let mut left = base64.length;
-        let checked = base64.pieces(CHECKED, |piece| {
-            left -= piece.len() as u64;
-            // Only the last piece may be padded.
-            let early = left != 0 && piece.last() == Some(&b'=');
-            match !early && base64_simd::STANDARD.check(piece).is_ok() {
-                true => Ok(()),
-                false => Err(io::Error::from(io::ErrorKind::InvalidData)),
-            }
-        });
-        checked.map_err(|err| match err.kind() {
-            io::ErrorKind::InvalidData => wrong(),
-            _ => unreadable(err),
-        })?;
-        let length = usize::try_from(base64.length).map_err(|_| wrong())?;
+        let length = usize::try_from(base64.length).map_err(|_| no_base64())?;
         let end = length.min(TAIL);
         let tail = base64.some((length - end) as u64, end).map_err(unreadable)?;
         let facts = facts_of_text(length, &tail, |head| {
             base64.some(0, head).map(Cow::Owned).map_err(unreadable)
         })?;
-        Ok(Self { source: ImageSource::Kept(base64), facts: Some(facts), becomes: None })
+        Ok(Self { read: Some(read), ..Self::new(ImageSource::Kept(base64), Some(facts)) })
     }
 
     /// Reads an address as JSON has it: `http:`, `https:` or `data:`.
@@ -266,7 +277,7 @@ impl ImageInput {
                 ..it
             }
         });
-        Self { source: self.source.clone(), facts, becomes: Some(target) }
+        Self { facts, becomes: Some(target), ..self.clone() }
     }
 
     /// What it is to be made into before it is sent.
@@ -297,20 +308,29 @@ impl ImageInput {
 
     /// What tells it from another: its bytes or its address; a file counts by its path and by what is
     /// known of it, and is not read.
-    pub(crate) fn hash_into(&self, hasher: &mut impl Hasher) {
-        match &self.source {
-            ImageSource::Bytes(bytes) | ImageSource::Base64(bytes) => bytes.hash(hasher),
-            ImageSource::Kept(kept) => {
-                // As a slice of bytes does it; what cannot be read is not sent either.
-                hasher.write_usize(usize::try_from(kept.length).unwrap_or(usize::MAX));
-                let written: io::Result<()> = kept.pieces(CHECKED, |piece| {
-                    hasher.write(piece);
+    pub(crate) fn hash_into(&self, hasher: &mut Fingerprint, secret: &[u8; 16]) {
+        match (&self.source, self.read.filter(|it| it.is_under(secret))) {
+            (ImageSource::Base64(_) | ImageSource::Kept(_), Some(read)) => {
+                (read.length(), read.hash()).hash(hasher);
+            }
+            (ImageSource::Base64(base64), None) => {
+                let read = Base64Read::of(base64, secret);
+                (read.length(), read.hash()).hash(hasher);
+            }
+            (ImageSource::Kept(kept), None) => {
+                let mut reader = Base64Reader::new(secret);
+                // What cannot be read is not sent either.
+                let read: io::Result<()> = kept.pieces(PIECE, |piece| {
+                    reader.piece(piece);
                     Ok(())
                 });
-                drop(written);
+                drop(read);
+                let read = reader.finish();
+                (read.length(), read.hash()).hash(hasher);
             }
-            ImageSource::File(path) => path.hash(hasher),
-            ImageSource::Url(url) => url.hash(hasher),
+            (ImageSource::Bytes(bytes), _) => bytes.hash(hasher),
+            (ImageSource::File(path), _) => path.hash(hasher),
+            (ImageSource::Url(url), _) => url.hash(hasher),
         }
         if let Some(facts) = self.facts {
             let size = facts.dimensions;
@@ -319,11 +339,23 @@ impl ImageInput {
     }
 }
 
+/// Whether a text of this length was read whole, and is base64.
+fn checked(read: &Base64Read, length: u64) -> Result<()> {
+    match read.is_base64() && read.length() == length {
+        true => Ok(()),
+        false => Err(no_base64()),
+    }
+}
+
+fn no_base64() -> Error {
+    invalid("the image is not standard base64 with padding")
+}
+
 /// What every image in JSON begins with; the whole of it is read when it is parsed.
 pub(crate) const IMAGE_PATTERN: &str = "^(https?://[^/?# ]|data:image/[^;,]+;base64,.)";
 
-/// So much of a text of base64 is checked at once; a multiple of 4.
-const CHECKED: usize = 192 * 1024;
+/// So much of a text outside memory is read at once.
+const PIECE: usize = 192 * 1024;
 /// So much of a text of base64 shows whether the picture has an end; a multiple of 4.
 const TAIL: usize = 64 * 1024;
 
@@ -343,9 +375,7 @@ fn facts_of_text<'a>(
     let bytes = (length / 4 * 3).saturating_sub(padding) as u64;
     for most in [64 * 1024, 1024 * 1024, usize::MAX] {
         let head = head(most.min(length))?;
-        let decoded = base64_simd::STANDARD
-            .decode_to_vec(&*head)
-            .map_err(|_| invalid("the image is not standard base64 with padding"))?;
+        let decoded = base64_simd::STANDARD.decode_to_vec(&*head).map_err(|_| no_base64())?;
         if head.len() == length {
             return ImageFacts::of(&decoded).map_err(|why| invalid(format!("the image {why}")));
         }
@@ -513,22 +543,34 @@ mod tests {
         png.extend(b"\0\0\0\0IEND\xaeB\x60\x82");
         let text = base64_simd::STANDARD.encode_to_string(&png);
         let at_hand = ImageInput::base64(Bytes::from(text.clone())).expect("an image");
-        let kept = |text: &str| {
+        let kept = |text: &str, secret: &[u8; 16]| {
             let keep = Arc::new(Bytes::from(format!("..{text}")));
-            ImageInput::kept(Kept::new(keep, 2, text.len() as u64))
+            let read = Base64Read::of(text.as_bytes(), secret);
+            ImageInput::kept(Kept::new(keep, 2, text.len() as u64), read)
         };
-        let outside = kept(&text).expect("an image");
+        let outside = kept(&text, &[7; 16]).expect("an image");
         assert_eq!(outside.facts(), at_hand.facts());
-        let [mut a, mut b] = [(), ()].map(|()| crate::fingerprint::Fingerprint::new(&[7; 16]));
-        outside.hash_into(&mut a);
-        at_hand.hash_into(&mut b);
-        assert_eq!(a.shown(), b.shown(), "equal orders are equal wherever their bytes are");
-        for wrong in [text.replacen('A', "!", 1), format!("{text}="), text[..400].to_owned()] {
-            assert!(kept(&wrong).is_err());
+        let read = Base64Read::of(text.as_bytes(), &[7; 16]);
+        let read = ImageInput::base64_read(text.clone().into(), read).expect("an image");
+        assert!(read == at_hand, "nothing is another by being read");
+        let print = |image: &ImageInput| {
+            let mut print = Fingerprint::new(&[7; 16]);
+            image.hash_into(&mut print, &[7; 16]);
+            print.shown()
+        };
+        for equal in [&outside, &read, &kept(&text, &[8; 16]).expect("an image")] {
+            assert_eq!(print(equal), print(&at_hand), "equal wherever it is and however it came");
         }
-        let mut padded = text.into_bytes();
-        padded[CHECKED - 1] = b'=';
-        assert!(kept(&String::from_utf8(padded).expect("text")).is_err());
+        let other = ImageInput::base64(text.replacen("AAAA", "AAAB", 1).into());
+        assert_ne!(print(&other.expect("an image")), print(&at_hand));
+        for wrong in [text.replacen('A', "!", 1), format!("{text}="), text[..400].to_owned()] {
+            assert!(kept(&wrong, &[7; 16]).is_err());
+        }
+        let mut padded = text.clone().into_bytes();
+        padded[PIECE - 1] = b'=';
+        assert!(kept(&String::from_utf8(padded).expect("text"), &[7; 16]).is_err());
+        let shorter = Base64Read::of(&text.as_bytes()[4..], &[7; 16]);
+        assert!(ImageInput::base64_read(text.into(), shorter).is_err(), "of another text");
     }
 
     #[test]

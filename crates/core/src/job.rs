@@ -189,7 +189,7 @@ impl Job {
         words.hash(&mut hasher);
         for image in request.images.iter().map(Some).chain([request.mask.as_ref()]) {
             if let Some(image) = image {
-                image.hash_into(&mut hasher);
+                image.hash_into(&mut hasher, secret);
             }
             // Where one ends and the next begins matters, too.
             hasher.write_u8(0xff);

@@ -12,6 +12,7 @@
 //! the listings that speak it. To add a provider, write one [`Provider`].
 
 mod admit;
+mod base64;
 mod body;
 mod capabilities;
 mod date;
@@ -48,6 +49,7 @@ mod violation;
 mod vocabulary;
 mod wire;
 
+pub use base64::{Base64Read, Base64Reader};
 pub use body::{Body, Segment};
 pub use capabilities::{
     BODY_BYTES, Bounds, Capabilities, IMAGE_BYTES, Instructions, PixelBudget, Pixels, Ratios,

@@ -208,8 +208,9 @@ fn whole(body: &Body) -> Result<Bytes, String> {
                 ImageSource::Kept(kept) => {
                     bytes.extend(kept.whole().map_err(|err| err.to_string())?);
                 }
-                // These are texts in the body.
-                ImageSource::Base64(_) | ImageSource::Url(_) => {}
+                ImageSource::Base64(base64) => bytes.extend_from_slice(base64),
+                // It is text in the body.
+                ImageSource::Url(_) => {}
             },
         }
     }

@@ -139,7 +139,7 @@ fn is_beyond(refusal: &Refusal) -> bool {
 
 /// Whether the gateway takes a body, where as much may be changed to make it fit as can be.
 fn takes(body: &Value, model: Option<&dyn ImageModel>) -> bool {
-    let read = crate::json::read(&Bytes::from(body.to_string())).expect("JSON");
+    let read = crate::scan::at_once(&Bytes::from(body.to_string())).expect("JSON");
     let Ok(understood) = understand(read, &Policy::default()) else { return false };
     let Some(model) = model else { return true };
     let (accepts, mut request) = (&model.offer().accepts, understood.job.request);

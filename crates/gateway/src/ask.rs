@@ -9,9 +9,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::answer::json;
-use crate::dialect::{Names, param, understand};
+use crate::dialect::{Names, param};
 use crate::fault::Fault;
 use crate::gateway::Gateway;
+use crate::generations::understood;
 use crate::keys::Caller;
 use crate::receive::{self, Kind};
 
@@ -83,9 +84,8 @@ async fn read(gateway: &Gateway, headers: &HeaderMap, body: Body) -> Result<Unde
         let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
         return Err(Fault::new(status, "unsupported_media_type", message));
     }
-    let whole = receive::whole(body, gateway).await?;
-    let read = crate::json::read(&whole).map_err(Fault::invalid)?;
-    Ok(understand(read, gateway.policy()).map(|it| (caller, it.job, it.names)))
+    let (understood, _) = understood(gateway, body).await?;
+    Ok(understood.map(|it| (caller, it.job, it.names)))
 }
 
 async fn plan(

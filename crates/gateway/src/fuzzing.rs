@@ -1,14 +1,11 @@
 //! The readers of bodies, as `tests/fuzz` tries them; for nobody else, and no part of the API.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
-use repaint_core::{ImageInput, Job, Keep, Kept, Policy, Violation};
+use repaint_core::{ImageInput, Job, Policy, Violation};
 use serde_json::Value;
 
 use crate::dialect::understand;
-use crate::json::{Lifted, Part, Read};
-use crate::scan::Scan;
+use crate::json::Read;
 
 /// A body that was read, with its images aside.
 #[derive(Debug)]
@@ -39,22 +36,12 @@ pub struct FormPart {
 impl Body {
     /// A JSON body in memory.
     pub fn json(body: &Bytes) -> Result<Self, String> {
-        crate::json::read(body).map(Self)
+        crate::scan::at_once(body).map(Self)
     }
 
     /// The same outside memory, which comes in pieces of this size.
     pub fn pieces(body: &Bytes, size: usize) -> Result<Self, String> {
-        let keep: Arc<dyn Keep> = Arc::new(body.clone());
-        let mut lifted = Lifted::default();
-        let mut scan = Scan::new(&mut lifted);
-        let put = |from: u64, to: u64, comma: usize, has_escapes: bool| Part::Kept {
-            text: Kept::new(Arc::clone(&keep), from, to - from),
-            comma,
-            has_escapes,
-        };
-        body.chunks(size).try_for_each(|piece| scan.feed(piece, &put))?;
-        let small = Bytes::from(scan.finish());
-        crate::json::read_small(&small, lifted).map(Self)
+        crate::scan::in_pieces(body, size).map(Self)
     }
 
     /// A form.

@@ -33,7 +33,7 @@ pub struct Gateway(Arc<Shared>);
 struct Shared {
     router: repaint_router::Router,
     store: Arc<dyn Store>,
-    seed: u64,
+    secret: [u8; 16],
     policy: Policy,
     limits: Limits,
     budget: Budget,
@@ -97,14 +97,13 @@ impl Builder {
             keys.set_budgets(&*store).await?;
         }
         let secret = store.secret().await?;
-        let seed = secret.iter().take(8).fold(0, |sum: u64, it| sum << 8 | u64::from(*it));
         let metrics = Arc::new(Metrics::default());
         let (client, known) = (router.client().clone(), Arc::clone(&store));
         let calls = Calls::new(limits.replay, limits.kept, Arc::clone(&metrics), known, client);
         Ok(Gateway(Arc::new(Shared {
             router: router.with_store(Arc::clone(&store)),
             store,
-            seed,
+            secret,
             policy,
             budget: Budget::new(limits.memory.max(limits.body)),
             spills: Budget::new(limits.files),
@@ -179,8 +178,9 @@ impl Gateway {
         self.0.document.get_or_init(make).clone()
     }
 
-    pub(crate) fn seed(&self) -> u64 {
-        self.0.seed
+    /// That of the store.
+    pub(crate) fn secret(&self) -> &[u8; 16] {
+        &self.0.secret
     }
 
     pub(crate) fn policy(&self) -> &Policy {

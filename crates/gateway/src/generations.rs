@@ -4,13 +4,16 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use hyper::{HeaderMap, StatusCode};
+use repaint_core::Violation;
 
-use crate::dialect::understand;
+use crate::calls::Print;
+use crate::dialect::{Understood, understand};
 use crate::fault::Fault;
 use crate::gateway::Gateway;
 use crate::keys::Caller;
-use crate::receive::{self, Kind, Whole};
+use crate::receive::{self, Kind};
 use crate::run::{self, Request};
+use crate::scan::Whole;
 
 /// `POST /v1/images/generations`
 pub(crate) async fn post(
@@ -29,30 +32,33 @@ pub(crate) async fn post(
     run::run(&gateway, &headers, request).await
 }
 
-/// Reads and understands a JSON body.
+/// The request that a JSON body is.
 pub(crate) async fn read_json(
     gateway: &Gateway,
     caller: Caller,
     body: Body,
 ) -> Result<Request, Fault> {
-    let (read, digest) = match receive::json(body, gateway).await? {
-        Whole::Memory(whole) => {
-            let mut digest = gateway.digest();
-            digest.part(&whole);
-            let read = crate::json::read(&whole).map_err(Fault::invalid)?;
-            (understand(read, gateway.policy()), digest)
-        }
-        // What waits for a disk does so beside the network.
-        Whole::File(spill, length) => {
-            let (mut digest, policy) = (gateway.digest(), gateway.policy().clone());
-            let work = tokio::task::spawn_blocking(move || {
-                let read = crate::spill::read(spill, length, |piece| digest.piece(piece))?;
-                digest.ends();
-                Ok((understand(read, &policy), digest))
-            });
-            work.await.map_err(|err| err.to_string()).flatten().map_err(Fault::invalid)?
-        }
+    let (understood, body) = understood(gateway, body).await?;
+    let understood = understood.map_err(|it| Fault::violations(&it))?;
+    Ok(Request { caller, understood, body })
+}
+
+/// Reads and understands a JSON body; with a keyed hash of it.
+pub(crate) async fn understood(
+    gateway: &Gateway,
+    body: Body,
+) -> Result<(Result<Understood, Vec<Violation>>, Print), Fault> {
+    let (scan, whole) = receive::json(body, gateway).await?;
+    let policy = gateway.policy().clone();
+    let lies_in_file = matches!(whole, Whole::File(_));
+    let work = move || {
+        let (read, print) = scan.finish(&whole)?;
+        Ok((understand(read, &policy), print))
     };
-    let understood = read.map_err(|it| Fault::violations(&it))?;
-    Ok(Request { caller, understood, body: digest.done() })
+    match lies_in_file {
+        // What waits for a disk does so beside the network.
+        true => tokio::task::spawn_blocking(work).await.map_err(|err| err.to_string()).flatten(),
+        false => work(),
+    }
+    .map_err(Fault::invalid)
 }

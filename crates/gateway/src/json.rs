@@ -1,22 +1,14 @@
-//! Reads a JSON body: a small value, and the images in it as slices of what came, never copied or decoded.
+//! A JSON body as a small value, and the images in it as slices of what came, never copied or decoded.
 
-use std::borrow::Cow;
-use std::cell::Cell;
 use std::collections::HashSet;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 
 use bytes::Bytes;
-use repaint_core::{ImageInput, Kept};
+use repaint_core::{Base64Read, ImageInput, Kept};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-use crate::scan::Scan;
-
-/// A text of so many bytes may be lifted; below that, a copy is cheaper than the bookkeeping.
-const LONG: usize = 1024;
-/// In a body of so many bytes images are looked for first.
-const LARGE: usize = 64 * 1024;
 /// A list or an object has no more entries; see the emptiest JSON that memory can be filled with.
 const ENTRIES: usize = 10_000;
 
@@ -35,15 +27,29 @@ pub(crate) struct Lifted {
 }
 
 #[derive(Debug)]
-pub(crate) enum Part {
-    /// The whole of a data URI, and where its data begins.
-    DataUri(Bytes, usize),
-    /// The same of one that was not read as JSON yet; it has no escapes.
-    Scanned(Bytes, usize),
+enum Part {
+    /// A data URI, as it stands between its quotes.
+    Text(Text),
     /// A file, as multipart has it.
     File(Bytes),
-    /// The whole of a data URI outside memory, where its data begins, and whether it has escapes.
-    Kept { text: Kept, comma: usize, has_escapes: bool },
+}
+
+/// A data URI that was not read as JSON yet.
+#[derive(Debug)]
+pub(crate) struct Text {
+    pub(crate) place: Place,
+    /// Where its data begins.
+    pub(crate) data: usize,
+    pub(crate) has_escapes: bool,
+    /// What was found in its data.
+    pub(crate) read: Base64Read,
+}
+
+/// Where a part of a body is.
+#[derive(Debug)]
+pub(crate) enum Place {
+    Memory(Bytes),
+    File(Kept),
 }
 
 impl Default for Lifted {
@@ -61,17 +67,19 @@ impl Lifted {
         self.put(Part::File(bytes))
     }
 
-    /// Puts a data URI away; `None` if the text is none.
-    fn data_uri(&mut self, text: &Bytes) -> Option<String> {
-        let head = &text[..text.len().min(100)];
-        let comma = memchr::memchr(b',', head)?;
-        let is_image = head.starts_with(b"data:image/") && head[..comma].ends_with(b";base64");
-        is_image.then(|| self.put(Part::DataUri(text.clone(), comma + 1)))
+    /// Puts a data URI away.
+    pub(crate) fn text(&mut self, text: Text) {
+        self.parts.push(Part::Text(text));
     }
 
-    pub(crate) fn put(&mut self, part: Part) -> String {
+    /// What will stand for the part that is put away after so many others.
+    pub(crate) fn mark(&self, others: usize) -> String {
+        format!("{}{others}", self.mark)
+    }
+
+    fn put(&mut self, part: Part) -> String {
         self.parts.push(part);
-        format!("{}{}", self.mark, self.parts.len() - 1)
+        self.mark(self.parts.len() - 1)
     }
 
     fn get(&self, text: &str) -> Option<&Part> {
@@ -81,22 +89,13 @@ impl Lifted {
     /// The image that a text of the value is the address of, or stands for.
     pub(crate) fn image(&self, text: &str) -> repaint_core::Result<ImageInput> {
         match self.get(text) {
-            Some(Part::DataUri(text, at) | Part::Scanned(text, at)) => {
-                ImageInput::base64(text.slice(*at..))
-            }
+            Some(Part::Text(text)) => text.image(),
             Some(Part::File(bytes)) => ImageInput::bytes(bytes.clone()),
-            Some(Part::Kept { text, comma, has_escapes: false }) => {
-                ImageInput::kept(text.after(*comma as u64 + 1))
-            }
-            Some(Part::Kept { text, has_escapes: true, .. }) => {
-                ImageInput::from_address(&unescaped(text).unwrap_or_default())
-            }
             None => ImageInput::from_address(text),
         }
     }
 
-    /// Puts texts back that were lifted where no image is looked for, such as a prompt. Whether all are texts:
-    /// what lies outside memory was not read as JSON yet.
+    /// Puts texts back that were lifted where no image is looked for, such as a prompt. Whether all are texts.
     #[must_use]
     pub(crate) fn restore(&self, value: &mut Value) -> bool {
         match value {
@@ -108,55 +107,41 @@ impl Lifted {
     }
 
     fn restore_text(&self, text: &mut String) -> bool {
-        let whole = match self.get(text) {
-            Some(Part::DataUri(whole, _)) => Some(String::from_utf8_lossy(whole).into_owned()),
-            Some(Part::Scanned(whole, _)) => read_text(whole),
-            Some(Part::Kept { text, .. }) => unescaped(text),
-            Some(Part::File(_)) | None => return true,
+        match self.get(text) {
+            Some(Part::Text(whole)) => whole.unescaped().map(|it| *text = it).is_some(),
+            Some(Part::File(_)) | None => true,
+        }
+    }
+}
+
+impl Text {
+    fn image(&self) -> repaint_core::Result<ImageInput> {
+        match (&self.place, self.has_escapes) {
+            (Place::Memory(text), false) => {
+                ImageInput::base64_read(text.slice(self.data..), self.read)
+            }
+            (Place::File(text), false) => {
+                ImageInput::kept(text.part(self.data as u64, text.length()), self.read)
+            }
+            (_, true) => ImageInput::from_address(&self.unescaped().unwrap_or_default()),
+        }
+    }
+
+    /// What it says, read as JSON now.
+    fn unescaped(&self) -> Option<String> {
+        let inner = match &self.place {
+            Place::Memory(text) => text.clone(),
+            Place::File(text) => text.whole().ok()?.into(),
         };
-        whole.map(|it| *text = it).is_some()
+        serde_json::from_slice(&[b"\"", &inner[..], b"\""].concat()).ok()
     }
 }
 
-/// A text of JSON outside memory, read now.
-fn unescaped(text: &Kept) -> Option<String> {
-    read_text(&text.whole().ok()?)
-}
-
-/// What stood between the quotes of a text.
-fn read_text(inner: &[u8]) -> Option<String> {
-    let json = [b"\"", inner, b"\""].concat();
-    serde_json::from_slice(&json).ok()
-}
-
-/// Reads a body, which is an object. The error is in words, and has nothing of a long text in it.
-pub(crate) fn read(body: &Bytes) -> Result<Read, String> {
-    let scanned = if LARGE <= body.len() { scanned(body) } else { None };
-    match scanned {
-        Some((small, lifted)) => read_small(&small, lifted),
-        None => read_small(body, Lifted::default()),
-    }
-}
-
-/// Lifts images by looking for their quotes alone, which is many times as fast as reading them as JSON.
-/// Nothing where that is not so easy.
-fn scanned(body: &Bytes) -> Option<(Bytes, Lifted)> {
-    let (mut lifted, easy) = (Lifted::default(), Cell::new(true));
-    let put = |from: u64, to: u64, comma: usize, has_escapes: bool| {
-        easy.set(easy.get() && !has_escapes);
-        let place = |it: u64| usize::try_from(it).unwrap_or(usize::MAX).min(body.len());
-        Part::Scanned(body.slice(place(from)..place(to)), comma + 1)
-    };
-    let mut scan = Scan::new(&mut lifted);
-    scan.feed(body, &put).ok()?;
-    let small = Bytes::from(scan.finish());
-    easy.get().then_some((small, lifted))
-}
-
-/// The same for a body whose images were lifted before.
-pub(crate) fn read_small(body: &Bytes, mut lifted: Lifted) -> Result<Read, String> {
-    let mut json = serde_json::Deserializer::from_slice(body);
-    let value = Seed { body, lifted: &mut lifted }.deserialize(&mut json);
+/// Reads a body, which is an object, out of which images were lifted. The error is in words, and has nothing
+/// of a long text in it.
+pub(crate) fn read(small: &[u8], lifted: Lifted) -> Result<Read, String> {
+    let mut json = serde_json::Deserializer::from_slice(small);
+    let value = Seed { lifted: &lifted }.deserialize(&mut json);
     let value = value.and_then(|it| json.end().map(|()| it));
     let value = value.map_err(|err| format!("the body is no JSON: {err}"))?;
     if !value.is_object() {
@@ -166,25 +151,9 @@ pub(crate) fn read_small(body: &Bytes, mut lifted: Lifted) -> Result<Read, Strin
 }
 
 /// Makes a value of what is in a body.
+#[derive(Clone, Copy)]
 struct Seed<'a> {
-    body: &'a Bytes,
-    lifted: &'a mut Lifted,
-}
-
-impl Seed<'_> {
-    fn text(self, text: Cow<'_, str>) -> Value {
-        if LONG <= text.len() && text.starts_with("data:") {
-            let bytes = match &text {
-                Cow::Borrowed(text) => self.body.slice_ref(text.as_bytes()),
-                // It had escapes in it, so it is no slice of what came.
-                Cow::Owned(text) => Bytes::copy_from_slice(text.as_bytes()),
-            };
-            if let Some(mark) = self.lifted.data_uri(&bytes) {
-                return Value::String(mark);
-            }
-        }
-        Value::String(text.into_owned())
-    }
+    lifted: &'a Lifted,
 }
 
 impl<'de> DeserializeSeed<'de> for Seed<'_> {
@@ -223,19 +192,17 @@ impl<'de> Visitor<'de> for Seed<'_> {
         Ok(Value::Number(number))
     }
 
-    /// A slice of the body: the reader gives one where the text has no escapes.
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Value, E> {
-        Ok(self.text(Cow::Borrowed(text)))
+    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+        Ok(Value::String(text.to_owned()))
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
-        Ok(self.text(Cow::Owned(text.to_owned())))
+    fn visit_string<E>(self, text: String) -> Result<Value, E> {
+        Ok(Value::String(text))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
-        let Self { body, lifted } = self;
         let mut items = Vec::new();
-        while let Some(item) = list.next_element_seed(Seed { body, lifted: &mut *lifted })? {
+        while let Some(item) = list.next_element_seed(self)? {
             items.push(item);
             if ENTRIES < items.len() {
                 return Err(A::Error::custom("a list is too long"));
@@ -245,11 +212,10 @@ impl<'de> Visitor<'de> for Seed<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Value, A::Error> {
-        let Self { body, lifted } = self;
         let (mut fields, mut seen) = (Map::new(), HashSet::new());
         while let Some(mut name) = object.next_key::<String>()? {
-            // Whoever reads a file piece by piece cannot tell a name from a text that is an image.
-            if !lifted.restore_text(&mut name) {
+            // Whoever looks for quotes alone cannot tell a name from a text that is an image.
+            if !self.lifted.restore_text(&mut name) {
                 return Err(A::Error::custom("a name is no text"));
             }
             // The one that counts is not the same everywhere, so neither is taken.
@@ -257,7 +223,7 @@ impl<'de> Visitor<'de> for Seed<'_> {
                 let name: String = name.chars().take(64).collect();
                 return Err(A::Error::custom(format!("`{name}` is there twice, or one too many")));
             }
-            let value = object.next_value_seed(Seed { body, lifted: &mut *lifted })?;
+            let value = object.next_value_seed(self)?;
             fields.insert(name, value);
         }
         Ok(Value::Object(fields))
@@ -268,7 +234,11 @@ impl<'de> Visitor<'de> for Seed<'_> {
 mod tests {
     use repaint_core::ImageSource;
 
-    use super::*;
+    use super::{Lifted, Read};
+    use crate::scan::at_once as read;
+    use bytes::Bytes;
+    use repaint_core::ImageInput;
+    use serde_json::Value;
 
     fn uri(bytes: usize) -> String {
         let picture = repaint_testkit::png(8, 8, bytes);
@@ -313,37 +283,33 @@ mod tests {
     }
 
     #[test]
-    fn a_large_body_says_what_it_says_when_it_is_read_as_json() {
-        let large = uri(LARGE);
-        for prompt in [&large, &large.replace('/', "\\/"), "\\u0041 \\\"quoted\\\""] {
-            for images in [large.clone(), format!("{large}\",\"{large}")] {
-                let body = format!(r#"{{"prompt":"{prompt}","images":["{images}"],"n":2}}"#);
-                let body = Bytes::from(body);
-                let (mut fast, mut plain) = (
-                    read(&body).expect("JSON"),
-                    read_small(&body, Lifted::default()).expect("JSON"),
-                );
-                let texts = |it: &Read| -> Vec<Bytes> {
-                    let images = it.value["images"].as_array().expect("a list");
-                    let image = |text: &Value| it.lifted.image(text.as_str()?).ok();
-                    let base64 = |it: ImageInput| match it.source() {
-                        repaint_core::ImageSource::Base64(text) => Some(text.clone()),
-                        _ => None,
-                    };
-                    images.iter().filter_map(image).filter_map(base64).collect()
-                };
-                assert!(!texts(&fast).is_empty());
-                assert_eq!(texts(&fast), texts(&plain));
-                for read in [&mut fast, &mut plain] {
-                    let Read { value, lifted } = read;
-                    assert!(lifted.restore(&mut value["prompt"]));
+    fn a_body_says_what_it_says_to_others() {
+        for length in [10, 2_000, 100_000] {
+            let image = uri(length);
+            for prompt in [&image, &image.replace('/', "\\/"), "\\u0041 \\\"quoted\\\""] {
+                for shown in [image.clone(), image.replace('/', "\\/")] {
+                    let body =
+                        format!(r#"{{"prompt":"{prompt}","images":["{shown}","{shown}"],"n":2}}"#);
+                    let plain: Value = serde_json::from_str(&body).expect("JSON");
+                    let Read { mut value, lifted } = read(&Bytes::from(body)).expect("JSON");
+                    for index in 0..2 {
+                        let address = value["images"][index].as_str().expect("a text");
+                        let found = lifted.image(address).expect("an image");
+                        let wanted = ImageInput::from_address(&image).expect("an image");
+                        assert!(found == wanted, "{length}");
+                    }
+                    assert!(lifted.restore(&mut value));
+                    assert_eq!(value, plain);
                 }
-                assert_eq!(fast.value["prompt"], plain.value["prompt"]);
             }
         }
-        let broken = format!(r#"{{"prompt":"{}@","n":2}}"#, uri(LARGE)).replace('@', "\u{1}");
-        let Read { mut value, lifted } = read(&Bytes::from(broken)).expect("it was not read yet");
-        assert!(!lifted.restore(&mut value), "what is no text is never made one");
+    }
+
+    #[test]
+    fn what_is_no_text_is_never_made_one() {
+        let body = format!(r#"{{"prompt":"{}@","n":2}}"#, uri(5000)).replace('@', "\u{1}");
+        let Read { mut value, lifted } = read(&Bytes::from(body)).expect("it was not read yet");
+        assert!(!lifted.restore(&mut value));
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod bodies;
 mod budget;
 mod calls;
 mod dialect;
+mod digest;
 mod edits;
 mod fault;
 mod fetch;

@@ -8,6 +8,7 @@ use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::StatusCode;
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
+use repaint_core::Kept;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -15,6 +16,7 @@ use crate::budget::{Budget, Room};
 use crate::fault::Fault;
 use crate::gateway::Gateway;
 use crate::limits::Limits;
+use crate::scan::{Scan, Whole};
 use crate::spill::Spill;
 
 /// What kind of body a request has.
@@ -67,29 +69,28 @@ fn boundary(parameters: &str) -> Option<String> {
     ((1..=70).contains(&value.len())).then(|| value.to_owned())
 }
 
-/// A body that has come.
-pub(crate) enum Whole {
-    Memory(Bytes),
-    /// There was no room in memory. It has so many bytes.
-    File(Arc<Spill>, u64),
-}
-
 /// So much of a body is written into a file at once.
 const WRITTEN: usize = 256 * 1024;
 
-/// The whole body. Where memory has no room at this moment, a JSON body goes into a file; if files have
-/// none either, it waits for its turn.
-pub(crate) async fn json(body: Body, gateway: &Gateway) -> Result<Whole, Fault> {
+/// A JSON body, which was looked at while it came, and where it is now. Where memory has no room at this
+/// moment, it goes into a file; if files have none either, it waits for its turn.
+pub(crate) async fn json(body: Body, gateway: &Gateway) -> Result<(Scan, Whole), Fault> {
     let limits = gateway.limits();
     let length = length(&body, limits)?;
-    if let Some(room) = gateway.budget().try_reserve(length) {
-        return read(body, room, length, limits).await.map(Whole::Memory);
-    }
-    if let Some(room) = gateway.spills().try_count(length) {
-        return spilled(body, room, length, limits).await;
-    }
-    let room = turn(length, gateway.budget(), limits).await?;
-    read(body, room, length, limits).await.map(Whole::Memory)
+    let mut scan = Scan::new(gateway.secret());
+    let seen = |piece: &[u8]| scan.feed(piece).map_err(Fault::invalid);
+    let room = match gateway.budget().try_reserve(length) {
+        Some(room) => room,
+        None => match gateway.spills().try_count(length) {
+            Some(room) => {
+                let kept = spilled(body, room, length, limits, seen).await?;
+                return Ok((scan, Whole::File(kept)));
+            }
+            None => turn(length, gateway.budget(), limits).await?,
+        },
+    };
+    let whole = read(body, room, length, limits, seen).await?;
+    Ok((scan, Whole::Memory(whole)))
 }
 
 /// The whole body, in memory. It waits for its turn before the first byte is read.
@@ -97,7 +98,7 @@ pub(crate) async fn whole(body: Body, gateway: &Gateway) -> Result<Bytes, Fault>
     let limits = gateway.limits();
     let length = length(&body, limits)?;
     let room = turn(length, gateway.budget(), limits).await?;
-    read(body, room, length, limits).await
+    read(body, room, length, limits, |_| Ok(())).await
 }
 
 /// How long a body is; what does not say it may be as long as a body can be.
@@ -122,9 +123,17 @@ async fn turn(length: u64, budget: &Budget, limits: &Limits) -> Result<Room, Fau
     room.ok_or_else(|| too_large(limits))
 }
 
-async fn read(body: Body, mut room: Room, most: u64, limits: &Limits) -> Result<Bytes, Fault> {
-    let (mut body, late) = (body, Instant::now() + limits.body_time);
+/// Reads a body into memory; `seen` is shown every piece.
+async fn read(
+    mut body: Body,
+    mut room: Room,
+    most: u64,
+    limits: &Limits,
+    mut seen: impl FnMut(&[u8]) -> Result<(), Fault>,
+) -> Result<Bytes, Fault> {
+    let late = Instant::now() + limits.body_time;
     while let Some(data) = next(&mut body, late, limits).await? {
+        seen(&data)?;
         if !room.add(&data, most) {
             return Err(too_large(limits));
         }
@@ -132,23 +141,27 @@ async fn read(body: Body, mut room: Room, most: u64, limits: &Limits) -> Result<
     Ok(room.filled())
 }
 
+/// The same into a file.
 async fn spilled(
-    body: Body,
+    mut body: Body,
     room: OwnedSemaphorePermit,
     most: u64,
     limits: &Limits,
-) -> Result<Whole, Fault> {
+    mut seen: impl FnMut(&[u8]) -> Result<(), Fault>,
+) -> Result<Kept, Fault> {
     let full = |err: std::io::Error| {
         tracing::warn!("a body cannot be kept in a file: {err}");
         Fault::busy("there is no room for the body at this moment; nothing was done")
     };
     let spill = Arc::new(Spill::new(room).map_err(full)?);
-    let (mut body, late) = (body, Instant::now() + limits.body_time);
+    let late = Instant::now() + limits.body_time;
     let (mut length, mut waiting) = (0, Vec::with_capacity(WRITTEN));
     loop {
         let data = next(&mut body, late, limits).await?;
         let ends = data.is_none();
-        waiting.extend_from_slice(&data.unwrap_or_default());
+        let data = data.unwrap_or_default();
+        seen(&data)?;
+        waiting.extend_from_slice(&data);
         if most < length + waiting.len() as u64 {
             return Err(too_large(limits));
         }
@@ -160,7 +173,7 @@ async fn spilled(
             waiting.clear();
         }
         if ends {
-            return Ok(Whole::File(spill, length));
+            return Ok(Kept::new(spill, 0, length));
         }
     }
 }

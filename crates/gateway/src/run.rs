@@ -13,11 +13,11 @@ use repaint_core::{
     Submit, Usd, Warning, WarningCode,
 };
 use repaint_router::{Once, Router};
-use twox_hash::XxHash3_128;
 
 use crate::answer::{Answer, Source};
 use crate::calls::{Call, End, Gate, Joined, Mark, Print, Seat};
 use crate::dialect::{Names, ResponseFormat, Understood};
+use crate::digest::Digest;
 use crate::fault::{Fault, may_have_cost};
 use crate::gateway::Gateway;
 use crate::jobs::Came;
@@ -302,36 +302,6 @@ async fn pick_up(gateway: &Gateway, router: &Router, call: &Arc<Call>, orders: V
     }
 }
 
-/// A keyed hash of parts, each of which may come in pieces.
-pub(crate) struct Digest {
-    hasher: XxHash3_128,
-    /// Of the part that has not ended.
-    length: u64,
-}
-
-impl Digest {
-    /// A piece of a part.
-    pub(crate) fn piece(&mut self, piece: &[u8]) {
-        self.hasher.write(piece);
-        self.length += piece.len() as u64;
-    }
-
-    /// A part ends: where one does and the next begins matters, too.
-    pub(crate) fn ends(&mut self) {
-        self.hasher.write(&std::mem::take(&mut self.length).to_le_bytes());
-    }
-
-    /// A whole part.
-    pub(crate) fn part(&mut self, part: &[u8]) {
-        self.piece(part);
-        self.ends();
-    }
-
-    pub(crate) fn done(&self) -> Print {
-        self.hasher.finish_128()
-    }
-}
-
 impl Gateway {
     /// A keyed hash of a caller and of what else counts; the same in all gateways with one store.
     pub(crate) fn print(&self, caller: &Caller, parts: &[&[u8]]) -> Print {
@@ -344,7 +314,7 @@ impl Gateway {
 
     /// A keyed hash, of nothing yet.
     pub(crate) fn digest(&self) -> Digest {
-        Digest { hasher: XxHash3_128::with_seed(self.seed()), length: 0 }
+        Digest::new(self.secret())
     }
 
     /// Pictures came.

@@ -1,26 +1,44 @@
-//! Reads a JSON body that lies in a file, piece by piece: a small body like it, with marks in the place of
-//! its images, which stay in the file.
+//! Reads a JSON body as it comes: a small body like it, with marks in the place of its images, which stay
+//! where they are. Each piece is looked at while it is at hand; nobody reads all of it again.
 
+use std::fmt;
+
+use bytes::Bytes;
 use memchr::{memchr, memchr2};
+use repaint_core::{Base64Read, Base64Reader, Kept};
 
-use crate::json::{Lifted, Part};
+use crate::calls::Print;
+use crate::digest::Digest;
+use crate::json::{Lifted, Place, Read, Text, read};
 
-/// A text of so many bytes may be an image.
+/// A text of so many bytes may be an image; below that, a copy is cheaper than the bookkeeping.
 const LONG: usize = 1024;
 /// What is left of a body without its images has no more bytes.
 const SMALL: usize = 4 << 20;
 
 /// A body as far as it has come.
-#[derive(Debug)]
-pub(crate) struct Scan<'a> {
-    lifted: &'a mut Lifted,
+pub(crate) struct Scan {
+    lifted: Lifted,
     small: Vec<u8>,
+    found: Vec<Found>,
     state: State,
     /// How many bytes have come.
     at: u64,
+    secret: [u8; 16],
+    digest: Digest,
+    /// So much of the small body is in the digest.
+    digested: usize,
 }
 
-#[derive(Debug)]
+/// An image, by where in the body it is.
+struct Found {
+    start: u64,
+    end: u64,
+    data: usize,
+    has_escapes: bool,
+    read: Base64Read,
+}
+
 enum State {
     /// Between texts.
     Plain,
@@ -29,35 +47,73 @@ enum State {
     /// In a text that is none.
     Text { escaped: bool },
     /// In an image that began here.
-    Image { start: u64, comma: usize, escaped: bool, has_escapes: bool },
+    Image { start: u64, data: usize, escaped: bool, has_escapes: bool, reader: Box<Base64Reader> },
 }
 
-impl<'a> Scan<'a> {
-    pub(crate) fn new(lifted: &'a mut Lifted) -> Self {
-        Self { lifted, small: Vec::new(), state: State::Plain, at: 0 }
+/// A body that has come, where it lies.
+pub(crate) enum Whole {
+    Memory(Bytes),
+    File(Kept),
+}
+
+impl Whole {
+    fn part(&self, from: u64, to: u64) -> Place {
+        match self {
+            Self::Memory(bytes) => {
+                let place =
+                    |it: u64| usize::try_from(it).map_or(bytes.len(), |it| it.min(bytes.len()));
+                Place::Memory(bytes.slice(place(from)..place(to)))
+            }
+            Self::File(kept) => Place::File(kept.part(from, to)),
+        }
+    }
+}
+
+impl Scan {
+    /// Nothing yet. The secret is that of the store; what equal bodies are told by is keyed with it.
+    pub(crate) fn new(secret: &[u8; 16]) -> Self {
+        Self {
+            lifted: Lifted::default(),
+            small: Vec::new(),
+            found: Vec::new(),
+            state: State::Plain,
+            at: 0,
+            secret: *secret,
+            digest: Digest::new(secret),
+            digested: 0,
+        }
     }
 
-    /// The next piece. `image` puts away an image that lies from one byte of the body to another; it is
-    /// told where its data begins, and whether its text has escapes.
-    pub(crate) fn feed(&mut self, mut piece: &[u8], image: &Put<'_>) -> Result<(), String> {
+    /// The next piece.
+    pub(crate) fn feed(&mut self, mut piece: &[u8]) -> Result<(), String> {
         while !piece.is_empty() {
-            let taken = self.step(piece, image);
+            let taken = self.step(piece);
             piece = &piece[taken..];
             self.at += taken as u64;
             if SMALL < self.small.len() {
-                return Err(format!("the body has more than {SMALL} bytes besides its images"));
+                return Err(format!(
+                    "the body has more than {SMALL} bytes besides its images, which are addresses or \
+                     data:image/…;base64,…"
+                ));
             }
         }
         Ok(())
     }
 
-    /// The small body, when all has come.
-    pub(crate) fn finish(self) -> Vec<u8> {
-        self.small
+    /// What the body says, now that all of it has come, and a keyed hash of it.
+    pub(crate) fn finish(mut self, whole: &Whole) -> Result<(Read, Print), String> {
+        self.digest.part(&self.small[self.digested..]);
+        let Self { mut lifted, small, found, digest, .. } = self;
+        for it in found {
+            let Found { start, end, data, has_escapes, read } = it;
+            let place = whole.part(start, end);
+            lifted.text(Text { place, data, has_escapes, read });
+        }
+        Ok((read(&small, lifted)?, digest.done()))
     }
 
     /// Takes some of a piece: so much.
-    fn step(&mut self, piece: &[u8], image: &Put<'_>) -> usize {
+    fn step(&mut self, piece: &[u8]) -> usize {
         match &mut self.state {
             State::Plain => {
                 let taken = memchr(b'"', piece).map_or(piece.len(), |it| it + 1);
@@ -69,25 +125,31 @@ impl<'a> Scan<'a> {
                 taken
             }
             State::Head { start, held, escaped } => {
-                let byte = piece[0];
-                held.push(byte);
-                let ends = byte == b'"' && !*escaped;
-                *escaped = byte == b'\\' && !*escaped;
+                // Whether it may be one shows in its first bytes.
+                let room = if held.len() < START.len() { 1 } else { LONG - held.len() };
+                let (taken, ends) = text(&piece[..room.min(piece.len())], escaped, &mut false);
+                held.extend_from_slice(&piece[..taken]);
                 let whole = LONG <= held.len();
-                match comma(held) {
-                    Some(comma) if whole && !ends => {
+                match if whole && !ends { comma(held) } else { None } {
+                    Some(comma) => {
                         let (start, has_escapes) = (*start, held.contains(&b'\\'));
-                        let escaped = *escaped;
-                        self.state = State::Image { start, comma, escaped, has_escapes };
+                        let (escaped, data) = (*escaped, comma + 1);
+                        self.digest.part(&self.small[self.digested..]);
+                        self.digested = self.small.len();
+                        // Its head is no part of what is read.
+                        self.digest.part(&held[..data]);
+                        let mut reader = Box::new(Base64Reader::new(&self.secret));
+                        reader.piece(&held[data..]);
+                        self.state = State::Image { start, data, escaped, has_escapes, reader };
                     }
-                    _ if ends || whole || !may_be_image(held) => {
+                    None if ends || whole || !may_be_image(held) => {
                         self.small.extend_from_slice(held);
                         let escaped = *escaped;
                         self.state = if ends { State::Plain } else { State::Text { escaped } };
                     }
-                    _ => {}
+                    None => {}
                 }
-                1
+                taken
             }
             State::Text { escaped } => {
                 let (taken, ends) = text(piece, escaped, &mut false);
@@ -97,23 +159,38 @@ impl<'a> Scan<'a> {
                 }
                 taken
             }
-            State::Image { start, comma, escaped, has_escapes } => {
+            State::Image { escaped, has_escapes, reader, .. } => {
                 let (taken, ends) = text(piece, escaped, has_escapes);
+                reader.piece(&piece[..taken - usize::from(ends)]);
                 if ends {
-                    let end = self.at + taken as u64 - 1;
-                    let part = image(*start, end, *comma, *has_escapes);
-                    self.small.extend_from_slice(self.lifted.put(part).as_bytes());
-                    self.small.push(b'"');
-                    self.state = State::Plain;
+                    self.image(self.at + taken as u64 - 1);
                 }
                 taken
             }
         }
     }
+
+    /// An image ends: a mark stands in its place.
+    fn image(&mut self, end: u64) {
+        let State::Image { start, data, has_escapes, reader, .. } =
+            std::mem::replace(&mut self.state, State::Plain)
+        else {
+            return;
+        };
+        let read = reader.finish();
+        read.hash().iter().for_each(|it| self.digest.part(&it.to_le_bytes()));
+        self.small.extend_from_slice(self.lifted.mark(self.found.len()).as_bytes());
+        self.digested = self.small.len();
+        self.small.push(b'"');
+        self.found.push(Found { start, end, data, has_escapes, read });
+    }
 }
 
-/// Makes a part of what lies in a file: from, to, where its data begins, and whether it has escapes.
-pub(crate) type Put<'a> = dyn Fn(u64, u64, usize, bool) -> Part + 'a;
+impl fmt::Debug for Scan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Scan({} bytes)", self.at)
+    }
+}
 
 /// How much of a piece is within a text, with the quote at its end; and whether that is there.
 fn text(piece: &[u8], escaped: &mut bool, has_escapes: &mut bool) -> (usize, bool) {
@@ -131,11 +208,13 @@ fn text(piece: &[u8], escaped: &mut bool, has_escapes: &mut bool) -> (usize, boo
     }
 }
 
-/// Whether what begins like this may be an image; its slash may be escaped.
+/// What every image begins with; the slash behind it may be escaped.
+const START: &[u8] = b"data:image";
+
+/// Whether what begins like this may be an image.
 fn may_be_image(held: &[u8]) -> bool {
-    let start = b"data:image";
-    let length = held.len().min(start.len());
-    held[..length] == start[..length]
+    let length = held.len().min(START.len());
+    held[..length] == START[..length]
 }
 
 /// Where the data of an image that begins like this has its comma.
@@ -148,30 +227,32 @@ fn comma(held: &[u8]) -> Option<usize> {
     (starts && is_plain && head.ends_with(b";base64")).then_some(comma)
 }
 
+/// Reads a body that is there whole.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn at_once(body: &Bytes) -> Result<Read, String> {
+    let mut scan = Scan::new(&[7; 16]);
+    scan.feed(body)?;
+    Ok(scan.finish(&Whole::Memory(body.clone()))?.0)
+}
+
+/// Reads a body that comes in pieces of a size, and lies outside memory.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn in_pieces(body: &Bytes, size: usize) -> Result<Read, String> {
+    let mut scan = Scan::new(&[7; 16]);
+    body.chunks(size).try_for_each(|piece| scan.feed(piece))?;
+    let kept = Kept::new(std::sync::Arc::new(body.clone()), 0, body.len() as u64);
+    Ok(scan.finish(&Whole::File(kept))?.0)
+}
+
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use bytes::Bytes;
-    use repaint_core::{Keep, Kept, Policy};
+    use repaint_core::Policy;
     use serde_json::json;
 
     use super::*;
 
     fn scanned(body: &str, step: usize) -> Result<crate::json::Read, String> {
-        let keep: Arc<dyn Keep> = Arc::new(Bytes::copy_from_slice(body.as_bytes()));
-        let mut lifted = Lifted::default();
-        let mut scan = Scan::new(&mut lifted);
-        let put = |from: u64, to: u64, comma: usize, has_escapes: bool| Part::Kept {
-            text: Kept::new(Arc::clone(&keep), from, to - from),
-            comma,
-            has_escapes,
-        };
-        for piece in body.as_bytes().chunks(step) {
-            scan.feed(piece, &put)?;
-        }
-        let small = Bytes::from(scan.finish());
-        crate::json::read_small(&small, lifted)
+        in_pieces(&Bytes::copy_from_slice(body.as_bytes()), step)
     }
 
     #[test]
@@ -186,7 +267,7 @@ mod tests {
             let body = format!(
                 r#"{{"prompt": "{prompt}", "reference_images": ["{image}", "https://a.example/1.png"], "n": 2}}"#
             );
-            let wanted = crate::json::read(&Bytes::from(body.clone())).expect("JSON");
+            let wanted = at_once(&Bytes::from(body.clone())).expect("JSON");
             for step in [1, 7, 1023, 1024, 1025, 100_000] {
                 let read = scanned(&body, step).expect("JSON");
                 for (mut value, lifted) in
@@ -206,6 +287,38 @@ mod tests {
     }
 
     #[test]
+    fn equal_bodies_are_known_however_they_come_and_others_are_others() {
+        let uri = |fill: &str| format!("data:image/png;base64,{}", fill.repeat(2 * LONG));
+        let print = |body: &str, step: usize| {
+            let mut scan = Scan::new(&[7; 16]);
+            body.as_bytes().chunks(step).for_each(|it| scan.feed(it).expect("short"));
+            let whole = Whole::Memory(Bytes::copy_from_slice(body.as_bytes()));
+            scan.finish(&whole).expect("JSON").1
+        };
+        let body = |prompt: &str, image: &str| {
+            format!(r#"{{"prompt":"{prompt}","images":["{image}","{image}"]}}"#)
+        };
+        let first = body("a cat", &uri("AAAA"));
+        let known = print(&first, first.len());
+        for step in [1, 7, 1023, 1024, 1025] {
+            assert_eq!(print(&first, step), known, "{step}");
+        }
+        let mut last = first.clone();
+        last.replace_range(last.len() - 4..last.len() - 3, "B");
+        for other in [
+            last,
+            body("a cow", &uri("AAAA")),
+            body("a cat", &uri("AAAB")),
+            body("a cat", &uri("AAAA").replace("png", "gif")),
+            body("a cat ", &uri("AAAA")),
+            first.replacen("images", "image", 1),
+            format!("{first} "),
+        ] {
+            assert_ne!(print(&other, other.len()), known, "{}", &other[other.len() - 9..]);
+        }
+    }
+
+    #[test]
     fn a_name_that_looks_like_an_image_is_a_name_and_may_be_there_once() {
         let uri = format!("data:image/png;base64,{}", "A".repeat(2 * LONG));
         let body = format!(r#"{{"{uri}": 1, "x": {{"{uri}": 2}}}}"#);
@@ -220,8 +333,7 @@ mod tests {
         let base64 = "A".repeat(2 * LONG);
         for (head, is_json) in [("data:imagepng", true), ("data:image/p\ng", false)] {
             let body = format!(r#"{{"image_url": "{head};base64,{base64}"}}"#);
-            let (at_once, pieces) =
-                (crate::json::read(&Bytes::from(body.clone())), scanned(&body, 64));
+            let (at_once, pieces) = (at_once(&Bytes::from(body.clone())), scanned(&body, 64));
             assert_eq!((at_once.is_ok(), pieces.is_ok()), (is_json, is_json));
             assert_eq!(at_once.ok().map(|it| it.value), pieces.ok().map(|it| it.value));
         }

@@ -3,17 +3,10 @@
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek, SeekFrom, Write};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
-use repaint_core::{Keep, Kept};
+use repaint_core::Keep;
 use tokio::sync::OwnedSemaphorePermit;
-
-use crate::json::{Lifted, Part, Read, read_small};
-use crate::scan::Scan;
-
-/// So much is read at once.
-const PIECE: usize = 256 * 1024;
 
 /// A body in a file.
 #[derive(Debug)]
@@ -45,34 +38,4 @@ impl Keep for Spill {
         file.seek(SeekFrom::Start(at))?;
         file.read_exact(into)
     }
-}
-
-/// Reads a JSON body of so many bytes; its images stay where they are. `seen` is told every piece.
-pub(crate) fn read(
-    spill: Arc<Spill>,
-    length: u64,
-    mut seen: impl FnMut(&[u8]),
-) -> Result<Read, String> {
-    let keep: Arc<dyn Keep> = spill;
-    let mut lifted = Lifted::default();
-    let mut scan = Scan::new(&mut lifted);
-    let put = |from: u64, to: u64, comma: usize, has_escapes: bool| Part::Kept {
-        text: Kept::new(Arc::clone(&keep), from, to - from),
-        comma,
-        has_escapes,
-    };
-    let mut wrong = None;
-    let all = Kept::new(Arc::clone(&keep), 0, length);
-    let read = all.pieces(PIECE, |piece| {
-        seen(piece);
-        scan.feed(piece, &put).map_err(|why| {
-            wrong = Some(why);
-            io::Error::from(io::ErrorKind::InvalidData)
-        })
-    });
-    if let Err(err) = read {
-        return Err(wrong.unwrap_or_else(|| format!("the body cannot be read again: {err}")));
-    }
-    let small = Bytes::from(scan.finish());
-    read_small(&small, lifted)
 }

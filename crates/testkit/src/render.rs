@@ -28,6 +28,7 @@ pub fn render(body: &Body) -> String {
                         base64_simd::STANDARD.encode_to_string(bytes).as_bytes(),
                     );
                 }
+                ImageSource::Base64(base64) => text.extend_from_slice(base64),
                 other => panic!("{other:?} is no segment of its own"),
             },
         }

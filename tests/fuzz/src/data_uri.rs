@@ -5,7 +5,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
-use repaint_core::{ImageFacts, ImageInput, ImageSource, Kept};
+use repaint_core::{Base64Reader, ImageFacts, ImageInput, ImageSource, Kept};
 
 use crate::{assert_short, swollen};
 
@@ -54,5 +54,8 @@ fn address(text: &str) {
 
 fn kept(base64: &str) -> repaint_core::Result<ImageInput> {
     let keep = Arc::new(Bytes::copy_from_slice(base64.as_bytes()));
-    ImageInput::kept(Kept::new(keep, 0, base64.len() as u64))
+    let mut reader = Base64Reader::new(&[7; 16]);
+    // Pieces of a length that no group of four has.
+    base64.as_bytes().chunks(1021).for_each(|it| reader.piece(it));
+    ImageInput::kept(Kept::new(keep, 0, base64.len() as u64), reader.finish())
 }

@@ -383,7 +383,7 @@ mod tests {
 
     fn understood(body: Value) -> Result<Understood, Vec<Violation>> {
         let body = Bytes::from(body.to_string());
-        understand(crate::json::read(&body).expect("JSON"), &Policy::default())
+        understand(crate::scan::at_once(&body).expect("JSON"), &Policy::default())
     }
 
     fn wrong(body: Value) -> Vec<(String, String)> {
@@ -493,7 +493,7 @@ mod tests {
         let house = Policy { max_cost: Some(repaint_core::Usd(100)), ..Policy::default() };
         for (asked, holds) in [(50, 50), (500, 100)] {
             let body = json!({ "model": "m", "prompt": "p", "policy": { "max_cost": asked } });
-            let read = crate::json::read(&Bytes::from(body.to_string())).expect("JSON");
+            let read = crate::scan::at_once(&Bytes::from(body.to_string())).expect("JSON");
             let it = understand(read, &house).expect("a body");
             assert_eq!(it.job.policy.max_cost, Some(repaint_core::Usd(holds)));
         }
