@@ -148,7 +148,7 @@ impl Client {
         Self { shared: Arc::clone(&self.shared), brought: Arc::new(keys.into_iter().collect()) }
     }
 
-    /// Whether less than half of the [room](Builder::answers_room) for pictures is free, so that whoever can put
+    /// Whether less than a quarter of the [room](Builder::answers_room) for pictures is free, so that whoever can put
     /// some elsewhere should.
     pub fn is_short_of_room(&self) -> bool {
         self.shared.room.as_ref().is_some_and(Room::is_short)

@@ -34,9 +34,9 @@ impl Room {
         timeout(PATIENCE, taken).await.ok()?.ok()
     }
 
-    /// Whether less than half of it is free.
+    /// Whether less than a quarter of it is free.
     pub(crate) fn is_short(&self) -> bool {
-        self.free.available_permits() < self.pieces as usize / 2
+        self.free.available_permits() < self.pieces as usize / 4
     }
 }
 
@@ -68,10 +68,10 @@ mod tests {
     async fn room_is_held_by_pictures_and_waited_for_a_while() {
         let room = Room::new(8 * PIECE);
         let pictures = vec![Bytes::from_static(b"1"), Bytes::from_static(b"2")];
-        let mut pictures = holding(pictures, room.take(5 * PIECE).await.expect("room"));
+        let mut pictures = holding(pictures, room.take(7 * PIECE).await.expect("room"));
         assert!(room.is_short());
         let began = Instant::now();
-        assert!(room.take(4 * PIECE).await.is_none(), "it goes on without");
+        assert!(room.take(2 * PIECE).await.is_none(), "it goes on without");
         assert_eq!(began.elapsed(), PATIENCE);
         pictures.remove(0);
         assert!(room.is_short(), "the other one is still there");
