@@ -24,6 +24,8 @@ mod rules;
 mod sql;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod statements;
 
 pub use memory::Memory;
 pub use place::{connect, default_place, shown};

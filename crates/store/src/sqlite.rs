@@ -4,46 +4,50 @@ use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use repaint_core::{Error, Handle, Result, Submit};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Connection as _};
-use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
+use async_trait::async_trait;
+use repaint_core::{
+    Budget, Error, ErrorKind, Estimate, Filter, Handle, Period, Result, Spend, Store, Submit, Usd,
+};
+use rusqlite::{
+    CachedStatement, Connection, ErrorCode, Row, ToSql, Transaction, TransactionBehavior, params,
+};
 
-use crate::sql::{Trouble, migrator, not_migrated, unavailable};
+use crate::rules;
+use crate::sql::{Trouble as Of, made_by_newer, unavailable};
+use crate::statements::{
+    BUDGETS, CLAIM, CLAIMED, FORGET, FORGET_CLAIMS, FORGET_LEFT, GET, INSERT, KEEP_SUMS, LEAVE,
+    LIST, MAKE_SECRET, REMOVE_BUDGET, SECRET, SET_BUDGET, SPEND, SPENT, SPENT_BY, Texts, WRITE,
+    database, most, named, ours, secret,
+};
 
-// Both databases understand the same statements.
-#[path = "statements.rs"]
-#[cfg_attr(
-    feature = "postgres",
-    expect(clippy::duplicate_mod, reason = "it is written once for both")
-)]
-mod statements;
-
-use self::Sqlite as Own;
-use sqlx::SqliteConnection as Connection;
-use sqlx::sqlite::SqliteRow as Row;
-type Transaction<'a> = sqlx::Transaction<'a, sqlx::Sqlite>;
-type Guard<'a> = MappedMutexGuard<'a, Connection>;
+type Trouble = Of<rusqlite::Error>;
 
 /// Orders, budgets and keys in a SQLite file: on a disk of this machine, since its locks do not hold over a
 /// network.
 pub struct Sqlite {
     path: PathBuf,
-    /// One, so that tasks queue here, in order, and only processes wait for the file.
-    connection: Mutex<Held>,
+    /// One, so that tasks queue here, and only processes wait for the file.
+    held: Arc<Mutex<Held>>,
     secret: [u8; 16],
 }
 
 struct Held {
     connection: Connection,
-    /// Whether what it writes is on the disk before it says so. What it wrote before is then, too.
-    syncs: bool,
+    waits: Waits,
 }
 
-/// One statement sees and changes the file alone, so it needs no transaction round it.
-const LONE_STATEMENTS: bool = true;
+/// What a statement may wait for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Waits {
+    /// For other processes, and until what it writes is on the disk; what was written before is then, too.
+    Long,
+    /// For nothing. What it writes is there for all processes at once; a machine that loses its power may
+    /// forget it, and then knows what it knew a moment before.
+    Never,
+}
 
 /// Other processes are waited for so long; none writes for longer than some milliseconds.
 const BUSY: Duration = Duration::from_secs(15);
@@ -51,15 +55,18 @@ const BUSY: Duration = Duration::from_secs(15);
 const AGAIN: Duration = Duration::from_millis(20);
 /// In the head of the file, so that the file of another program is never taken for ours: `rpnt`.
 const APPLICATION: i64 = 0x7270_6e74;
+/// More statements than there are.
+const STATEMENTS: usize = 32;
 
 /// One process writes at a time, so nobody takes the same. What is too old goes with it, untold.
 const TAKE: &str = "DELETE FROM repaint_left WHERE until_ms <= $2 OR job = (SELECT job FROM repaint_left \
     WHERE print = $1 AND $2 < until_ms AND ($3 IS NULL OR job = $3) ORDER BY until_ms, job LIMIT 1) \
     RETURNING CASE WHEN $2 < until_ms THEN job END";
 
-const MIGRATIONS: &[(&str, &str)] = &[
-    ("orders", include_str!("../migrations/sqlite/1_orders.sql")),
-    ("left", include_str!("../migrations/sqlite/2_left.sql")),
+/// From the first on; what was released is never changed.
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/sqlite/1_orders.sql"),
+    include_str!("../migrations/sqlite/2_left.sql"),
 ];
 
 impl Sqlite {
@@ -71,86 +78,388 @@ impl Sqlite {
     /// that of a newer version.
     pub async fn connect(path: &Path) -> Result<Self> {
         make(path).map_err(|err| cannot_be_made(path, &err))?;
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .busy_timeout(BUSY)
-            .journal_mode(SqliteJournalMode::Wal)
-            // An order must be on the disk before it is sent.
-            .synchronous(SqliteSynchronous::Full)
-            .disable_statement_logging();
-        let began = std::time::Instant::now();
-        let (connection, secret) = loop {
-            match ready(&options, path).await {
-                Ok(ready) => break ready,
-                // The first who comes changes the kind of journal, and SQLite lets nobody wait for that.
-                Err(Trouble::Sql(err)) if is_busy(&err) && began.elapsed() < BUSY => {
-                    tokio::time::sleep(AGAIN).await;
+        let path = path.to_owned();
+        aside(move || {
+            let began = Instant::now();
+            let (connection, secret) = loop {
+                match ready(&path) {
+                    Ok(ready) => break ready,
+                    // The first who comes changes the kind of journal, and SQLite lets nobody wait for that.
+                    Err(Trouble::Sql(err)) if is_busy(&err) && began.elapsed() < BUSY => {
+                        std::thread::sleep(AGAIN);
+                    }
+                    Err(trouble) => return Err(told(&path, trouble)),
                 }
-                Err(trouble) => return Err(told(path, trouble)),
+            };
+            let held = Arc::new(Mutex::new(Held { connection, waits: Waits::Long }));
+            Ok(Self { path, held, secret })
+        })
+        .await
+    }
+
+    /// Does some work with the connection, beside what else is done.
+    async fn long<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T, Trouble> + Send + 'static,
+    ) -> Result<T> {
+        let (held, path) = (Arc::clone(&self.held), self.path.clone());
+        aside(move || {
+            let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
+            held.with(Waits::Long, work).map_err(|it| told(&path, it))
+        })
+        .await
+    }
+
+    /// Does some work at once, which takes microseconds: to wake another thread for it would take longer. Where
+    /// it would have to wait, it is done as [`long`](Self::long) work.
+    async fn quick<T: Send + 'static>(
+        &self,
+        work: impl Fn(&mut Connection) -> Result<T, Trouble> + Send + 'static,
+    ) -> Result<T> {
+        if let Ok(mut held) = self.held.try_lock() {
+            match held.with(Waits::Never, &work) {
+                Err(Trouble::Sql(err)) if is_busy(&err) => {}
+                done => return done.map_err(|it| told(&self.path, it)),
             }
-        };
-        let connection = Mutex::new(Held { connection, syncs: true });
-        Ok(Self { path: path.to_owned(), connection, secret })
-    }
-
-    /// The connection, which waits for the disk with all that it writes.
-    async fn connection(&self) -> sqlx::Result<Guard<'_>> {
-        self.syncing(true).await
-    }
-
-    /// The connection for what becomes of an order. Where that can be asked for, the disk is waited for; else
-    /// a machine that loses its power only forgets what it learned, as if it had lost it a moment before.
-    async fn connection_for(&self, submit: &Submit) -> sqlx::Result<Guard<'_>> {
-        let asks = submit.handle.as_ref().is_some_and(Handle::leads_somewhere);
-        self.syncing(asks && !submit.state.has_ended()).await
-    }
-
-    async fn syncing(&self, syncs: bool) -> sqlx::Result<Guard<'_>> {
-        let mut held = self.connection.lock().await;
-        if held.syncs != syncs {
-            // It may be dropped before it is done.
-            held.syncs = false;
-            let level =
-                if syncs { "PRAGMA synchronous = FULL" } else { "PRAGMA synchronous = NORMAL" };
-            sqlx::raw_sql(level).execute(&mut held.connection).await?;
-            held.syncs = syncs;
         }
-        Ok(MutexGuard::map(held, |it| &mut it.connection))
+        self.long(work).await
     }
+}
 
-    fn told(&self, trouble: Trouble) -> Error {
-        told(&self.path, trouble)
+impl Held {
+    fn with<T>(
+        &mut self,
+        waits: Waits,
+        work: impl FnOnce(&mut Connection) -> Result<T, Trouble>,
+    ) -> Result<T, Trouble> {
+        if self.waits != waits {
+            let (busy, level) = match waits {
+                Waits::Long => (BUSY, "FULL"),
+                Waits::Never => (Duration::ZERO, "NORMAL"),
+            };
+            self.connection.busy_timeout(busy)?;
+            self.connection.pragma_update(None, "synchronous", level)?;
+            self.waits = waits;
+        }
+        work(&mut self.connection)
     }
+}
+
+/// Does what waits for a disk or for others beside what else is done.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|err| {
+        Err(Error::new(
+            ErrorKind::Unexpected,
+            format!("the store ended in an unforeseen way: {err}"),
+        ))
+    })
 }
 
 /// A transaction that holds the file from its first statement on, so that what it reads stays true.
-async fn begin(connection: &mut Connection) -> sqlx::Result<Transaction<'_>> {
-    connection.begin_with("BEGIN IMMEDIATE").await
+fn begin(connection: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
+    connection.transaction_with_behavior(TransactionBehavior::Immediate)
 }
 
 /// A connection to a file that is ours and up to date, and the secret in it.
-async fn ready(
-    options: &SqliteConnectOptions,
-    path: &Path,
-) -> Result<(Connection, [u8; 16]), Trouble> {
-    let mut connection = options.connect().await?;
-    let mut transaction = begin(&mut connection).await?;
-    let of: i64 = sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *transaction).await?;
-    let tables: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM sqlite_schema")
-        .fetch_one(&mut *transaction)
-        .await?;
-    if of != APPLICATION && tables != 0 {
+fn ready(path: &Path) -> Result<(Connection, [u8; 16]), Trouble> {
+    let mut connection = Connection::open(path)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    // An order must be on the disk before it is sent.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    let transaction = begin(&mut connection)?;
+    let number = |sql: &str| transaction.query_row(sql, [], |row| row.get::<_, i64>(0));
+    let of = number("PRAGMA application_id")?;
+    if of != APPLICATION && number("SELECT COUNT(*) FROM sqlite_schema")? != 0 {
         let message =
             format!("{} is a database of another program: name another file", path.display());
         return Err(unavailable(message).into());
     }
     // Two processes that come first at once would both make the tables; so the second waits for the first.
-    if let Err(err) = migrator(MIGRATIONS).run_direct(None, &mut *transaction, false).await {
-        return Err(not_migrated(&path.display().to_string(), err)?.into());
+    let version = number("PRAGMA user_version")?;
+    // Those that were made before had their versions in a table.
+    let table = "SELECT COUNT(*) FROM sqlite_schema WHERE name = 'repaint_migrations'";
+    let version = match version == 0 && number(table)? != 0 {
+        true => number("SELECT MAX(version) FROM repaint_migrations")?,
+        false => version,
+    };
+    let done = usize::try_from(version).unwrap_or(usize::MAX);
+    if MIGRATIONS.len() < done {
+        return Err(made_by_newer(&path.display().to_string(), version).into());
     }
-    let secret = statements::secret(&mut transaction).await?;
-    transaction.commit().await?;
+    for migration in &MIGRATIONS[done..] {
+        transaction.execute_batch(migration)?;
+    }
+    transaction.pragma_update(None, "user_version", MIGRATIONS.len() as i64)?;
+    transaction.execute(MAKE_SECRET, [rules::random()])?;
+    let secret = secret(transaction.query_row(SECRET, [], |row| row.get(0))?)?;
+    transaction.commit()?;
     Ok((connection, secret))
+}
+
+#[async_trait]
+impl Store for Sqlite {
+    async fn open(&self, submit: &Submit) -> Result<()> {
+        rules::keepable(submit)?;
+        let submit = submit.clone();
+        self.long(move |connection| {
+            let transaction = begin(connection)?;
+            for budget in budgets(&transaction)? {
+                if budget.account.is_some() && budget.account != submit.account {
+                    continue;
+                }
+                let since = database(budget.period.began_ms(submit.created_ms));
+                let sum = if budget.account.is_some() { SPENT_BY } else { SPENT };
+                let spent = rows(&transaction, sum, params![since, budget.account], |row| {
+                    Ok(ours(row.get(0)?))
+                })?;
+                let spent = Usd(spent.into_iter().sum());
+                if let Some(refused) = rules::refuses(&budget, spent, &submit) {
+                    return Err(refused.into());
+                }
+            }
+            if !put(&transaction, INSERT, &submit)? {
+                return Err(rules::twice(&submit.id).into());
+            }
+            Ok(transaction.commit()?)
+        })
+        .await
+    }
+
+    async fn write(&self, submit: &Submit) -> Result<()> {
+        rules::keepable(submit)?;
+        let submit = submit.clone();
+        // What leads to pictures that are paid for must not be forgotten.
+        let asks = submit.handle.as_ref().is_some_and(Handle::leads_somewhere);
+        let lasts = asks && !submit.state.has_ended();
+        let work = move |connection: &mut Connection| put(connection, WRITE, &submit).map(|_| ());
+        if lasts { self.long(work).await } else { self.quick(work).await }
+    }
+
+    async fn get(&self, id: &str) -> Result<Option<Submit>> {
+        let id = id.to_owned();
+        self.quick(move |connection| Ok(rows(connection, GET, params![id], submit)?.pop())).await
+    }
+
+    async fn list(&self, filter: &Filter) -> Result<Vec<Submit>> {
+        let Filter { job, account, open, since_ms, limit } = filter.clone();
+        self.long(move |connection| {
+            let with = params![job, account, open, database(since_ms), most(limit)];
+            rows(connection, LIST, with, submit)
+        })
+        .await
+    }
+
+    async fn spend(&self, since_ms: u64, account: Option<&str>) -> Result<Vec<Spend>> {
+        let account = account.map(str::to_owned);
+        self.long(move |connection| {
+            rows(connection, SPEND, params![database(since_ms), account], |row| {
+                Ok(Spend {
+                    offer: row.get("offer")?,
+                    orders: ours(row.get("orders")?),
+                    unknown: ours(row.get("unknown")?),
+                    low: Usd(ours(row.get("low")?)),
+                    high: Usd(ours(row.get("high")?)),
+                })
+            })
+        })
+        .await
+    }
+
+    async fn budgets(&self) -> Result<Vec<Budget>> {
+        self.long(|connection| budgets(connection)).await
+    }
+
+    async fn set_budget(&self, budget: &Budget) -> Result<()> {
+        rules::settable(budget)?;
+        let Budget { account, period, limit } = budget.clone();
+        self.long(move |connection| {
+            let transaction = begin(connection)?;
+            let with = params![account, period.name(), database(limit.0)];
+            execute(&transaction, REMOVE_BUDGET, with)?;
+            execute(&transaction, SET_BUDGET, with)?;
+            Ok(transaction.commit()?)
+        })
+        .await
+    }
+
+    async fn remove_budget(&self, account: Option<&str>, period: Period) -> Result<bool> {
+        let account = account.map(str::to_owned);
+        self.long(move |connection| {
+            Ok(execute(connection, REMOVE_BUDGET, params![account, period.name()])? != 0)
+        })
+        .await
+    }
+
+    async fn claim(
+        &self,
+        account: Option<&str>,
+        key: &str,
+        job: &str,
+        fingerprint: &str,
+    ) -> Result<Option<(String, String)>> {
+        let account = account.map(str::to_owned);
+        let [key, job, fingerprint] = [key, job, fingerprint].map(str::to_owned);
+        self.long(move |connection| {
+            let transaction = begin(connection)?;
+            let with = params![account, key, job, fingerprint];
+            let earlier = rows(&transaction, CLAIMED, with, |row| {
+                Ok((row.get("job")?, row.get("fingerprint")?))
+            })?;
+            if let Some(earlier) = earlier.into_iter().next() {
+                return Ok(Some(earlier));
+            }
+            execute(&transaction, CLAIM, with)?;
+            transaction.commit()?;
+            Ok(None)
+        })
+        .await
+    }
+
+    async fn leave(&self, print: &str, job: &str, until_ms: u64) -> Result<()> {
+        let [print, job] = [print, job].map(str::to_owned);
+        self.long(move |connection| {
+            execute(connection, LEAVE, params![job, print, database(until_ms)])?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn take(&self, print: &str, job: Option<&str>, now_ms: u64) -> Result<Option<String>> {
+        let (print, job) = (print.to_owned(), job.map(str::to_owned));
+        self.quick(move |connection| {
+            let with = params![print, database(now_ms), job];
+            let gone = rows(connection, TAKE, with, |row| Ok(row.get::<_, Option<String>>(0)?))?;
+            Ok(gone.into_iter().flatten().next())
+        })
+        .await
+    }
+
+    async fn prune(&self, before_ms: u64) -> Result<u64> {
+        let before = database(before_ms);
+        self.long(move |connection| {
+            let transaction = begin(connection)?;
+            execute(&transaction, KEEP_SUMS, params![before])?;
+            execute(&transaction, FORGET_CLAIMS, params![before])?;
+            execute(&transaction, FORGET_LEFT, params![before])?;
+            let gone = execute(&transaction, FORGET, params![before])?;
+            transaction.commit()?;
+            Ok(gone as u64)
+        })
+        .await
+    }
+
+    async fn secret(&self) -> Result<[u8; 16]> {
+        Ok(self.secret)
+    }
+}
+
+fn budgets(connection: &Connection) -> Result<Vec<Budget>, Trouble> {
+    let mut budgets = rows(connection, BUDGETS, &[], |row| {
+        Ok(Budget {
+            account: row.get("account")?,
+            period: named(row.get("period")?)?,
+            limit: Usd(ours(row.get("amount")?)),
+        })
+    })?;
+    budgets.sort_by(|a, b| (&a.account, a.period).cmp(&(&b.account, b.period)));
+    Ok(budgets)
+}
+
+/// A statement with its values: `$1` is the first, which to SQLite is only a name.
+fn bound<'a>(
+    connection: &'a Connection,
+    statement: &str,
+    values: &[&dyn ToSql],
+) -> rusqlite::Result<CachedStatement<'a>> {
+    let mut statement = connection.prepare_cached(statement)?;
+    for (place, value) in (1..).zip(values) {
+        if let Some(index) = statement.parameter_index(&format!("${place}"))? {
+            statement.raw_bind_parameter(index, value)?;
+        }
+    }
+    Ok(statement)
+}
+
+fn execute(
+    connection: &Connection,
+    statement: &str,
+    values: &[&dyn ToSql],
+) -> rusqlite::Result<usize> {
+    bound(connection, statement, values)?.raw_execute()
+}
+
+/// All rows that come.
+fn rows<T>(
+    connection: &Connection,
+    statement: &str,
+    values: &[&dyn ToSql],
+    each: impl Fn(&Row<'_>) -> Result<T, Trouble>,
+) -> Result<Vec<T>, Trouble> {
+    let mut statement = bound(connection, statement, values)?;
+    let (mut rows, mut all) = (statement.raw_query(), Vec::new());
+    while let Some(row) = rows.next()? {
+        all.push(each(row)?);
+    }
+    Ok(all)
+}
+
+/// Puts an order down in the way of a statement; says whether it did.
+fn put(connection: &Connection, statement: &str, submit: &Submit) -> Result<bool, Trouble> {
+    let texts = Texts::of(submit)?;
+    let values = params![
+        submit.id,
+        submit.job,
+        submit.account,
+        submit.offer,
+        submit.fingerprint,
+        submit.pictures,
+        database(submit.estimate.low.0),
+        database(submit.estimate.high.0),
+        submit.state.name(),
+        submit.cost.map(|it| database(it.0)),
+        texts.handle,
+        texts.paths,
+        submit.error.map(|it| it.code()),
+        database(submit.created_ms),
+        database(submit.updated_ms),
+        database(submit.held_until_ms),
+        database(submit.low().0),
+        database(submit.high().0),
+    ];
+    Ok(execute(connection, statement, values)? != 0)
+}
+
+fn submit(row: &Row<'_>) -> Result<Submit, Trouble> {
+    let text = |name: &str| row.get::<_, Option<String>>(name);
+    let number = |name: &str| row.get(name).map(ours);
+    Ok(Submit {
+        id: row.get("id")?,
+        job: row.get("job")?,
+        account: row.get("account")?,
+        offer: row.get("offer")?,
+        fingerprint: row.get("fingerprint")?,
+        pictures: u32::try_from(number("pictures")?).unwrap_or(u32::MAX),
+        estimate: Estimate {
+            low: Usd(number("estimate_low")?),
+            high: Usd(number("estimate_high")?),
+        },
+        state: named(row.get("state")?)?,
+        cost: row.get::<_, Option<i64>>("cost")?.map(|it| Usd(ours(it))),
+        handle: text("handle")?.as_deref().map(serde_json::from_str).transpose()?,
+        paths: serde_json::from_str(&row.get::<_, String>("paths")?)?,
+        error: text("error")?.map(named).transpose()?,
+        created_ms: number("created_ms")?,
+        updated_ms: number("updated_ms")?,
+        held_until_ms: number("held_until_ms")?,
+    })
+}
+
+impl From<rusqlite::Error> for Trouble {
+    fn from(err: rusqlite::Error) -> Self {
+        Self::Sql(err)
+    }
 }
 
 /// The file and its folders, for their owner only; SQLite gives its other files the rights of this one.
@@ -171,14 +480,8 @@ fn make(path: &Path) -> io::Result<()> {
     options.open(path).map(drop)
 }
 
-fn is_busy(err: &sqlx::Error) -> bool {
-    matches!(primary(err), Some(5 | 6))
-}
-
-/// SQLite's code of an error, without what extends it. ref: sqlite.org/rescode.html, 2026-11-26
-fn primary(err: &sqlx::Error) -> Option<u32> {
-    let code = err.as_database_error()?.code()?;
-    Some(code.parse::<u32>().ok()? & 0xff)
+fn is_busy(err: &rusqlite::Error) -> bool {
+    matches!(err.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
 
 fn cannot_be_made(path: &Path, err: &io::Error) -> Error {
@@ -191,22 +494,34 @@ fn cannot_be_made(path: &Path, err: &io::Error) -> Error {
 }
 
 fn told(path: &Path, trouble: Trouble) -> Error {
+    use ErrorCode as Code;
     let (path, err) = match trouble {
         Trouble::Said(err) => return err,
         Trouble::Sql(err) => (path.display(), err),
     };
-    let why = err.as_database_error().map_or_else(|| err.to_string(), |it| it.message().to_owned());
-    unavailable(match primary(&err) {
-        Some(5 | 6) => {
+    let why = match &err {
+        rusqlite::Error::SqliteFailure(_, Some(why)) => why.clone(),
+        err => err.to_string(),
+    };
+    unavailable(match err.sqlite_error_code() {
+        Some(Code::DatabaseBusy | Code::DatabaseLocked) => {
             format!(
                 "the store {path} is held by another process ({why}): try again, or end that process"
             )
         }
-        Some(3 | 8 | 10 | 14 | 23) => format!(
+        Some(
+            Code::PermissionDenied
+            | Code::ReadOnly
+            | Code::SystemIoFailure
+            | Code::CannotOpen
+            | Code::AuthorizationForStatementDenied,
+        ) => format!(
             "the store {path} cannot be read or written ({why}): let it be written, or name another store"
         ),
-        Some(13) => format!("the store {path} has no room ({why}): make room on its disk"),
-        Some(11 | 26) => format!(
+        Some(Code::DiskFull) => {
+            format!("the store {path} has no room ({why}): make room on its disk")
+        }
+        Some(Code::DatabaseCorrupt | Code::NotADatabase) => format!(
             "the store {path} is damaged or is none ({why}): move it away, with the files whose names begin \
              like it, or name another store; look at your providers for what it knew"
         ),

@@ -509,16 +509,9 @@ fn a_store_of_a_newer_version_is_refused(folder: &Path) {
     runtime().block_on(async {
         let path = folder.join("store.sqlite");
         drop(connect(&path.display().to_string()).await.expect("a store"));
-        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path);
-        let mut file = sqlx::SqliteConnection::connect_with(&options).await.expect("the file");
-        sqlx::raw_sql(
-            "INSERT INTO repaint_migrations (version, description, success, checksum, execution_time) \
-             VALUES (99, 'later', TRUE, x'00', 0)",
-        )
-        .execute(&mut file)
-        .await
-        .expect("written");
-        file.close().await.expect("closed");
+        let file = rusqlite::Connection::open(&path).expect("the file");
+        file.pragma_update(None, "user_version", 99).expect("written");
+        drop(file);
         let err = connect(&path.display().to_string()).await.expect_err("newer");
         assert!(err.message().contains("was made by a newer repaint"), "{err}");
         assert!(err.message().contains("update this one"), "{err}");
