@@ -20,6 +20,8 @@ use crate::inspect::facts;
 /// So much of an image is encoded at once: a multiple of 3, so that the pieces join without padding.
 /// Each piece wakes the thread of the network: with half as much, an upload takes 6 % more CPU.
 const PIECE: usize = 192 * 1024;
+/// So much of an image outside memory is read at once: whoever keeps many there has little memory.
+const KEPT: usize = 96 * 1024;
 /// So many encoded pieces may wait for the network.
 const WAITING: usize = 2;
 
@@ -165,7 +167,7 @@ fn encode(image: &ImageInput, sender: &Sender<io::Result<Bytes>>) -> Result<(), 
             if file.read(&mut [0]).is_ok_and(|it| it == 0) { Ok(()) } else { Err(changed()) }
         }
         // It is base64 already.
-        ImageSource::Kept(kept) => kept.pieces(PIECE, |text| {
+        ImageSource::Kept(kept) => kept.pieces(KEPT, |text| {
             let text = Bytes::copy_from_slice(text);
             sender.blocking_send(Ok(text)).map_err(|_| Stop::Unwanted)
         }),

@@ -10,6 +10,8 @@
 //! - A request that says that it is a replay (`x-stainless-retry-count` of 1 or more) also joins a call
 //!   whose caller still seems to wait, or whose answer was written and evidently did not arrive.
 //! - Requests with the same `Idempotency-Key` are one call.
+//! - An answer that was written is kept where its caller says when it asks again, by one or the other. Of the
+//!   others nobody could tell a replay from a new call, so nothing is kept for them.
 //! - What surely cost nothing is forgotten when it fails: the next request is a new call, also if it says
 //!   that it is a replay. And a call whose
 //!   caller goes away before anything was sent never sends anything.
@@ -85,6 +87,8 @@ struct State {
     alone: Option<Instant>,
     /// Its pictures are being put away.
     shelving: bool,
+    /// Somebody who waits for it, or did, says when they ask again.
+    repeats: bool,
 }
 
 /// What came of a call.
@@ -129,10 +133,18 @@ pub(crate) struct Seat {
 /// What a request says of itself.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Mark {
-    /// It says that it was sent before.
+    /// It says whether it was sent before.
+    pub(crate) repeats: bool,
+    /// It says that it was.
     pub(crate) again: bool,
     /// It has a key, and so is one with all that have it; what is asked for must be the same.
     pub(crate) keyed: Option<Print>,
+}
+
+impl Mark {
+    fn repeats(self) -> bool {
+        self.repeats || self.keyed.is_some()
+    }
 }
 
 impl Calls {
@@ -223,7 +235,7 @@ impl Calls {
             id: OnceLock::new(),
             print,
             body: mark.keyed,
-            state: Mutex::new(State { live: 1, ..State::default() }),
+            state: Mutex::new(State { live: 1, repeats: mark.repeats(), ..State::default() }),
             ended: watch::Sender::new(false),
             settled: watch::Sender::new(None),
             canceller: OnceLock::new(),
@@ -394,6 +406,7 @@ impl Call {
         let mut state = self.state();
         let left = state.live == 0 && !state.answered;
         state.live += 1;
+        state.repeats |= mark.repeats();
         match (mark.keyed, left) {
             (Some(_), _) => "key",
             (None, true) => "left",
@@ -493,7 +506,7 @@ impl Drop for Seat {
     fn drop(&mut self) {
         let (call, inner) = (Arc::clone(&self.call), &self.calls.0);
         let (mut spared, mut left, mut late, mut told) = (false, false, false, false);
-        let mut kept = 0;
+        let (mut over, mut kept) = (false, 0);
         {
             let mut state = call.state();
             state.live = state.live.saturating_sub(1);
@@ -512,7 +525,8 @@ impl Drop for Seat {
                     let keeps = state.end.as_deref().is_none_or(End::is_to_be_kept);
                     left = !state.answered && !state.gone && keeps;
                 }
-                kept = weight(state.end.as_deref());
+                over = state.answered && !state.repeats;
+                kept = if over { 0 } else { weight(state.end.as_deref()) };
             }
         }
         self.calls.keeps(kept);
@@ -524,6 +538,8 @@ impl Drop for Seat {
             if let Some(canceller) = call.canceller.get() {
                 canceller.cancel();
             }
+        }
+        if spared || over {
             self.calls.forget(&call);
         }
         if left || late {
@@ -631,8 +647,9 @@ impl Hooks for Gate {
 mod tests {
     use super::*;
 
-    const PLAIN: Mark = Mark { again: false, keyed: None };
-    const AGAIN: Mark = Mark { again: true, keyed: None };
+    const SILENT: Mark = Mark { repeats: false, again: false, keyed: None };
+    const PLAIN: Mark = Mark { repeats: true, again: false, keyed: None };
+    const AGAIN: Mark = Mark { repeats: true, again: true, keyed: None };
 
     fn calls_for(window: Duration) -> Calls {
         let client = Client::builder().without_environment().build().expect("a client");
@@ -716,6 +733,28 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_kept_for_who_never_says_that_it_asks_again() {
+        let calls = calls();
+        let outcome = || failed(ErrorKind::OutcomeUnknown);
+        let mut first = new(&calls, SILENT, "1");
+        sends(&first);
+        calls.over(&first.call, outcome());
+        first.answered();
+        drop(first);
+        assert_eq!(calls.count().0, 0);
+        // What was not written is another thing: an equal call takes it.
+        let second = new(&calls, SILENT, "2");
+        sends(&second);
+        calls.over(&second.call, outcome());
+        drop(second);
+        let mut again = before(&calls, AGAIN);
+        assert_eq!(again.call.id(), "2");
+        again.answered();
+        drop(again);
+        assert_eq!(before(&calls, AGAIN).call.id(), "2", "this one does say it");
+    }
+
+    #[test]
     fn what_surely_cost_nothing_can_be_asked_for_anew() {
         let calls = calls();
         let first = new(&calls, PLAIN, "1");
@@ -746,7 +785,7 @@ mod tests {
     #[test]
     fn a_key_is_one_call_and_stands_for_one_body() {
         let calls = calls();
-        let keyed = |body| Mark { again: false, keyed: Some(body) };
+        let keyed = |body| Mark { repeats: false, again: false, keyed: Some(body) };
         let mut first = new(&calls, keyed(7), "1");
         sends(&first);
         assert_eq!(before(&calls, keyed(7)).call.id(), "1");

@@ -56,12 +56,13 @@ pub(crate) async fn run(
     known(gateway, &caller, &understood.job)?;
     crate::fetch::fetched(gateway, &mut understood.job, &names).await?;
     let key = key(headers)?;
-    let again = headers.get(RETRIES).is_some_and(|it| it != "0");
+    let retries = headers.get(RETRIES);
+    let (repeats, again) = (retries.is_some(), retries.is_some_and(|it| it != "0"));
     let print = match &key {
         Some(key) => gateway.print(&caller, &[b"key", key.as_bytes()]),
         None => gateway.print(&caller, &[b"body", &body.to_le_bytes()]),
     };
-    let mark = Mark { again, keyed: key.as_ref().map(|_| body) };
+    let mark = Mark { repeats, again, keyed: key.as_ref().map(|_| body) };
     let format = understood.format;
     let model = understood.model.clone();
     let (joined, elsewhere) = gateway.calls().join(print, mark).await;
@@ -251,7 +252,7 @@ pub(crate) async fn resume(
     }
     // Two who ask at once get the same.
     let print = gateway.print(&caller, &[b"resume", id.as_bytes()]);
-    let mark = Mark { again: false, keyed: Some(0) };
+    let mark = Mark { repeats: false, again: false, keyed: Some(0) };
     let seat = match gateway.calls().join(print, mark).await.0 {
         Joined::Before(seat) => seat,
         Joined::Other => return Err(reused()),

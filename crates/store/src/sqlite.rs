@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use repaint_core::{
-    Budget, Error, ErrorKind, Estimate, Filter, Handle, Period, Result, Spend, Store, Submit, Usd,
+    Budget, Error, ErrorKind, Estimate, Filter, Handle, Period, Result, Spend, Store, Submit,
+    SubmitState, Usd,
 };
 use rusqlite::{
     CachedStatement, Connection, ErrorCode, Row, ToSql, Transaction, TransactionBehavior, params,
@@ -230,9 +231,12 @@ impl Store for Sqlite {
     async fn write(&self, submit: &Submit) -> Result<()> {
         rules::keepable(submit)?;
         let submit = submit.clone();
-        // What leads to pictures that are paid for must not be forgotten.
+        // What somebody must be able to pick up must not be forgotten: a job that takes its time, and pictures
+        // that nobody is fetching any more. What is fetched at this moment is safe before a disk has it.
         let asks = submit.handle.as_ref().is_some_and(Handle::leads_somewhere);
-        let lasts = asks && !submit.state.has_ended();
+        let is_waited_for =
+            submit.state == SubmitState::Made && submit.updated_ms < submit.held_until_ms;
+        let lasts = asks && !submit.state.has_ended() && !is_waited_for;
         let work = move |connection: &mut Connection| put(connection, WRITE, &submit).map(|_| ());
         if lasts { self.long(work).await } else { self.quick(work).await }
     }
