@@ -231,12 +231,9 @@ impl Store for Sqlite {
     async fn write(&self, submit: &Submit) -> Result<()> {
         rules::keepable(submit)?;
         let submit = submit.clone();
-        // What somebody must be able to pick up must not be forgotten: a job that takes its time, and pictures
-        // that nobody is fetching any more. What is fetched at this moment is safe before a disk has it.
+        // What leads to pictures that are paid for must not be forgotten.
         let asks = submit.handle.as_ref().is_some_and(Handle::leads_somewhere);
-        let is_waited_for =
-            submit.state == SubmitState::Made && submit.updated_ms < submit.held_until_ms;
-        let lasts = asks && !submit.state.has_ended() && !is_waited_for;
+        let lasts = asks && !submit.state.has_ended();
         let work = move |connection: &mut Connection| put(connection, WRITE, &submit).map(|_| ());
         if lasts { self.long(work).await } else { self.quick(work).await }
     }
