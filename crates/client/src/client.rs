@@ -107,6 +107,7 @@ pub struct Run {
     pub(crate) repeats: Repeats,
     pub(crate) most_repeats: u32,
     pub(crate) leaves: bool,
+    pub(crate) undecoded: bool,
 }
 
 /// A job is given up after this long, unless its policy says otherwise.
@@ -186,6 +187,7 @@ impl Client {
             repeats: Repeats::new(),
             most_repeats: u32::MAX,
             leaves: false,
+            undecoded: false,
         }
     }
 
@@ -356,6 +358,13 @@ impl Run {
     #[must_use]
     pub fn leaving(self, leaves: bool) -> Self {
         Self { leaves, ..self }
+    }
+
+    /// The same run, whose pictures stay [base64](Image::base64) where they come so, for a caller who sends them
+    /// on as they are. A policy that has them converted decodes them all the same.
+    #[must_use]
+    pub fn undecoded(self, undecoded: bool) -> Self {
+        Self { undecoded, ..self }
     }
 
     /// Does some waiting until the run is cancelled or out of time.

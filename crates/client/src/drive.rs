@@ -2,17 +2,16 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use repaint_core::{
-    Attempt, Call, Done, Endpoint, Error, ErrorKind, Handle, Image, ImageFacts, Made, Payload,
-    Phase, Picture, Provider, Result, Step, Warning, WarningCode, quotable,
+    Attempt, Call, Done, Endpoint, Error, ErrorKind, Handle, Image, Made, Payload, Phase, Picture,
+    Provider, Result, Step, Warning, WarningCode, quotable,
 };
 use secrecy::ExposeSecret;
 use tokio::time::Instant;
 use url::Url;
 
 use crate::client::Run;
-use crate::exchange::{Answer, Fault, Order, Sent};
+use crate::exchange::{Answer, Fault, Lifted, Order, Sent};
 use crate::ledger::{Ledger, orders};
 use crate::progress::Progress;
 use crate::retry::Budget;
@@ -224,6 +223,7 @@ impl<'a> Drive<'a> {
                 auth,
                 body: call.body.clone(),
                 sent: sent.clone(),
+                undecoded: self.run.undecoded,
                 uploaded: std::sync::Arc::new(move |bytes| {
                     up.tell(Progress::Sent { bytes, total })
                 }),
@@ -311,7 +311,7 @@ impl<'a> Drive<'a> {
     }
 
     /// Turns what the provider gave into pictures.
-    async fn finish(&mut self, done: Done, lifted: Vec<Bytes>) -> Result<()> {
+    async fn finish(&mut self, done: Done, lifted: Vec<Lifted>) -> Result<()> {
         let Done { pictures, request_id, charge } = done;
         self.made.request_id = self.made.request_id.take().or(request_id);
         self.made.cost = self.made.cost.or(charge.cost);
@@ -364,7 +364,7 @@ impl<'a> Drive<'a> {
     /// A picture was paid for: what it is does not matter.
     fn keep(&mut self, image: Image) {
         if !image.is_left()
-            && let Err(why) = ImageFacts::of(&image.bytes)
+            && let Err(why) = image.facts()
         {
             let message = format!("the picture that came back {why}; its bytes are kept");
             self.made.warnings.push(Warning::new(WarningCode::Provider, None, message));
@@ -562,14 +562,16 @@ fn without_key(text: &str, key: &str) -> String {
     told
 }
 
-fn unpack(payload: Payload, lifted: &[Bytes]) -> Result<Image> {
+fn unpack(payload: Payload, lifted: &[Lifted]) -> Result<Image> {
     let unexpected = |message: &str| Error::new(ErrorKind::Unexpected, message);
     match payload {
         Payload::Lifted(index) => {
-            let bytes = lifted.get(index).filter(|it| !it.is_empty()).cloned();
-            bytes
-                .map(Image::new)
-                .ok_or_else(|| unexpected("a picture in the answer is empty or not base64"))
+            let image = match lifted.get(index).filter(|it| it.weight() != 0) {
+                Some(Lifted::Bytes(bytes)) => Some(Image::new(bytes.clone())),
+                Some(Lifted::Base64(text)) => Image::undecoded(text.clone()),
+                None => None,
+            };
+            image.ok_or_else(|| unexpected("a picture in the answer is empty or not base64"))
         }
         Payload::Inline(text) => {
             let base64 = text.split_once(";base64,").map_or(text.as_str(), |it| it.1);

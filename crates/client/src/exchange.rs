@@ -34,6 +34,8 @@ pub struct Order {
     pub body: Option<Body>,
     /// How far the sending has come; readable while the call goes on, and after it was given up.
     pub sent: Sent,
+    /// Pictures that come as base64 may stay so.
+    pub undecoded: bool,
     /// Told how many bytes of the body are on their way.
     pub uploaded: Watch,
     /// Told how many bytes of the answer have come.
@@ -85,13 +87,37 @@ impl Sent {
 pub struct Answer {
     /// What the provider's pure reader gets.
     pub reply: Reply,
-    /// The lifted texts, decoded; one that was no base64 is empty.
-    pub lifted: Vec<Bytes>,
+    /// The lifted texts.
+    pub lifted: Vec<Lifted>,
+}
+
+/// A text that was lifted out of an answer.
+#[derive(Clone, PartialEq)]
+pub enum Lifted {
+    /// Decoded; one that was no base64 is empty.
+    Bytes(Bytes),
+    /// Standard base64 with padding, which nobody wants decoded.
+    Base64(Bytes),
 }
 
 impl Debug for Answer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Answer(status {}, {} pictures)", self.reply.status, self.lifted.len())
+    }
+}
+
+impl Lifted {
+    /// How many bytes it takes.
+    pub(crate) fn weight(&self) -> usize {
+        match self {
+            Self::Bytes(bytes) | Self::Base64(bytes) => bytes.len(),
+        }
+    }
+}
+
+impl Debug for Lifted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Lifted({} bytes)", self.weight())
     }
 }
 

@@ -51,7 +51,7 @@ impl Http {
 #[async_trait]
 impl Exchange for Http {
     async fn send(&self, order: Order) -> Result<Answer, Fault> {
-        let Order { url, auth, body, sent, uploaded, received } = order;
+        let Order { url, auth, body, sent, undecoded, uploaded, received } = order;
         sent.not_yet();
         let mut request = match &body {
             Some(body) => {
@@ -80,12 +80,13 @@ impl Exchange for Http {
             body: Vec::new(),
         };
         let expected = response.content_length();
-        let weight = expected.unwrap_or(UNSAID) / 4 * 3;
+        let expected_text = expected.unwrap_or(UNSAID);
+        let weight = if undecoded { expected_text } else { expected_text / 4 * 3 };
         let room = match &self.room {
             Some(room) if SMALL < weight && reply.status == 200 => room.take(weight).await,
             _ => None,
         };
-        let mut lift = Lift::new(self.answer_limit, expected);
+        let mut lift = Lift::new(self.answer_limit, expected).undecoded(undecoded);
         let mut bytes = 0;
         while let Some(chunk) = response.chunk().await.map_err(|err| fault(&err))? {
             bytes += chunk.len() as u64;

@@ -44,5 +44,5 @@ mod upload;
 
 pub use cancel::CancellationToken;
 pub use client::{Builder, Client, Run};
-pub use exchange::{Answer, Exchange, Fault, Fetched, Order, Sent, Watch};
+pub use exchange::{Answer, Exchange, Fault, Fetched, Lifted, Order, Sent, Watch};
 pub use progress::Progress;

@@ -1,10 +1,11 @@
-//! Reads a JSON answer as it comes: long base64 texts are decoded on the way and leave a handle, so
+//! Reads a JSON answer as it comes: long base64 texts are lifted on the way and leave a handle, so
 //! that the rest, the skeleton, stays small whatever the pictures weigh.
 
-use base64_simd::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use bytes::Bytes;
+use base64_simd::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use memchr::memchr2;
 use repaint_core::Payload;
+
+use crate::exchange::Lifted;
 
 /// A text of this length that looks like base64 is lifted.
 const LONG: usize = 1024;
@@ -15,8 +16,10 @@ const SKELETON: usize = 4 << 20;
 #[derive(Debug)]
 pub(crate) struct Lift {
     skeleton: Vec<u8>,
-    lifted: Vec<Bytes>,
+    lifted: Vec<Lifted>,
     state: State,
+    /// Whether texts are left as they are.
+    undecoded: bool,
     /// The most that all lifted texts may weigh, decoded.
     limit: u64,
     weight: u64,
@@ -40,6 +43,8 @@ enum State {
 #[derive(Debug, Default)]
 struct Lifting {
     bytes: Vec<u8>,
+    /// The text so far, where it is not decoded.
+    text: Option<Vec<u8>>,
     /// Up to three characters that wait for their group of four.
     carry: Vec<u8>,
     ended: bool,
@@ -54,7 +59,13 @@ impl Lift {
     pub(crate) fn new(limit: u64, expected: Option<u64>) -> Self {
         let expected = expected.unwrap_or(0).min(limit).try_into().unwrap_or(0);
         let state = State::Outside;
-        Self { skeleton: Vec::new(), lifted: Vec::new(), state, limit, weight: 0, expected }
+        let (skeleton, lifted) = (Vec::new(), Vec::new());
+        Self { skeleton, lifted, state, undecoded: false, limit, weight: 0, expected }
+    }
+
+    /// The same, which leaves texts of standard base64 as they are.
+    pub(crate) fn undecoded(self, undecoded: bool) -> Self {
+        Self { undecoded, ..self }
     }
 
     /// Reads on.
@@ -86,7 +97,7 @@ impl Lift {
     }
 
     /// The skeleton and the pictures; an error if the answer ended within a picture.
-    pub(crate) fn finish(self) -> Result<(Vec<u8>, Vec<Bytes>), String> {
+    pub(crate) fn finish(self) -> Result<(Vec<u8>, Vec<Lifted>), String> {
         match self.state {
             State::Lifting(_) => Err("the answer was cut within a picture".to_owned()),
             State::Outside | State::Text { .. } => Ok((self.skeleton, self.lifted)),
@@ -120,8 +131,11 @@ impl Lift {
                     // The opening quote goes too: a handle is an object.
                     self.skeleton.truncate(*start - 1);
                     let mut lifting = Lifting::default();
-                    lifting.bytes.reserve(self.expected / 4 * 3);
-                    self.expected = 0;
+                    let expected = std::mem::take(&mut self.expected);
+                    match self.undecoded {
+                        true => lifting.text = Some(Vec::with_capacity(expected)),
+                        false => lifting.bytes.reserve(expected / 4 * 3),
+                    }
                     lifting.push(&base64);
                     self.state = State::Lifting(lifting);
                 }
@@ -145,18 +159,18 @@ impl Lift {
         }
         let end = memchr2(b'"', b'\\', chunk);
         lifting.push(&chunk[..end.unwrap_or(chunk.len())]);
-        if self.limit < self.weight + lifting.bytes.len() as u64 {
+        if self.limit < self.weight + lifting.weight() {
             return Err(format!("the pictures in the answer weigh more than {} bytes", self.limit));
         }
         let Some(end) = end else { return Ok(&[]) };
         if chunk[end] == b'\\' {
             lifting.escaped = true;
         } else {
-            let bytes = std::mem::take(lifting).end();
-            self.weight += bytes.len() as u64;
+            self.weight += lifting.weight();
+            let lifted = std::mem::take(lifting).end();
             let handle = Payload::lifted(self.lifted.len()).to_string();
             self.skeleton.extend_from_slice(handle.as_bytes());
-            self.lifted.push(bytes);
+            self.lifted.push(lifted);
             self.state = State::Outside;
         }
         Ok(&chunk[end + 1..])
@@ -164,7 +178,19 @@ impl Lift {
 }
 
 impl Lifting {
-    fn push(&mut self, mut base64: &[u8]) {
+    fn push(&mut self, base64: &[u8]) {
+        match &mut self.text {
+            Some(text) => text.extend_from_slice(base64),
+            None => self.decode_on(base64),
+        }
+    }
+
+    /// How many bytes of pictures it has.
+    fn weight(&self) -> u64 {
+        self.text.as_ref().map_or(self.bytes.len(), |it| it.len() / 4 * 3) as u64
+    }
+
+    fn decode_on(&mut self, mut base64: &[u8]) {
         let ended = self.ended;
         while let [rest @ .., b'='] = base64 {
             (base64, self.ended) = (rest, true);
@@ -185,10 +211,18 @@ impl Lifting {
     }
 
     /// The picture; empty if it was broken.
-    fn end(mut self) -> Bytes {
+    fn end(mut self) -> Lifted {
+        match self.text.take() {
+            Some(text) if !self.broken && !text.is_empty() && STANDARD.check(&text).is_ok() => {
+                return Lifted::Base64(text.into());
+            }
+            // Another alphabet, or no padding.
+            Some(text) if !self.broken => self.decode_on(&text),
+            Some(_) | None => {}
+        }
         let rest = std::mem::take(&mut self.carry);
         self.decode(&rest);
-        self.bytes.into()
+        Lifted::Bytes(self.bytes.into())
     }
 
     fn decode(&mut self, base64: &[u8]) {
@@ -227,15 +261,27 @@ fn base64_of(text: &[u8]) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
 
+    /// Whether the texts are decoded or left, they are the same pictures.
     fn lift(answer: &str, step: usize) -> Result<(String, Vec<Bytes>), String> {
-        let mut lift = Lift::new(1 << 20, None);
-        for chunk in answer.as_bytes().chunks(step) {
-            lift.feed(chunk)?;
-        }
-        let (skeleton, lifted) = lift.finish()?;
-        Ok((String::from_utf8(skeleton).expect("text"), lifted))
+        let [decoded, left] = [false, true].map(|undecoded| {
+            let mut lift = Lift::new(1 << 20, None).undecoded(undecoded);
+            answer.as_bytes().chunks(step).try_for_each(|it| lift.feed(it))?;
+            let (skeleton, lifted) = lift.finish()?;
+            let bytes = lifted.into_iter().map(|it| match it {
+                Lifted::Bytes(bytes) => bytes,
+                Lifted::Base64(text) => {
+                    assert!(undecoded, "it was to be decoded");
+                    STANDARD.decode_to_vec(&text).expect("base64").into()
+                }
+            });
+            Ok((String::from_utf8(skeleton).expect("text"), bytes.collect()))
+        });
+        assert_eq!(left, decoded);
+        decoded
     }
 
     fn picture(length: usize) -> Vec<u8> {

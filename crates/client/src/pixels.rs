@@ -17,7 +17,14 @@ pub(crate) fn remade(name: &str, bytes: &[u8], target: &Target) -> Result<ImageI
 
 /// A picture as a file of another format; the error is in words.
 pub(crate) fn converted(image: &Image, format: OutputFormat) -> Result<Image, String> {
-    work::converted(&image.bytes, format).map(|it| Image::new(it.into()))
+    let bytes = match &image.base64 {
+        Some(base64) => base64_simd::STANDARD
+            .decode_to_vec(base64)
+            .map_err(|_| "it is no base64".to_owned())?
+            .into(),
+        None => image.bytes.clone(),
+    };
+    work::converted(&bytes, format).map(|it| Image::new(it.into()))
 }
 
 #[cfg(not(feature = "pictures"))]

@@ -30,6 +30,7 @@ impl Client {
             auth: None,
             body: None,
             sent: Sent::default(),
+            undecoded: false,
             uploaded: Arc::new(|_| {}),
             received: Arc::new(|_| {}),
         };

@@ -7,6 +7,8 @@ use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
+use crate::exchange::Lifted;
+
 /// Room is counted in pieces of so many bytes.
 const PIECE: u64 = 4096;
 /// An answer waits no longer for room: a job of several calls holds what it has until all are there, and two of them
@@ -53,10 +55,14 @@ impl AsRef<[u8]> for Held {
 }
 
 /// The pictures of one answer, which hold their room until the last of them is gone.
-pub(crate) fn holding(pictures: Vec<Bytes>, room: OwnedSemaphorePermit) -> Vec<Bytes> {
+pub(crate) fn holding(pictures: Vec<Lifted>, room: OwnedSemaphorePermit) -> Vec<Lifted> {
     let room = Arc::new(room);
     let held = |bytes| Bytes::from_owner(Held { bytes, _room: Arc::clone(&room) });
-    pictures.into_iter().map(held).collect()
+    let lifted = |it| match it {
+        Lifted::Bytes(bytes) => Lifted::Bytes(held(bytes)),
+        Lifted::Base64(text) => Lifted::Base64(held(text)),
+    };
+    pictures.into_iter().map(lifted).collect()
 }
 
 #[cfg(test)]
@@ -67,7 +73,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn room_is_held_by_pictures_and_waited_for_a_while() {
         let room = Room::new(8 * PIECE);
-        let pictures = vec![Bytes::from_static(b"1"), Bytes::from_static(b"2")];
+        let pictures = vec![
+            Lifted::Bytes(Bytes::from_static(b"1")),
+            Lifted::Base64(Bytes::from_static(b"Mg==")),
+        ];
         let mut pictures = holding(pictures, room.take(7 * PIECE).await.expect("room"));
         assert!(room.is_short());
         let began = Instant::now();

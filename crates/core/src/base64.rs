@@ -1,11 +1,13 @@
 //! A text of base64 that is read as it comes: checked and hashed while each piece is at hand, so that nobody
 //! has to look at all of it again.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::hash::Hasher;
 
 use base64_simd::STANDARD;
 
+use crate::ImageFacts;
 use crate::fingerprint::Fingerprint;
 
 /// Reads a text of standard base64 with padding, piece by piece.
@@ -99,6 +101,36 @@ impl Base64Read {
         self.secret == *secret
     }
 }
+
+/// So much of the end of a text shows whether the picture in it has one; a multiple of 4.
+pub(crate) const TAIL: usize = 64 * 1024;
+
+/// The facts of a picture of which the text has this length and this end. Only as much is decoded as its head
+/// needs, and its end. The error is in words.
+pub(crate) fn facts<'a>(
+    length: usize,
+    tail: &[u8],
+    head: impl Fn(usize) -> Result<Cow<'a, [u8]>, String>,
+) -> Result<ImageFacts, String> {
+    let padding = tail.iter().rev().take(2).filter(|it| **it == b'=').count();
+    let bytes = (length / 4 * 3).saturating_sub(padding) as u64;
+    for most in [64 * 1024, 1024 * 1024, usize::MAX] {
+        let head = head(most.min(length))?;
+        let decoded = STANDARD.decode_to_vec(&*head).map_err(|_| NO_BASE64.to_owned())?;
+        if head.len() == length {
+            return ImageFacts::of(&decoded);
+        }
+        if let Some(facts) = ImageFacts::of_head(&decoded, bytes)
+            && facts.media_type.ends(tail)
+        {
+            return Ok(facts);
+        }
+    }
+    Err("is damaged".to_owned())
+}
+
+/// What is wrong with a text, in words.
+pub(crate) const NO_BASE64: &str = "is not standard base64 with padding";
 
 impl fmt::Debug for Base64Reader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,11 +1,13 @@
 //! What the bytes of a picture say of themselves, without decoding its pixels.
 
+use std::borrow::Cow;
 use std::io::{BufReader, Cursor, Read, Seek, SeekFrom};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Dimensions;
+use crate::base64::TAIL;
 
 /// What is known of an input image before it is sent.
 #[derive(Clone, Copy, Debug, Eq, JsonSchema, PartialEq, Serialize)]
@@ -150,6 +152,12 @@ impl ImageFacts {
     /// The same for a picture in memory.
     pub fn of(bytes: &[u8]) -> Result<Self, String> {
         Self::read(Cursor::new(bytes))
+    }
+
+    /// The same for a text of standard base64 with padding, of which no more is decoded than is needed.
+    pub fn of_base64(base64: &[u8]) -> Result<Self, String> {
+        let tail = &base64[base64.len().saturating_sub(TAIL)..];
+        crate::base64::facts(base64.len(), tail, |head| Ok(Cow::Borrowed(&base64[..head])))
     }
 
     /// From the first bytes of a picture of `bytes` bytes whose end is not at hand.

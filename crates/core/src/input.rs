@@ -14,7 +14,7 @@ use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use url::Url;
 
-use crate::base64::{Base64Read, Base64Reader};
+use crate::base64::{Base64Read, Base64Reader, NO_BASE64, TAIL};
 use crate::fingerprint::Fingerprint;
 use crate::{Dimensions, Error, ErrorKind, ImageFacts, List, MediaType, Result};
 
@@ -185,7 +185,7 @@ impl ImageInput {
     /// An image in memory; its head is read now.
     pub fn bytes(bytes: impl Into<Bytes>) -> Result<Self> {
         let bytes = bytes.into();
-        let facts = ImageFacts::of(&bytes).map_err(|why| invalid(format!("the image {why}")))?;
+        let facts = ImageFacts::of(&bytes).map_err(wrong)?;
         Ok(Self::new(ImageSource::Bytes(bytes), Some(facts)))
     }
 
@@ -219,7 +219,7 @@ impl ImageInput {
         if base64_simd::STANDARD.check(&base64).is_err() {
             return Err(no_base64());
         }
-        let facts = facts_of_base64(&base64)?;
+        let facts = ImageFacts::of_base64(&base64).map_err(wrong)?;
         Ok(Self::new(ImageSource::Base64(base64), Some(facts)))
     }
 
@@ -227,20 +227,21 @@ impl ImageInput {
     /// is looked at no more than its head and its end need.
     pub fn base64_read(base64: Bytes, read: Base64Read) -> Result<Self> {
         checked(&read, base64.len() as u64)?;
-        let facts = facts_of_base64(&base64)?;
+        let facts = ImageFacts::of_base64(&base64).map_err(wrong)?;
         Ok(Self { read: Some(read), ..Self::new(ImageSource::Base64(base64), Some(facts)) })
     }
 
     /// The same of a text outside memory.
     pub fn kept(base64: Kept, read: Base64Read) -> Result<Self> {
         checked(&read, base64.length)?;
-        let unreadable = |err: io::Error| invalid(format!("the image cannot be read: {err}"));
+        let unreadable = |err: io::Error| wrong(format!("cannot be read: {err}"));
         let length = usize::try_from(base64.length).map_err(|_| no_base64())?;
         let end = length.min(TAIL);
         let tail = base64.some((length - end) as u64, end).map_err(unreadable)?;
-        let facts = facts_of_text(length, &tail, |head| {
-            base64.some(0, head).map(Cow::Owned).map_err(unreadable)
-        })?;
+        let facts = crate::base64::facts(length, &tail, |head| {
+            base64.some(0, head).map(Cow::Owned).map_err(|err| format!("cannot be read: {err}"))
+        });
+        let facts = facts.map_err(wrong)?;
         Ok(Self { read: Some(read), ..Self::new(ImageSource::Kept(base64), Some(facts)) })
     }
 
@@ -348,7 +349,12 @@ fn checked(read: &Base64Read, length: u64) -> Result<()> {
 }
 
 fn no_base64() -> Error {
-    invalid("the image is not standard base64 with padding")
+    wrong(NO_BASE64.to_owned())
+}
+
+/// What is wrong with an image, in words that follow its name.
+fn wrong(why: String) -> Error {
+    invalid(format!("the image {why}"))
 }
 
 /// What every image in JSON begins with; the whole of it is read when it is parsed.
@@ -356,37 +362,6 @@ pub(crate) const IMAGE_PATTERN: &str = "^(https?://[^/?# ]|data:image/[^;,]+;bas
 
 /// So much of a text outside memory is read at once.
 const PIECE: usize = 192 * 1024;
-/// So much of a text of base64 shows whether the picture has an end; a multiple of 4.
-const TAIL: usize = 64 * 1024;
-
-fn facts_of_base64(base64: &[u8]) -> Result<ImageFacts> {
-    let tail = &base64[base64.len().saturating_sub(TAIL)..];
-    facts_of_text(base64.len(), tail, |head| Ok(Cow::Borrowed(&base64[..head])))
-}
-
-/// The facts of a text of base64 of this length with this end. Only as much is decoded as the head of the
-/// picture needs, and its end.
-fn facts_of_text<'a>(
-    length: usize,
-    tail: &[u8],
-    head: impl Fn(usize) -> Result<Cow<'a, [u8]>>,
-) -> Result<ImageFacts> {
-    let padding = tail.iter().rev().take(2).filter(|it| **it == b'=').count();
-    let bytes = (length / 4 * 3).saturating_sub(padding) as u64;
-    for most in [64 * 1024, 1024 * 1024, usize::MAX] {
-        let head = head(most.min(length))?;
-        let decoded = base64_simd::STANDARD.decode_to_vec(&*head).map_err(|_| no_base64())?;
-        if head.len() == length {
-            return ImageFacts::of(&decoded).map_err(|why| invalid(format!("the image {why}")));
-        }
-        if let Some(facts) = ImageFacts::of_head(&decoded, bytes)
-            && facts.media_type.ends(tail)
-        {
-            return Ok(facts);
-        }
-    }
-    Err(invalid("the image is damaged"))
-}
 
 /// What to call an address in a message: without what may be secret in it, which is its user, its password
 /// and its query.

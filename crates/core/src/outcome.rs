@@ -7,15 +7,20 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{Error, ErrorKind, Estimate, Handle, MediaType, Phase, Usd};
+use crate::{Error, ErrorKind, Estimate, Handle, ImageFacts, MediaType, Phase, Usd};
+
+/// So many bytes say what kind a file is; a multiple of 3.
+const HEAD: usize = 66;
 
 /// A picture that a model made: the provider's bytes, untouched.
 #[derive(Clone, PartialEq)]
 pub struct Image {
     /// The kind of file, read from the bytes; `None` when they are of no kind that we know.
     pub media_type: Option<MediaType>,
-    /// The bytes; none of a picture that was [left](Self::left) where it is.
+    /// The bytes; none of a picture that was [left](Self::left) where it is, or stays [base64](Self::base64).
     pub bytes: Bytes,
+    /// The bytes as standard base64 with padding, where they came so and whoever asked wants them so.
+    pub base64: Option<Bytes>,
     /// Where the provider has it, usually for minutes only; `None` where it gave no address.
     pub address: Option<String>,
 }
@@ -234,17 +239,43 @@ pub struct Made {
 impl Image {
     /// A picture with the kind that its bytes say.
     pub fn new(bytes: Bytes) -> Self {
-        Self { media_type: MediaType::of(&bytes[..bytes.len().min(64)]), bytes, address: None }
+        let media_type = MediaType::of(&bytes[..bytes.len().min(HEAD)]);
+        Self { media_type, bytes, base64: None, address: None }
+    }
+
+    /// The same of a text of base64, which is not decoded; `None` if it is none.
+    pub fn undecoded(base64: Bytes) -> Option<Self> {
+        base64_simd::STANDARD.check(&base64).ok()?;
+        let head = &base64[..base64.len().min(HEAD / 3 * 4)];
+        let media_type = MediaType::of(&base64_simd::STANDARD.decode_to_vec(head).ok()?);
+        Some(Self { media_type, bytes: Bytes::new(), base64: Some(base64), address: None })
     }
 
     /// A picture that was not fetched: whoever asked for it fetches it there.
     pub fn left(address: impl Into<String>) -> Self {
-        Self { media_type: None, bytes: Bytes::new(), address: Some(address.into()) }
+        Self { media_type: None, bytes: Bytes::new(), base64: None, address: Some(address.into()) }
     }
 
     /// Whether it was left where it is, so that nothing is known of its bytes.
     pub fn is_left(&self) -> bool {
-        self.bytes.is_empty() && self.address.is_some()
+        self.weight() == 0 && self.address.is_some()
+    }
+
+    /// How many bytes it takes as it is here.
+    pub fn weight(&self) -> u64 {
+        self.base64.as_ref().map_or(self.bytes.len(), Bytes::len) as u64
+    }
+
+    /// What its bytes say of it.
+    ///
+    /// # Errors
+    ///
+    /// Says in words what is wrong with it, such as that it is cut off.
+    pub fn facts(&self) -> Result<ImageFacts, String> {
+        match &self.base64 {
+            Some(base64) => ImageFacts::of_base64(base64),
+            None => ImageFacts::of(&self.bytes),
+        }
     }
 }
 
@@ -258,7 +289,7 @@ impl Warning {
 impl fmt::Debug for Image {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = self.media_type.map_or("of unknown kind", MediaType::name);
-        write!(f, "Image({} bytes, {kind})", self.bytes.len())
+        write!(f, "Image({} bytes, {kind})", self.weight())
     }
 }
 

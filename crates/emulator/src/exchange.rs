@@ -112,7 +112,7 @@ impl fmt::Debug for InProcess {
 #[async_trait]
 impl Exchange for InProcess {
     async fn send(&self, order: Order) -> Result<Answer, repaint_client::Fault> {
-        let Order { url, auth, body, sent, uploaded, received } = order;
+        let Order { url, auth, body, sent, uploaded, received, undecoded: _ } = order;
         sent.not_yet();
         let total = body.as_ref().map_or(0, Body::length);
         let mut incoming = Incoming::get(url);

@@ -17,6 +17,7 @@ use serde_json::Value;
 
 use crate::calls::Seat;
 use crate::dialect::ResponseFormat;
+use crate::shelf::Shelved;
 
 /// So much of a picture is encoded at once: a multiple of 3, so that the pieces join without padding.
 const PIECE: u64 = 48 * 1024;
@@ -68,32 +69,63 @@ enum Piece {
     Picture(Source),
 }
 
-/// Where the bytes of a picture are.
+/// The bytes of a picture, where they are.
 #[derive(Clone, Debug)]
-pub(crate) enum Source {
+pub(crate) struct Source {
+    place: Place,
+    /// Whether they are base64, as they are to be.
+    is_base64: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Place {
     Memory(Bytes),
     File(Kept),
 }
 
 impl Source {
+    pub(crate) fn of(image: &Image) -> Self {
+        let bytes = image.base64.as_ref().unwrap_or(&image.bytes);
+        Self { place: Place::Memory(bytes.clone()), is_base64: image.base64.is_some() }
+    }
+
+    pub(crate) fn of_shelf(shelved: &Shelved) -> Self {
+        Self { place: Place::File(shelved.kept.clone()), is_base64: shelved.is_base64 }
+    }
+
     fn length(&self) -> u64 {
-        match self {
-            Self::Memory(bytes) => bytes.len() as u64,
-            Self::File(kept) => kept.length(),
+        match &self.place {
+            Place::Memory(bytes) => bytes.len() as u64,
+            Place::File(kept) => kept.length(),
         }
     }
 
+    /// So much of it goes out at once.
+    fn piece(&self) -> u64 {
+        match self {
+            // Nothing is made of it, so the connection takes as much as it can.
+            Self { place: Place::Memory(_), is_base64: true } => u64::MAX,
+            _ => PIECE,
+        }
+    }
+
+    /// How many characters of base64 it is.
+    fn characters(&self) -> u64 {
+        if self.is_base64 { self.length() } else { self.length().div_ceil(3) * 4 }
+    }
+
     /// The base64 of a part.
-    fn encoded(&self, from: u64, to: u64) -> io::Result<Vec<u8>> {
+    fn encoded(&self, from: u64, to: u64) -> io::Result<Bytes> {
         let length = usize::try_from(to - from).map_err(io::Error::other)?;
-        Ok(match self {
-            Self::Memory(bytes) => {
+        let bytes = match &self.place {
+            Place::Memory(bytes) => {
                 let from = usize::try_from(from).map_err(io::Error::other)?;
-                STANDARD.encode_type(&bytes[from..from + length])
+                bytes.slice(from..from + length)
             }
             // It was written a moment ago, so nearly always this does not wait for a disk.
-            Self::File(kept) => STANDARD.encode_type(kept.some(from, length)?),
-        })
+            Place::File(kept) => kept.some(from, length)?.into(),
+        };
+        Ok(if self.is_base64 { bytes } else { STANDARD.encode_type::<Vec<u8>>(bytes).into() })
     }
 }
 
@@ -147,7 +179,7 @@ impl Answer {
         pieces.push(Piece::Text(text.into()));
         let length = |it: &Piece| match it {
             Piece::Text(text) => text.len() as u64,
-            Piece::Picture(source) => source.length().div_ceil(3) * 4,
+            Piece::Picture(source) => source.characters(),
         };
         let left = pieces.iter().map(length).sum();
         Self { pieces: pieces.into_iter(), now: None, left, seat: Some(seat) }
@@ -169,12 +201,12 @@ impl Answer {
                 Some(Piece::Picture(source)) => (source, 0),
             },
         };
-        let end = source.length().min(at + PIECE);
+        let end = source.length().min(at.saturating_add(source.piece()));
         let encoded = source.encoded(at, end)?;
         if end < source.length() {
             self.now = Some((source, end));
         }
-        Ok(Some(encoded.into()))
+        Ok(Some(encoded))
     }
 }
 

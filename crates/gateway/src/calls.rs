@@ -378,7 +378,7 @@ fn shown(print: Print) -> String {
 /// Bytes of pictures that are in memory.
 fn weight(end: Option<&End>) -> u64 {
     match end {
-        Some(End::Made { images, .. }) => images.iter().map(|it| it.bytes.len() as u64).sum(),
+        Some(End::Made { images, .. }) => images.iter().map(Image::weight).sum(),
         Some(End::Shelved { .. } | End::Failed(_) | End::Reused) | None => 0,
     }
 }

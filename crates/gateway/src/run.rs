@@ -140,7 +140,7 @@ fn begin(gateway: &Gateway, call: &Arc<Call>, caller: Caller, understood: Unders
     // Whoever wants a conversion wants bytes; whoever wants base64 does, too.
     let converts = job.policy.adapt.output_format.is_some();
     let leaves = !converts && matches!(format, None | Some(ResponseFormat::Url));
-    let task = router.task(job).leaving(leaves);
+    let task = router.task(job).leaving(leaves).undecoded(!converts);
     let id = match &how {
         How::Taking(job) => job.clone(),
         How::Anew | How::Once(_) => task.id().to_owned(),
@@ -334,7 +334,7 @@ impl Gateway {
 
     /// Puts pictures into a file where memory is short, so that the answers of others are read meanwhile.
     async fn shelved(&self, images: &[Image]) -> Option<Shelf> {
-        let weight: u64 = images.iter().map(|it| it.bytes.len() as u64).sum();
+        let weight: u64 = images.iter().map(Image::weight).sum();
         if weight == 0 || !self.router().client().is_short_of_room() {
             return None;
         }
@@ -384,11 +384,9 @@ fn answer(
             let job = receipt.job.as_deref().unwrap_or(&id);
             let images: Vec<(&Image, Source)> = match end {
                 End::Shelved { shelf, .. } => {
-                    shelf.images.iter().map(|(it, kept)| (it, Source::File(kept.clone()))).collect()
+                    shelf.images.iter().map(|it| (&it.image, Source::of_shelf(it))).collect()
                 }
-                End::Made { images, .. } => {
-                    images.iter().map(|it| (it, Source::Memory(it.bytes.clone()))).collect()
-                }
+                End::Made { images, .. } => images.iter().map(|it| (it, Source::of(it))).collect(),
                 End::Failed(_) | End::Reused => Vec::new(),
             };
             let body = Answer::new(job, model, *created, images, format, seat);

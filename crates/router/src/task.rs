@@ -72,6 +72,12 @@ impl Task {
         Self { run: self.run.leaving(leaves), ..self }
     }
 
+    /// The same, whose pictures stay base64 where they come so; see
+    /// [`Run::undecoded`](repaint_client::Run::undecoded).
+    pub fn undecoded(self, undecoded: bool) -> Self {
+        Self { run: self.run.undecoded(undecoded), ..self }
+    }
+
     /// Cancels it when it is triggered; what was bought is reported with its handle, not lost.
     pub fn canceller(&self) -> CancellationToken {
         self.run.canceller()

@@ -9,7 +9,7 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
 use repaint_adapters as _;
-use repaint_client::{Answer, Client, Exchange, Fault, Fetched, Order, Watch};
+use repaint_client::{Answer, Client, Exchange, Fault, Fetched, Lifted, Order, Watch};
 use repaint_core::{ImageRequest, Job, Registry, Reply};
 use repaint_router::Router;
 use serde_json::Value;
@@ -50,9 +50,10 @@ fn cut<'a>(text: &'a [u8], at: &[u8]) -> (&'a [u8], &'a [u8]) {
 
 /// In whatever pieces an answer comes, its skeleton and pictures are the same, and they are what it says.
 fn lifts(body: &[u8]) {
-    let whole = repaint_client::fuzzing::lift(body, body.len().max(1), LIMIT);
+    let whole = lift(body, body.len().max(1), false);
     for size in [1, 7, 1024] {
-        assert!(whole == repaint_client::fuzzing::lift(body, size, LIMIT), "in pieces of {size}");
+        assert!(whole == lift(body, size, false), "in pieces of {size}");
+        assert!(whole == lift(body, size, true), "left as base64, in pieces of {size}");
     }
     let Ok(value) = serde_json::from_slice::<Value>(body) else { return };
     let (skeleton, lifted) = match whole {
@@ -65,6 +66,20 @@ fn lifts(body: &[u8]) {
     }
     let skeleton: Value = serde_json::from_slice(&skeleton).expect("the skeleton is JSON");
     assert_like(&skeleton, &value, &lifted);
+}
+
+/// The skeleton of an answer and its pictures, which may be left as base64 until now.
+fn lift(body: &[u8], size: usize, undecoded: bool) -> Result<(Vec<u8>, Vec<Bytes>), String> {
+    let (skeleton, lifted) = repaint_client::fuzzing::lift(body, size, LIMIT, undecoded)?;
+    let bytes = |it| match it {
+        Lifted::Bytes(bytes) => bytes,
+        Lifted::Base64(text) => {
+            assert!(undecoded, "it was to be decoded");
+            let text = std::str::from_utf8(&text).expect("base64 is text");
+            decoded(text).expect("what is left is base64").into()
+        }
+    };
+    Ok((skeleton, lifted.into_iter().map(bytes).collect()))
 }
 
 fn has_strange_names(value: &Value) -> bool {
@@ -158,8 +173,8 @@ impl Exchange for Played {
             1 => replies[0].clone(),
             _ => replies.pop_front().unwrap_or_default(),
         };
-        let (body, lifted) =
-            repaint_client::fuzzing::lift(&body, 4096, LIMIT).map_err(Fault::lasting)?;
+        let lifted = repaint_client::fuzzing::lift(&body, 4096, LIMIT, order.undecoded);
+        let (body, lifted) = lifted.map_err(Fault::lasting)?;
         Ok(Answer { reply: Reply { status, headers: Vec::new(), body }, lifted })
     }
 
