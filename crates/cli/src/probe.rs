@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 
 use repaint::{
     Answer, Client, Date, Done, Error, ErrorKind, Handle, Image, ImageModel, ImageRequest, Job,
-    OfferOverlay, Overlay, Payload, Picture, Policy, Preview, Registry, Result, Run, Step, Usd,
+    Lifted, OfferOverlay, Overlay, Payload, Picture, Policy, Preview, Registry, Result, Run, Step,
+    Usd,
 };
 use repaint_schema::printed::{
     HeardProbe, Lesson as ShownLesson, LessonVerdict as Verdict, PlannedProbe, Probe as Printed,
@@ -125,8 +126,8 @@ async fn send(
         let value = fact["value"].clone();
         let (lesson, stopped) = match (endpoint.advance)(&probe.call, &reply) {
             Ok(step) => {
-                let images = lifted.into_iter().filter(|it| !it.is_empty()).map(Image::new);
-                let pictures = bought(model, step, &images.collect::<Vec<_>>());
+                let images: Vec<Image> = lifted.iter().filter_map(Lifted::image).collect();
+                let pictures = bought(model, step, &images);
                 (learned::taken(&probe, &value, pictures), Some(Stopped::Taken))
             }
             Err(err) if err.kind() == ErrorKind::InvalidRequest => {

@@ -566,11 +566,7 @@ fn unpack(payload: Payload, lifted: &[Lifted]) -> Result<Image> {
     let unexpected = |message: &str| Error::new(ErrorKind::Unexpected, message);
     match payload {
         Payload::Lifted(index) => {
-            let image = match lifted.get(index).filter(|it| it.weight() != 0) {
-                Some(Lifted::Bytes(bytes)) => Some(Image::new(bytes.clone())),
-                Some(Lifted::Base64(text)) => Image::undecoded(text.clone()),
-                None => None,
-            };
+            let image = lifted.get(index).and_then(Lifted::image);
             image.ok_or_else(|| unexpected("a picture in the answer is empty or not base64"))
         }
         Payload::Inline(text) => {

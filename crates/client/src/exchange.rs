@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use repaint_core::{Body, Reply};
+use repaint_core::{Body, Image, Reply};
 use secrecy::SecretString;
 use url::Url;
 
@@ -107,17 +107,22 @@ impl Debug for Answer {
 }
 
 impl Lifted {
-    /// How many bytes it takes.
-    pub(crate) fn weight(&self) -> usize {
+    /// The picture; `None` of one that is empty or was no base64.
+    pub fn image(&self) -> Option<Image> {
         match self {
-            Self::Bytes(bytes) | Self::Base64(bytes) => bytes.len(),
+            Self::Bytes(bytes) => (!bytes.is_empty()).then(|| Image::new(bytes.clone())),
+            Self::Base64(text) if text.is_empty() => None,
+            Self::Base64(text) => Image::undecoded(text.clone()),
         }
     }
 }
 
 impl Debug for Lifted {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Lifted({} bytes)", self.weight())
+        match self {
+            Self::Bytes(bytes) => write!(f, "Bytes({} bytes)", bytes.len()),
+            Self::Base64(text) => write!(f, "Base64({} characters)", text.len()),
+        }
     }
 }
 

@@ -198,8 +198,8 @@
 //! `default-features = false` no adapter is linked and no image codec is built.
 
 pub use repaint_client::{
-    Answer, Builder, CancellationToken, Client, Exchange, Fault, Fetched, Order, Progress, Run,
-    Sent, Watch,
+    Answer, Builder, CancellationToken, Client, Exchange, Fault, Fetched, Lifted, Order, Progress,
+    Run, Sent, Watch,
 };
 pub use repaint_core::*;
 pub use repaint_router::*;
