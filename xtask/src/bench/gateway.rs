@@ -5,10 +5,11 @@ mod bodies;
 mod process;
 mod proxies;
 
+use std::cell::Cell;
 use std::path::PathBuf;
 use std::process::Command;
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -28,6 +29,8 @@ const CROWD: usize = 64;
 const STARTS: usize = 9;
 /// When a process that has started is idle.
 const SETTLED: Duration = Duration::from_millis(500);
+/// What a round of one proxy may take.
+const ROUND: Duration = Duration::from_secs(15 * 60);
 
 /// Our CPU for one of the raw proxy's.
 const GOAL_CPU: f64 = 1.8;
@@ -63,6 +66,8 @@ struct Bench<'a> {
     program: PathBuf,
     upstream: Value,
     folder: PathBuf,
+    /// When the round that runs has taken too long.
+    until: Cell<Instant>,
     /// Kept, since it ends with the process that it stands for.
     _provider: Running,
 }
@@ -74,7 +79,8 @@ pub(super) fn run(place: &Place) -> Result<Vec<Report>, String> {
     bodies::write(&folder).map_err(|err| format!("no bodies could be made: {err}"))?;
     let (provider, line) = Running::told(Command::new(&program).arg("upstream"))?;
     let upstream = serde_json::from_str(&line).map_err(|err| err.to_string())?;
-    let bench = Bench { place, program, upstream, folder, _provider: provider };
+    let until = Cell::new(Instant::now() + ROUND);
+    let bench = Bench { place, program, upstream, folder, until, _provider: provider };
     let (mut all, mut not_run) = (Vec::new(), Vec::new());
     for proxy in proxies() {
         match proxy.install(place) {
@@ -84,12 +90,14 @@ pub(super) fn run(place: &Place) -> Result<Vec<Report>, String> {
     }
     let mut direct = Vec::new();
     for round in 0..ROUNDS {
+        bench.until.set(Instant::now() + ROUND);
         direct.push(bench.load(&format!("{}/v1", bench.at("small")), "small", 1, SMALL, &[])?.p50);
         all.retain_mut(|(proxy, row)| {
             // What is slow and not ours is measured once.
             if proxy.is_slow && 0 < round {
                 return true;
             }
+            bench.until.set(Instant::now() + ROUND);
             let found = bench.round(proxy, row);
             found.map_err(|why| not_run.push((proxy.name.to_owned(), why))).is_ok()
         });
@@ -122,10 +130,15 @@ impl Bench<'_> {
         times: usize,
         headers: &[String],
     ) -> Result<Seen, String> {
-        let mut command = Command::new(&self.program);
+        let left = self.until.get().saturating_duration_since(Instant::now()).as_secs() + 1;
+        let mut command = Command::new("timeout");
+        command.args(["--foreground", &left.to_string()]).arg(&self.program);
         command.arg("load").arg(format!("{base}/images/generations")).arg(self.body(body));
         command.arg(callers.to_string()).arg(times.to_string()).args(headers);
-        let found = measured(&mut command)?;
+        let found = measured(&mut command).map_err(|why| {
+            let late = self.until.get() <= Instant::now();
+            if late { format!("its round took more than {ROUND:?}") } else { why }
+        })?;
         let figure = |name: &str| found[name].as_f64().unwrap_or(f64::NAN);
         Ok(Seen {
             p50: figure("p50_ms"),

@@ -1,7 +1,9 @@
 //! A process that is measured from outside: its CPU and its memory as Linux tells them.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -49,23 +51,29 @@ impl Running {
     }
 
     /// One that was told where to listen; it can be asked when it takes a connection.
+    /// What it says is kept in the file `said`.
     pub(super) fn at(
         command: &mut Command,
         port: u16,
         headers: Vec<String>,
+        said: &Path,
     ) -> Result<Self, String> {
         let began = Instant::now();
-        let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let opened = File::create(said).and_then(|it| Ok((it.try_clone()?, it)));
+        let (out, err) = opened.map_err(|err| format!("{}: {err}", said.display()))?;
+        let command = command.stdin(Stdio::null()).stdout(out).stderr(err);
         let child = command.spawn().map_err(|err| format!("it cannot be run: {err}"))?;
         let base = format!("http://127.0.0.1:{port}/v1");
         let mut running = Self { child, _output: None, base, headers, ready_ms: 0.0 };
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         while TcpStream::connect(address).is_err() {
             if let Ok(Some(status)) = running.child.try_wait() {
-                return Err(format!("it ended with {status} before it could be asked"));
+                let last = last_words(said);
+                return Err(format!("it ended with {status} before it could be asked: {last}"));
             }
             if PATIENCE < began.elapsed() {
-                return Err(format!("it took no connection within {PATIENCE:?}"));
+                let last = last_words(said);
+                return Err(format!("it took no connection within {PATIENCE:?}: {last}"));
             }
             sleep(Duration::from_millis(1));
         }
@@ -128,4 +136,19 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The last lines of a file that are not empty, as one: three at most, each cut to 200 characters.
+fn last_words(said: &Path) -> String {
+    let text = std::fs::read(said).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let mut last: Vec<String> = text
+        .lines()
+        .rev()
+        .map(|it| it.trim().chars().filter(|it| !it.is_control()).take(200).collect::<String>())
+        .filter(|it| !it.is_empty())
+        .take(3)
+        .collect();
+    last.reverse();
+    if last.is_empty() { "it said nothing".to_owned() } else { last.join(" / ") }
 }

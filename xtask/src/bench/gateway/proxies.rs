@@ -8,6 +8,9 @@ use super::process::Running;
 use crate::bench::peers::quiet;
 use crate::bench::{Place, measured};
 
+/// LiteLLM refuses to start without a key. It guards nothing: the proxy and its provider end with the bench.
+const LITELLM_KEY: &str = "sk-repaint-bench";
+
 /// Something between callers and a provider.
 #[derive(Debug)]
 pub(super) struct Proxy {
@@ -89,7 +92,7 @@ impl Proxy {
                 std::fs::write(&path, text).map_err(|err| err.to_string())?;
                 let mut command = Command::new("nginx");
                 command.arg("-p").arg(folder).args(["-e", "stderr", "-c"]).arg(&path);
-                Running::at(&mut command, port, Vec::new())
+                Running::at(&mut command, port, Vec::new(), &folder.join("nginx.log"))
             }
             Which::LiteLlm => {
                 let port = free().map_err(|err| format!("no port is free: {err}"))?;
@@ -103,7 +106,9 @@ impl Proxy {
                     "127.0.0.1",
                 ]);
                 command.args(["--port", &port.to_string()]).env("NO_PROXY", "127.0.0.1");
-                Running::at(&mut command, port, Vec::new())
+                command.env("LITELLM_MASTER_KEY", LITELLM_KEY);
+                let headers = vec![format!("authorization: Bearer {LITELLM_KEY}")];
+                Running::at(&mut command, port, headers, &folder.join("litellm.log"))
             }
             Which::Portkey => {
                 let port = free().map_err(|err| format!("no port is free: {err}"))?;
@@ -115,7 +120,7 @@ impl Proxy {
                     format!("x-portkey-custom-host: {provider}/v1"),
                     "authorization: Bearer bench".to_owned(),
                 ];
-                Running::at(command.arg("--headless"), port, headers)
+                Running::at(command.arg("--headless"), port, headers, &folder.join("portkey.log"))
             }
             Which::Noveum => {
                 let port = free().map_err(|err| format!("no port is free: {err}"))?;
@@ -126,7 +131,7 @@ impl Proxy {
                     format!("x-provider-base-url: {provider}"),
                     "authorization: Bearer bench".to_owned(),
                 ];
-                Running::at(&mut command, port, headers)
+                Running::at(&mut command, port, headers, &folder.join("noveum.log"))
             }
             Which::Repaint { on_disk, keyed } => {
                 let mut command = Command::new(place.target.join("release/repaint"));
@@ -179,35 +184,48 @@ fn key(target: &Path, folder: &Path) -> Result<String, String> {
 
 /// Installs LiteLLM as its lock says, unless it is there.
 fn litellm(folder: &Path) -> Result<(), String> {
-    if folder.join("ready").exists() {
-        return Ok(());
-    }
-    quiet(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
-    let lock = folder.join("requirements.txt");
-    std::fs::write(&lock, include_str!("litellm/requirements.txt"))
-        .map_err(|err| err.to_string())?;
-    let mut pip = Command::new(folder.join("bin/python"));
-    pip.args(["-m", "pip", "install", "--quiet", "--only-binary=:all:", "--require-hashes", "-r"])
-        .arg(&lock);
-    quiet(&mut pip)?;
-    std::fs::write(folder.join("ready"), "").map_err(|err| err.to_string())
+    let lock = include_str!("litellm/requirements.txt");
+    installed(folder, lock, || {
+        quiet(Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder))?;
+        let path = folder.join("requirements.txt");
+        std::fs::write(&path, lock).map_err(|err| err.to_string())?;
+        let mut pip = Command::new(folder.join("bin/python"));
+        pip.args(["-m", "pip", "install", "--quiet", "--only-binary=:all:", "--require-hashes"])
+            .arg("-r")
+            .arg(&path);
+        quiet(&mut pip)
+    })
 }
 
 /// Installs Portkey as its lock says, unless it is there.
 fn portkey(folder: &Path) -> Result<(), String> {
-    if folder.join("ready").exists() {
+    let lock = include_str!("portkey/package-lock.json");
+    installed(folder, lock, || {
+        for (name, text) in
+            [("package.json", include_str!("portkey/package.json")), ("package-lock.json", lock)]
+        {
+            std::fs::write(folder.join(name), text).map_err(|err| err.to_string())?;
+        }
+        let install = ["ci", "--silent", "--no-audit", "--no-fund", "--ignore-scripts"];
+        quiet(Command::new("npm").args(install).current_dir(folder))
+    })
+}
+
+/// Installs unless just this lock was installed, which the file `ready` says.
+fn installed(
+    folder: &Path,
+    lock: &str,
+    install: impl FnOnce() -> Result<(), String>,
+) -> Result<(), String> {
+    let ready = folder.join("ready");
+    if std::fs::read_to_string(&ready).is_ok_and(|it| it == lock) {
         return Ok(());
     }
     std::fs::create_dir_all(folder).map_err(|err| err.to_string())?;
-    for (name, text) in [
-        ("package.json", include_str!("portkey/package.json")),
-        ("package-lock.json", include_str!("portkey/package-lock.json")),
-    ] {
-        std::fs::write(folder.join(name), text).map_err(|err| err.to_string())?;
-    }
-    let install = ["ci", "--silent", "--no-audit", "--no-fund", "--ignore-scripts"];
-    quiet(Command::new("npm").args(install).current_dir(folder))?;
-    std::fs::write(folder.join("ready"), "").map_err(|err| err.to_string())
+    // An install that ends halfway must not pass for the one before.
+    std::fs::write(&ready, "").map_err(|err| err.to_string())?;
+    install()?;
+    std::fs::write(&ready, lock).map_err(|err| err.to_string())
 }
 
 fn noveum(place: &Place) -> PathBuf {
