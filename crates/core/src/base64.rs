@@ -7,8 +7,8 @@ use std::hash::Hasher;
 
 use base64_simd::STANDARD;
 
-use crate::ImageFacts;
 use crate::fingerprint::Fingerprint;
+use crate::{ImageFacts, MediaType};
 
 /// Reads a text of standard base64 with padding, piece by piece.
 #[derive(Clone)]
@@ -117,7 +117,7 @@ pub(crate) fn facts<'a>(
     for most in [64 * 1024, 1024 * 1024, usize::MAX] {
         let head = head(most.min(length))?;
         let decoded = STANDARD.decode_to_vec(&*head).map_err(|_| NO_BASE64.to_owned())?;
-        if head.len() == length {
+        if head.len() == length || MediaType::of(&decoded).is_none() {
             return ImageFacts::of(&decoded);
         }
         if let Some(facts) = ImageFacts::of_head(&decoded, bytes)

@@ -9,8 +9,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use repaint_core::{
-    Budget, Error, ErrorKind, Estimate, Filter, Handle, Period, Result, Spend, Store, Submit,
-    SubmitState, Usd,
+    Budget, Error, ErrorKind, Estimate, Filter, Handle, Period, Result, Spend, Store, Submit, Usd,
 };
 use rusqlite::{
     CachedStatement, Connection, ErrorCode, Row, ToSql, Transaction, TransactionBehavior, params,
