@@ -21,7 +21,7 @@ use crate::inspect::facts;
 /// Each piece wakes the thread of the network: with half as much, an upload takes 6 % more CPU.
 const PIECE: usize = 192 * 1024;
 /// So much of an image outside memory is read at once: whoever keeps many there has little memory.
-const KEPT: usize = 96 * 1024;
+const KEPT: usize = 64 * 1024;
 /// So many encoded pieces may wait for the network.
 const WAITING: usize = 2;
 

@@ -70,7 +70,7 @@ fn boundary(parameters: &str) -> Option<String> {
 }
 
 /// So much of a body is written into a file at once.
-const WRITTEN: usize = 256 * 1024;
+const WRITTEN: usize = 128 * 1024;
 
 /// A JSON body, which was looked at while it came, and where it is now. Where memory has no room at this
 /// moment, it goes into a file; if files have none either, it waits for its turn.
