@@ -277,19 +277,22 @@ impl Calls {
         for equal in calls.values_mut() {
             equal.retain(|it| !it.is_old(window));
         }
-        let mut over = kept(&calls).saturating_sub(self.0.kept);
-        if 0 < over {
+        let kept = kept(&calls);
+        if self.0.kept < kept {
+            // More than is over: each time wakes somebody.
+            let mut over = kept - self.0.kept / 2;
             let alone = |it: &&Arc<Call>| it.state().live == 0 && 0 < it.weight();
             let mut oldest: Vec<Arc<Call>> =
                 calls.values().flatten().filter(alone).cloned().collect();
             oldest.sort_by_key(|it| it.state().alone);
+            let mut shelved = Vec::new();
             for call in oldest {
                 if over == 0 {
                     break;
                 }
                 let weight = call.weight();
                 match files.try_count(weight) {
-                    Some(room) => self.shelve(&call, room),
+                    Some(room) => shelved.push((call, room)),
                     None if call.was_answered() => {
                         if let Some(equal) = calls.get_mut(&call.print) {
                             equal.retain(|it| !Arc::ptr_eq(it, &call));
@@ -299,42 +302,9 @@ impl Calls {
                 }
                 over = over.saturating_sub(weight);
             }
+            shelve(shelved);
         }
         calls.retain(|_, it| !it.is_empty());
-    }
-
-    /// Puts the pictures of a call into a file, beside what else is done.
-    fn shelve(&self, call: &Arc<Call>, room: OwnedSemaphorePermit) {
-        let end = {
-            let mut state = call.state();
-            match state.end.clone().filter(|_| !state.shelving) {
-                Some(end) => {
-                    state.shelving = true;
-                    end
-                }
-                None => return,
-            }
-        };
-        let call = Arc::clone(call);
-        let work = move || {
-            let End::Made { images, receipt, created } = &*end else { return };
-            let shelf = Shelf::new(images, room);
-            let mut state = call.state();
-            state.shelving = false;
-            match shelf {
-                // Somebody has come back for them meanwhile.
-                Ok(_) if 0 < state.live => {}
-                Ok(shelf) => {
-                    let (receipt, created) = (receipt.clone(), *created);
-                    state.end = Some(Arc::new(End::Shelved { shelf, receipt, created }));
-                }
-                Err(err) => tracing::warn!("pictures cannot be put into a file: {err}"),
-            }
-        };
-        match tokio::runtime::Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn_blocking(work)),
-            Err(_) => work(),
-        }
     }
 
     /// Whether a job goes on.
@@ -383,6 +353,15 @@ fn weight(end: Option<&End>) -> u64 {
     }
 }
 
+/// Puts the pictures of calls into files, beside what else is done.
+fn shelve(calls: Vec<(Arc<Call>, OwnedSemaphorePermit)>) {
+    let work = move || calls.into_iter().for_each(|(call, room)| call.shelve(room));
+    match tokio::runtime::Handle::try_current() {
+        Ok(runtime) => drop(runtime.spawn_blocking(work)),
+        Err(_) => work(),
+    }
+}
+
 /// Bytes of pictures that nobody waits for.
 fn kept(calls: &BTreeMap<Print, Vec<Arc<Call>>>) -> u64 {
     calls.values().flatten().filter(|it| it.state().live == 0).map(|it| it.weight()).sum()
@@ -399,6 +378,33 @@ impl Call {
     fn is_left(&self) -> bool {
         let state = self.state();
         !state.dropped && !state.gone && state.live == 0 && !state.answered
+    }
+
+    /// Puts its pictures into a file; waits for the disk.
+    fn shelve(&self, room: OwnedSemaphorePermit) {
+        let end = {
+            let mut state = self.state();
+            match state.end.clone() {
+                Some(end) if !state.shelving && matches!(*end, End::Made { .. }) => {
+                    state.shelving = true;
+                    end
+                }
+                Some(_) | None => return,
+            }
+        };
+        let End::Made { images, receipt, created } = &*end else { return };
+        let shelf = Shelf::new(images, room);
+        let mut state = self.state();
+        state.shelving = false;
+        match shelf {
+            // Somebody has come back for them meanwhile.
+            Ok(_) if 0 < state.live => {}
+            Ok(shelf) => {
+                let (receipt, created) = (receipt.clone(), *created);
+                state.end = Some(Arc::new(End::Shelved { shelf, receipt, created }));
+            }
+            Err(err) => tracing::warn!("pictures cannot be put into a file: {err}"),
+        }
     }
 
     /// One more waits; says by what it was known.
