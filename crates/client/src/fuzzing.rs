@@ -15,7 +15,7 @@ pub fn lift(
     limit: u64,
     undecoded: bool,
 ) -> Result<(Vec<u8>, Vec<Lifted>), String> {
-    let mut lift = Lift::new(limit, None).undecoded(undecoded);
+    let mut lift = Lift::new(limit, undecoded, Vec::new());
     answer.chunks(size).try_for_each(|piece| lift.feed(piece))?;
     lift.finish()
 }

@@ -80,13 +80,19 @@ impl Exchange for Http {
             body: Vec::new(),
         };
         let expected = response.content_length();
-        let expected_text = expected.unwrap_or(UNSAID);
-        let weight = if undecoded { expected_text } else { expected_text / 4 * 3 };
+        let weight = |text: u64| if undecoded { text } else { text / 4 * 3 };
+        let needed = weight(expected.unwrap_or(UNSAID));
         let room = match &self.room {
-            Some(room) if SMALL < weight && reply.status == 200 => room.take(weight).await,
+            Some(room) if SMALL < needed && reply.status == 200 => room.take(needed).await,
             _ => None,
         };
-        let mut lift = Lift::new(self.answer_limit, expected).undecoded(undecoded);
+        let wanted = weight(expected.unwrap_or(0)).min(self.answer_limit);
+        let wanted = usize::try_from(wanted).unwrap_or(0);
+        let buffer = match &room {
+            Some(room) => room.buffer(wanted),
+            None => Vec::with_capacity(wanted),
+        };
+        let mut lift = Lift::new(self.answer_limit, undecoded, buffer);
         let mut bytes = 0;
         while let Some(chunk) = response.chunk().await.map_err(|err| fault(&err))? {
             bytes += chunk.len() as u64;

@@ -23,8 +23,8 @@ pub(crate) struct Lift {
     /// The most that all lifted texts may weigh, decoded.
     limit: u64,
     weight: u64,
-    /// How much more is expected to come; a guess for the size of the first buffer.
-    expected: usize,
+    /// What the first text is put into.
+    buffer: Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -56,16 +56,12 @@ struct Lifting {
 }
 
 impl Lift {
-    pub(crate) fn new(limit: u64, expected: Option<u64>) -> Self {
-        let expected = expected.unwrap_or(0).min(limit).try_into().unwrap_or(0);
+    /// One that leaves texts of standard base64 as they are, or decodes them; the first into a buffer that is
+    /// empty, and as large as it will be.
+    pub(crate) fn new(limit: u64, undecoded: bool, buffer: Vec<u8>) -> Self {
         let state = State::Outside;
         let (skeleton, lifted) = (Vec::new(), Vec::new());
-        Self { skeleton, lifted, state, undecoded: false, limit, weight: 0, expected }
-    }
-
-    /// The same, which leaves texts of standard base64 as they are.
-    pub(crate) fn undecoded(self, undecoded: bool) -> Self {
-        Self { undecoded, ..self }
+        Self { skeleton, lifted, state, undecoded, limit, weight: 0, buffer }
     }
 
     /// Reads on.
@@ -131,10 +127,10 @@ impl Lift {
                     // The opening quote goes too: a handle is an object.
                     self.skeleton.truncate(*start - 1);
                     let mut lifting = Lifting::default();
-                    let expected = std::mem::take(&mut self.expected);
+                    let buffer = std::mem::take(&mut self.buffer);
                     match self.undecoded {
-                        true => lifting.text = Some(Vec::with_capacity(expected)),
-                        false => lifting.bytes.reserve(expected / 4 * 3),
+                        true => lifting.text = Some(buffer),
+                        false => lifting.bytes = buffer,
                     }
                     lifting.push(&base64);
                     self.state = State::Lifting(lifting);
@@ -268,7 +264,7 @@ mod tests {
     /// Whether the texts are decoded or left, they are the same pictures.
     fn lift(answer: &str, step: usize) -> Result<(String, Vec<Bytes>), String> {
         let [decoded, left] = [false, true].map(|undecoded| {
-            let mut lift = Lift::new(1 << 20, None).undecoded(undecoded);
+            let mut lift = Lift::new(1 << 20, undecoded, Vec::new());
             answer.as_bytes().chunks(step).try_for_each(|it| lift.feed(it))?;
             let (skeleton, lifted) = lift.finish()?;
             let bytes = lifted.into_iter().map(|it| match it {

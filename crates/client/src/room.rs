@@ -1,6 +1,6 @@
 //! Room in memory for the pictures of answers: who answers many at once reads the next when there is some.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,20 +20,37 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(crate) struct Room {
     free: Arc<Semaphore>,
     pieces: u32,
+    buffers: Arc<Buffers>,
+}
+
+/// Buffers that wait for the next picture, no more than there is room: fresh memory costs more than the bytes
+/// that go into it, and large pieces of it that come and go leave holes.
+#[derive(Debug, Default)]
+struct Buffers(Mutex<Vec<Vec<u8>>>);
+
+/// Room that was taken.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    _permit: OwnedSemaphorePermit,
+    buffers: Arc<Buffers>,
+    /// The most bytes that may wait.
+    most: usize,
 }
 
 impl Room {
     pub(crate) fn new(bytes: u64) -> Self {
         let pieces = u32::try_from(bytes.div_ceil(PIECE)).unwrap_or(u32::MAX);
         let pieces = pieces.min(u32::try_from(Semaphore::MAX_PERMITS).unwrap_or(u32::MAX));
-        Self { free: Arc::new(Semaphore::new(pieces as usize)), pieces }
+        Self { free: Arc::new(Semaphore::new(pieces as usize)), pieces, buffers: Arc::default() }
     }
 
     /// Room for so many bytes, or for as many as there are; nothing if it does not come in time.
-    pub(crate) async fn take(&self, bytes: u64) -> Option<OwnedSemaphorePermit> {
+    pub(crate) async fn take(&self, bytes: u64) -> Option<Taken> {
         let pieces = u32::try_from(bytes.div_ceil(PIECE)).unwrap_or(u32::MAX).min(self.pieces);
         let taken = Arc::clone(&self.free).acquire_many_owned(pieces);
-        timeout(PATIENCE, taken).await.ok()?.ok()
+        let permit = timeout(PATIENCE, taken).await.ok()?.ok()?;
+        let most = usize::try_from(u64::from(self.pieces) * PIECE).unwrap_or(usize::MAX);
+        Some(Taken { _permit: permit, buffers: Arc::clone(&self.buffers), most })
     }
 
     /// Whether less than a quarter of it is free.
@@ -42,10 +59,37 @@ impl Room {
     }
 }
 
+impl Taken {
+    /// An empty buffer of at least so many bytes: the smallest that is large enough.
+    pub(crate) fn buffer(&self, wanted: usize) -> Vec<u8> {
+        let mut free = self.buffers.free();
+        let fits = free.iter().enumerate().filter(|(_, it)| wanted <= it.capacity());
+        match fits.min_by_key(|(_, it)| it.capacity()).map(|(at, _)| at) {
+            Some(at) => free.swap_remove(at),
+            None => Vec::with_capacity(wanted),
+        }
+    }
+}
+
+impl Buffers {
+    fn put(&self, mut buffer: Vec<u8>, most: usize) {
+        buffer.clear();
+        let mut free = self.free();
+        let waiting: usize = free.iter().map(Vec::capacity).sum();
+        if waiting + buffer.capacity() <= most {
+            free.push(buffer);
+        }
+    }
+
+    fn free(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// A picture with the room that it takes.
 struct Held {
     bytes: Bytes,
-    _room: Arc<OwnedSemaphorePermit>,
+    room: Arc<Taken>,
 }
 
 impl AsRef<[u8]> for Held {
@@ -54,10 +98,18 @@ impl AsRef<[u8]> for Held {
     }
 }
 
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Ok(buffer) = std::mem::take(&mut self.bytes).try_into_mut() {
+            self.room.buffers.put(buffer.into(), self.room.most);
+        }
+    }
+}
+
 /// The pictures of one answer, which hold their room until the last of them is gone.
-pub(crate) fn holding(pictures: Vec<Lifted>, room: OwnedSemaphorePermit) -> Vec<Lifted> {
+pub(crate) fn holding(pictures: Vec<Lifted>, room: Taken) -> Vec<Lifted> {
     let room = Arc::new(room);
-    let held = |bytes| Bytes::from_owner(Held { bytes, _room: Arc::clone(&room) });
+    let held = |bytes| Bytes::from_owner(Held { bytes, room: Arc::clone(&room) });
     let lifted = |it| match it {
         Lifted::Bytes(bytes) => Lifted::Bytes(held(bytes)),
         Lifted::Base64(text) => Lifted::Base64(held(text)),
@@ -92,5 +144,20 @@ mod tests {
         drop(pictures);
         assert!(waits.await.expect("no panic"), "more than there is takes all there is");
         assert!(!room.is_short());
+    }
+
+    #[tokio::test]
+    async fn buffers_are_used_again() {
+        let room = Room::new(8 * PIECE);
+        let taken = room.take(PIECE).await.expect("room");
+        let mut buffer = taken.buffer(3000);
+        buffer.extend_from_slice(&[7; 2000]);
+        let place = buffer.as_ptr();
+        let held = holding(vec![Lifted::Bytes(buffer.into())], taken);
+        drop(held);
+        let taken = room.take(PIECE).await.expect("room");
+        let again = taken.buffer(2500);
+        assert_eq!(again.as_ptr(), place);
+        assert_ne!(taken.buffer(2500).as_ptr(), place, "somebody has it");
     }
 }
