@@ -230,7 +230,7 @@ fn reports(
         found.map(|it| &it.1).ok_or_else(|| format!("not all was measured: {not_run:?}"))
     };
     let raw = find(|it| matches!(it, Which::Raw))?;
-    let ours = find(|it| matches!(it, Which::Repaint { on_disk: true, keyed: true }))?;
+    let ours = find(|it| matches!(it, Which::Repaint { keyed: true, repeats: false, .. }))?;
     let ratio = |ours: &[f64], raw: &[f64]| Some(of(ours)? / of(raw)?);
     let added = |row: &Row| Some(of(&row.small)? - direct);
     let cell = |it: Option<f64>| it.map_or_else(|| "–".to_owned(), short);

@@ -35,19 +35,23 @@ pub(super) enum Which {
         on_disk: bool,
         /// Whether callers have keys.
         keyed: bool,
+        /// Whether they say when they ask again, as the libraries of Together and OpenAI do, so that answers are
+        /// kept for them.
+        repeats: bool,
     },
 }
 
 /// All of them, the one that the others are compared with first.
 pub(super) fn proxies() -> Vec<Proxy> {
     let proxy = |name, which, is_slow| Proxy { name, which, is_slow };
+    let repaint = |on_disk, keyed, repeats| Which::Repaint { on_disk, keyed, repeats };
     vec![
         proxy("raw proxy", Which::Raw, false),
         proxy("buffering proxy", Which::Buffering, false),
         proxy("nginx, buffers of 128k", Which::Nginx, false),
-        proxy("repaint", Which::Repaint { on_disk: true, keyed: false }, false),
-        proxy("repaint, with keys", Which::Repaint { on_disk: true, keyed: true }, false),
-        proxy("repaint, store in memory", Which::Repaint { on_disk: false, keyed: false }, false),
+        proxy("repaint, with keys", repaint(true, true, false), false),
+        proxy("repaint, with keys, keeping answers", repaint(true, true, true), false),
+        proxy("repaint, store in memory", repaint(false, false, false), false),
         proxy("noveum-ai-gateway 2.0.1", Which::Noveum, false),
         proxy("Portkey 1.15.2", Which::Portkey, true),
         proxy("LiteLLM 1.106.2, one worker", Which::LiteLlm, true),
@@ -133,7 +137,7 @@ impl Proxy {
                 ];
                 Running::at(&mut command, port, headers, &folder.join("noveum.log"))
             }
-            Which::Repaint { on_disk, keyed } => {
+            Which::Repaint { on_disk, keyed, repeats } => {
                 let mut command = Command::new(place.target.join("release/repaint"));
                 command.args(["serve", "--listen", "127.0.0.1:0"]).env("REPAINT_CONFIG", "none");
                 command.env("TOGETHER_BASE_URL", provider).env("TOGETHER_API_KEY", "bench");
@@ -143,12 +147,17 @@ impl Proxy {
                     true => command.env("REPAINT_STORE", file),
                     false => command.env("REPAINT_STORE", "memory:"),
                 };
-                if !keyed {
-                    return told(&mut command);
+                let mut headers = Vec::new();
+                if keyed {
+                    let (key, file) = (key(&place.target, folder)?, folder.join("callers.toml"));
+                    headers.push(format!("authorization: Bearer {key}"));
+                    command.arg("--callers").arg(file);
                 }
-                let (key, file) = (key(&place.target, folder)?, folder.join("callers.toml"));
-                let mut running = told(command.arg("--callers").arg(file))?;
-                running.headers = vec![format!("authorization: Bearer {key}")];
+                if repeats {
+                    headers.push("x-stainless-retry-count: 0".to_owned());
+                }
+                let mut running = told(&mut command)?;
+                running.headers = headers;
                 Ok(running)
             }
         }
