@@ -16,13 +16,14 @@ pub fn json_body(bytes: &[u8]) {
     let at_once = Body::json(&body);
     match (&at_once, &other) {
         (Ok(read), Ok(Value::Object(fields))) => assert_same(read, fields),
-        (Ok(_), other) => panic!("taken, and to others it is {:?}", other.as_ref().map(kind)),
+        (Ok(_), Ok(_)) => panic!("taken, and to others it is no object"),
         (Err(why), Ok(Value::Object(_))) => {
             let Entries { names, longest } = serde_json::from_slice(&body).expect("it is JSON");
             let one_name = names == entries(other.as_ref().unwrap_or(&Value::Null));
             assert!(!one_name || 10_000 < longest, "refused, and there is nothing wrong: {why}");
         }
-        (Err(_), _) => {}
+        // What was lifted is read as JSON when it is understood, and is refused then.
+        (Ok(_), Err(_)) | (Err(_), _) => {}
     }
     let whole = at_once.map_err(|why| assert_short(&why)).ok().map(|it| told(it, &other));
     for size in [1, 1000, body.len().max(1)] {
@@ -93,10 +94,6 @@ fn assert_same(read: &Body, fields: &Map<String, Value>) {
             (a, b) => assert!(a == b, "a value is another"),
         }
     }
-}
-
-fn kind(value: &Value) -> &'static str {
-    if value.is_object() { "an object" } else { "no object" }
 }
 
 /// How many entries all objects of a value have.
