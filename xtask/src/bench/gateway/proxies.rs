@@ -252,6 +252,7 @@ fn litellm_config(provider: &str) -> String {
       api_key: bench
 litellm_settings:
   telemetry: false
+  drop_params: true
 "
     )
 }
