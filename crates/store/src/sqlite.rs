@@ -55,6 +55,8 @@ const BUSY: Duration = Duration::from_secs(15);
 const AGAIN: Duration = Duration::from_millis(20);
 /// In the head of the file, so that the file of another program is never taken for ours: `rpnt`.
 const APPLICATION: i64 = 0x7270_6e74;
+/// So many pages of the log are put into the file at once, by who waits for the disk anyway.
+const PAGES: u32 = 1000;
 /// More statements than there are.
 const STATEMENTS: usize = 32;
 
@@ -133,12 +135,17 @@ impl Held {
         work: impl FnOnce(&mut Connection) -> Result<T, Trouble>,
     ) -> Result<T, Trouble> {
         if self.waits != waits {
-            let (busy, level) = match waits {
-                Waits::Long => (BUSY, "FULL"),
-                Waits::Never => (Duration::ZERO, "NORMAL"),
+            let (busy, level, checkpoint) = match waits {
+                Waits::Long => (BUSY, "FULL", PAGES),
+                Waits::Never => (Duration::ZERO, "NORMAL", 0),
             };
             self.connection.busy_timeout(busy)?;
             self.connection.pragma_update(None, "synchronous", level)?;
+            self.connection.query_row(
+                &format!("PRAGMA wal_autocheckpoint = {checkpoint}"),
+                [],
+                |_| Ok(()),
+            )?;
             self.waits = waits;
         }
         work(&mut self.connection)

@@ -518,6 +518,32 @@ fn a_store_of_a_newer_version_is_refused(folder: &Path) {
     });
 }
 
+/// Those of before had the version of their tables in a table.
+fn a_store_that_an_earlier_build_made_is_read_as_it_is(folder: &Path) {
+    runtime().block_on(async {
+        let path = folder.join("store.sqlite");
+        let url = path.display().to_string();
+        let store = connect(&url).await.expect("a store");
+        let secret = store.secret().await.expect("a secret");
+        drop(store);
+        let earlier = |version: i64| {
+            let file = rusqlite::Connection::open(&path).expect("the file");
+            file.pragma_update(None, "user_version", 0).expect("written");
+            let table =
+                "CREATE TABLE IF NOT EXISTS repaint_migrations (version BIGINT PRIMARY KEY)";
+            file.execute(table, []).expect("made");
+            file.execute("INSERT INTO repaint_migrations VALUES ($1)", [version]).expect("written");
+        };
+        earlier(2);
+        let store = connect(&url).await.expect("a store");
+        assert_eq!(store.secret().await.expect("a secret"), secret);
+        drop(store);
+        earlier(99);
+        let err = connect(&url).await.expect_err("newer");
+        assert!(err.message().contains("was made by a newer repaint"), "{err}");
+    });
+}
+
 fn no_password_is_ever_told() {
     runtime().block_on(async {
         let err = Postgres::connect("postgres://me:hunter2@127.0.0.1:9/db")
@@ -551,6 +577,10 @@ fn main() -> ExitCode {
     all.push(in_folder(
         "a store of a newer version is refused",
         a_store_of_a_newer_version_is_refused,
+    ));
+    all.push(in_folder(
+        "a store that an earlier build made is read as it is",
+        a_store_that_an_earlier_build_made_is_read_as_it_is,
     ));
     all.push(Trial::test("no password is ever told", || {
         no_password_is_ever_told();
