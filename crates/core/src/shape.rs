@@ -258,23 +258,41 @@ impl Shape {
                 None => invalid("an object"),
             },
             Self::Either(arms) => {
-                let mut least: Option<Vec<Violation>> = None;
+                let mut least: Option<((bool, bool, usize), Vec<Violation>)> = None;
                 for arm in arms {
                     let mut wrong = Vec::new();
                     arm.check(value, at, writer, &mut wrong);
                     // The arm that was meant is of the right kind, and has the fewest faults.
-                    let faults =
-                        |it: &[Violation]| (it.iter().any(|it| it.pointer == at), it.len());
-                    if least.as_ref().is_none_or(|it| faults(&wrong) < faults(it)) {
-                        least = Some(wrong);
+                    let itself = wrong.iter().any(|it| it.pointer == at);
+                    let faults = (!arm.is_kind_of(value), itself, wrong.len());
+                    if least.as_ref().is_none_or(|it| faults < it.0) {
+                        least = Some((faults, wrong));
                     }
                 }
-                found.extend(least.unwrap_or_default());
+                found.extend(least.map(|it| it.1).unwrap_or_default());
             }
             Self::Strange(what) => {
                 let message = format!("cannot be checked: {what}");
                 found.push(Violation::new(RefusalCode::Invalid, at, message));
             }
+        }
+    }
+}
+
+impl Shape {
+    /// Whether a value is of the kind that is wanted, whatever else is wrong with it.
+    fn is_kind_of(&self, value: &Value) -> bool {
+        match self {
+            Self::Boolean => value.is_boolean(),
+            Self::Integer { .. } | Self::Number { .. } => value.is_number(),
+            Self::Text { .. } => value.is_string(),
+            Self::List { .. } => value.is_array(),
+            Self::Object { .. } => value.is_object(),
+            Self::OneOf(values) => {
+                values.iter().any(|it| std::mem::discriminant(it) == std::mem::discriminant(value))
+            }
+            Self::Either(arms) => arms.iter().any(|it| it.is_kind_of(value)),
+            Self::Strange(_) => false,
         }
     }
 }
@@ -356,5 +374,27 @@ fn shown(value: &Value) -> String {
         Value::String(_) => "a long text".to_owned(),
         Value::Array(_) => "a list".to_owned(),
         Value::Object(_) => "an object".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn of_two_kinds_the_one_that_came_is_spoken_of() {
+        let list = json!({ "type": "array", "minItems": 1, "items": { "type": "string" } });
+        let checker = Checker::new(&json!({ "oneOf": [{ "type": "string" }, list] }));
+        let message = |value: Value| {
+            let found = checker.check(&value);
+            found.first().map(|it| it.message.clone()).unwrap_or_default()
+        };
+        assert_eq!(message(json!("a")), "");
+        assert_eq!(message(json!(["a"])), "");
+        assert!(!message(json!([])).contains("text"), "{}", message(json!([])));
+        assert_eq!(message(json!([1])), "must be a text, not 1");
+        assert_eq!(message(json!(1)), "must be a text, not 1");
     }
 }
