@@ -22,6 +22,7 @@ use crate::fault::Fault;
 use crate::jobs::Jobs;
 use crate::keys::Door;
 use crate::limits::Limits;
+use crate::linger::lingering;
 use crate::metrics::{Metrics, Now};
 use crate::{ask, edits, generations, health, jobs, models, openapi, run};
 
@@ -254,6 +255,7 @@ impl Gateway {
 
 /// Counts a request, and keeps more from being worked on than may be.
 async fn counted(State(gateway): State<Gateway>, request: Request, next: Next) -> Response {
+    let request = lingering(request);
     let path = request.extensions().get::<MatchedPath>().map(|it| it.as_str().to_owned());
     // What nobody serves is counted as one.
     let path = path.unwrap_or_else(|| "other".to_owned());

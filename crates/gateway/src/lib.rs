@@ -34,6 +34,7 @@ mod jobs;
 mod json;
 mod keys;
 mod limits;
+mod linger;
 mod metrics;
 mod models;
 mod named;

@@ -3,6 +3,7 @@
 mod house;
 mod keys;
 
+use std::io::{Read as _, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -439,6 +440,31 @@ async fn a_body_beyond_its_limits_is_refused_unread() {
     }
     assert_eq!(house.get("/v1/nowhere").await.status, 404);
     assert_eq!(house.get("/v1/images/generations").await.status, 405);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_sends_all_before_it_reads_gets_its_answer_although_nobody_read_that() {
+    let house = House::limited(|it| it.body = 100_000).await;
+    let address = house.server.address();
+    for (content_type, status) in [("application/json", "413"), ("text/plain", "415")] {
+        let answer = tokio::task::spawn_blocking(move || {
+            let body = vec![b' '; 8 << 20];
+            let mut stream = std::net::TcpStream::connect(address).expect("a connection");
+            let head = format!(
+                "POST /v1/images/generations HTTP/1.1\r\nhost: a\r\ncontent-type: {content_type}\r\n\
+                 connection: close\r\ncontent-length: {}\r\n\r\n",
+                body.len()
+            );
+            stream.write_all(head.as_bytes()).expect("it is sent");
+            stream.write_all(&body).expect("it is sent, too");
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).expect("an answer");
+            answer
+        });
+        let answer = answer.await.expect("no panic");
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
+        assert!(answer.contains("\"error\""), "{answer}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
