@@ -352,6 +352,21 @@ mod work {
         use super::*;
 
         #[test]
+        fn a_picture_that_stayed_base64_is_converted_like_its_bytes() {
+            let mut png = Cursor::new(Vec::new());
+            DynamicImage::new_rgb8(9, 7)
+                .write_to(&mut png, image::ImageFormat::Png)
+                .expect("a PNG");
+            let png = png.into_inner();
+            let text = base64_simd::STANDARD.encode_to_string(&png);
+            let left = repaint_core::Image::undecoded(text.into()).expect("base64");
+            assert!(left.bytes.is_empty() && left.facts().is_ok());
+            let decoded = repaint_core::Image::new(png.into());
+            let convert = |it| super::super::converted(it, OutputFormat::Jpeg).expect("a JPEG");
+            assert!(!convert(&left).bytes.is_empty() && convert(&left) == convert(&decoded));
+        }
+
+        #[test]
         fn means_are_of_squares_and_of_what_is_left_at_the_edges() {
             // Five wide and three high, squares of two: the last column and the last row are cut off.
             let rows = [[10, 20, 30, 40, 50], [30, 40, 50, 60, 70], [1, 3, 5, 7, 9]];
