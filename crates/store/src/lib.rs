@@ -15,6 +15,8 @@
 //! # Ok::<(), repaint_core::Error>(()) }).unwrap();
 //! ```
 
+#[cfg(feature = "sqlite")]
+mod log;
 mod memory;
 mod place;
 #[cfg(feature = "postgres")]

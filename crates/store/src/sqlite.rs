@@ -9,12 +9,14 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use repaint_core::{
-    Budget, Error, ErrorKind, Estimate, Filter, Handle, Period, Result, Spend, Store, Submit, Usd,
+    Budget, Error, ErrorKind, Estimate, Filter, Handle, Period, Result, Spend, Store, Submit,
+    SubmitState, Usd,
 };
 use rusqlite::{
     CachedStatement, Connection, ErrorCode, Row, ToSql, Transaction, TransactionBehavior, params,
 };
 
+use crate::log::Log;
 use crate::rules;
 use crate::sql::{Trouble as Of, made_by_newer, unavailable};
 use crate::statements::{
@@ -27,36 +29,24 @@ type Trouble = Of<rusqlite::Error>;
 
 /// Orders, budgets and keys in a SQLite file: on a disk of this machine, since its locks do not hold over a
 /// network.
-pub struct Sqlite {
+pub struct Sqlite(Arc<Inner>);
+
+struct Inner {
     path: PathBuf,
     /// One, so that tasks queue here, and only processes wait for the file.
-    held: Arc<Mutex<Held>>,
+    connection: Mutex<Connection>,
+    log: Arc<Log>,
     secret: [u8; 16],
-}
-
-struct Held {
-    connection: Connection,
-    waits: Waits,
-}
-
-/// What a statement may wait for.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Waits {
-    /// For other processes, and until what it writes is on the disk; what was written before is then, too.
-    Long,
-    /// For nothing. What it writes is there for all processes at once; a machine that loses its power may
-    /// forget it, and then knows what it knew a moment before.
-    Never,
 }
 
 /// Other processes are waited for so long; none writes for longer than some milliseconds.
 const BUSY: Duration = Duration::from_secs(15);
 /// How soon it is tried again where SQLite does not wait by itself.
 const AGAIN: Duration = Duration::from_millis(20);
+/// After so many transactions the log is put into the file, while nobody waits for it; it has some 4 MB then.
+const TRANSACTIONS: u64 = 100;
 /// In the head of the file, so that the file of another program is never taken for ours: `rpnt`.
 const APPLICATION: i64 = 0x7270_6e74;
-/// So many pages of the log are put into the file at once, by who waits for the disk anyway.
-const PAGES: u32 = 1000;
 /// More statements than there are.
 const STATEMENTS: usize = 32;
 
@@ -93,21 +83,22 @@ impl Sqlite {
                     Err(trouble) => return Err(told(&path, trouble)),
                 }
             };
-            let held = Arc::new(Mutex::new(Held { connection, waits: Waits::Long }));
-            Ok(Self { path, held, secret })
+            let log = Arc::new(Log::of(&path).map_err(|err| cannot_be_made(&path, &err))?);
+            let connection = Mutex::new(connection);
+            Ok(Self(Arc::new(Inner { path, connection, log, secret })))
         })
         .await
     }
 
-    /// Does some work with the connection, beside what else is done.
+    /// Does some work beside what else is done, and waits for other processes.
     async fn long<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Connection) -> Result<T, Trouble> + Send + 'static,
     ) -> Result<T> {
-        let (held, path) = (Arc::clone(&self.held), self.path.clone());
+        let inner = Arc::clone(&self.0);
         aside(move || {
-            let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
-            held.with(Waits::Long, work).map_err(|it| told(&path, it))
+            let mut connection = inner.connection.lock().unwrap_or_else(PoisonError::into_inner);
+            with(&mut connection, BUSY, work).map_err(|it| told(&inner.path, it))
         })
         .await
     }
@@ -118,38 +109,57 @@ impl Sqlite {
         &self,
         work: impl Fn(&mut Connection) -> Result<T, Trouble> + Send + 'static,
     ) -> Result<T> {
-        if let Ok(mut held) = self.held.try_lock() {
-            match held.with(Waits::Never, &work) {
+        if let Ok(mut connection) = self.0.connection.try_lock() {
+            match with(&mut connection, Duration::ZERO, &work) {
                 Err(Trouble::Sql(err)) if is_busy(&err) => {}
-                done => return done.map_err(|it| told(&self.path, it)),
+                done => return done.map_err(|it| told(&self.0.path, it)),
             }
         }
         self.long(work).await
     }
+
+    /// Something was written: for all processes it is there. A machine that loses its power before it is on the
+    /// disk may forget it, and then knows what it knew a moment before.
+    fn wrote(&self) -> u64 {
+        let number = self.0.log.wrote();
+        if number.is_multiple_of(TRANSACTIONS) {
+            self.tidy();
+        }
+        number
+    }
+
+    /// Waits until what was written is on the disk.
+    async fn on_disk(&self, number: u64) -> Result<()> {
+        self.0.log.wait(number).await.map_err(|err| {
+            let why = system_words(&err);
+            let path = self.0.path.display();
+            unavailable(format!(
+                "the store {path} cannot be brought to the disk: {why}; look after it, or name another store"
+            ))
+        })
+    }
+
+    /// Puts the log into the file, so that it begins anew, while nobody waits for it. What cannot be put there
+    /// stays where it is, and is tried again after as many transactions.
+    fn tidy(&self) {
+        let inner = Arc::clone(&self.0);
+        drop(tokio::task::spawn_blocking(move || {
+            let connection = inner.connection.lock().unwrap_or_else(PoisonError::into_inner);
+            connection
+                .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+                .unwrap_or_default();
+        }));
+    }
 }
 
-impl Held {
-    fn with<T>(
-        &mut self,
-        waits: Waits,
-        work: impl FnOnce(&mut Connection) -> Result<T, Trouble>,
-    ) -> Result<T, Trouble> {
-        if self.waits != waits {
-            let (busy, level, checkpoint) = match waits {
-                Waits::Long => (BUSY, "FULL", PAGES),
-                Waits::Never => (Duration::ZERO, "NORMAL", 0),
-            };
-            self.connection.busy_timeout(busy)?;
-            self.connection.pragma_update(None, "synchronous", level)?;
-            self.connection.query_row(
-                &format!("PRAGMA wal_autocheckpoint = {checkpoint}"),
-                [],
-                |_| Ok(()),
-            )?;
-            self.waits = waits;
-        }
-        work(&mut self.connection)
-    }
+/// Does some work with a connection, and waits so long for other processes.
+fn with<T>(
+    connection: &mut Connection,
+    patience: Duration,
+    work: impl FnOnce(&mut Connection) -> Result<T, Trouble>,
+) -> Result<T, Trouble> {
+    connection.busy_timeout(patience)?;
+    work(connection)
 }
 
 /// Does what waits for a disk or for others beside what else is done.
@@ -173,7 +183,6 @@ fn ready(path: &Path) -> Result<(Connection, [u8; 16]), Trouble> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
-    // An order must be on the disk before it is sent.
     connection.pragma_update(None, "synchronous", "FULL")?;
     let transaction = begin(&mut connection)?;
     let number = |sql: &str| transaction.query_row(sql, [], |row| row.get::<_, i64>(0));
@@ -202,6 +211,9 @@ fn ready(path: &Path) -> Result<(Connection, [u8; 16]), Trouble> {
     transaction.execute(MAKE_SECRET, [rules::random()])?;
     let secret = secret(transaction.query_row(SECRET, [], |row| row.get(0))?)?;
     transaction.commit()?;
+    // From here on it is the log that waits for the disk, and what puts it into the file.
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    connection.query_row("PRAGMA wal_autocheckpoint = 0", [], |_| Ok(()))?;
     Ok((connection, secret))
 }
 
@@ -209,39 +221,51 @@ fn ready(path: &Path) -> Result<(Connection, [u8; 16]), Trouble> {
 impl Store for Sqlite {
     async fn open(&self, submit: &Submit) -> Result<()> {
         rules::keepable(submit)?;
-        let submit = submit.clone();
-        self.long(move |connection| {
+        let order = submit.clone();
+        let work = move |connection: &mut Connection| {
             let transaction = begin(connection)?;
             for budget in budgets(&transaction)? {
-                if budget.account.is_some() && budget.account != submit.account {
+                if budget.account.is_some() && budget.account != order.account {
                     continue;
                 }
-                let since = database(budget.period.began_ms(submit.created_ms));
+                let since = database(budget.period.began_ms(order.created_ms));
                 let sum = if budget.account.is_some() { SPENT_BY } else { SPENT };
                 let spent = rows(&transaction, sum, params![since, budget.account], |row| {
                     Ok(ours(row.get(0)?))
                 })?;
                 let spent = Usd(spent.into_iter().sum());
-                if let Some(refused) = rules::refuses(&budget, spent, &submit) {
+                if let Some(refused) = rules::refuses(&budget, spent, &order) {
                     return Err(refused.into());
                 }
             }
-            if !put(&transaction, INSERT, &submit)? {
-                return Err(rules::twice(&submit.id).into());
+            if !put(&transaction, INSERT, &order)? {
+                return Err(rules::twice(&order.id).into());
             }
             Ok(transaction.commit()?)
-        })
-        .await
+        };
+        self.quick(work).await?;
+        let kept = self.on_disk(self.wrote()).await;
+        if kept.is_err() {
+            // It is not sent then, and nobody is to think that it was.
+            let order = Submit { state: SubmitState::NotTaken, ..submit.clone() };
+            self.quick(move |connection| put(connection, WRITE, &order)).await?;
+        }
+        kept
     }
 
     async fn write(&self, submit: &Submit) -> Result<()> {
         rules::keepable(submit)?;
         let submit = submit.clone();
-        // What leads to pictures that are paid for must not be forgotten.
+        // What leads to pictures that are paid for goes to the disk at once. Nobody need wait: a machine that loses
+        // its power meanwhile might have lost it before the provider said so.
         let asks = submit.handle.as_ref().is_some_and(Handle::leads_somewhere);
-        let lasts = asks && !submit.state.has_ended();
-        let work = move |connection: &mut Connection| put(connection, WRITE, &submit).map(|_| ());
-        if lasts { self.long(work).await } else { self.quick(work).await }
+        let leads = asks && !submit.state.has_ended();
+        self.quick(move |connection| put(connection, WRITE, &submit)).await?;
+        let number = self.wrote();
+        if leads {
+            self.0.log.begin(number);
+        }
+        Ok(())
     }
 
     async fn get(&self, id: &str) -> Result<Option<Submit>> {
@@ -281,22 +305,25 @@ impl Store for Sqlite {
     async fn set_budget(&self, budget: &Budget) -> Result<()> {
         rules::settable(budget)?;
         let Budget { account, period, limit } = budget.clone();
-        self.long(move |connection| {
+        self.quick(move |connection| {
             let transaction = begin(connection)?;
             let with = params![account, period.name(), database(limit.0)];
             execute(&transaction, REMOVE_BUDGET, with)?;
             execute(&transaction, SET_BUDGET, with)?;
             Ok(transaction.commit()?)
         })
-        .await
+        .await?;
+        self.on_disk(self.wrote()).await
     }
 
     async fn remove_budget(&self, account: Option<&str>, period: Period) -> Result<bool> {
         let account = account.map(str::to_owned);
-        self.long(move |connection| {
+        let work = move |connection: &mut Connection| {
             Ok(execute(connection, REMOVE_BUDGET, params![account, period.name()])? != 0)
-        })
-        .await
+        };
+        let was_there = self.quick(work).await?;
+        self.on_disk(self.wrote()).await?;
+        Ok(was_there)
     }
 
     async fn claim(
@@ -308,7 +335,7 @@ impl Store for Sqlite {
     ) -> Result<Option<(String, String)>> {
         let account = account.map(str::to_owned);
         let [key, job, fingerprint] = [key, job, fingerprint].map(str::to_owned);
-        self.long(move |connection| {
+        let work = move |connection: &mut Connection| {
             let transaction = begin(connection)?;
             let with = params![account, key, job, fingerprint];
             let earlier = rows(&transaction, CLAIMED, with, |row| {
@@ -320,32 +347,41 @@ impl Store for Sqlite {
             execute(&transaction, CLAIM, with)?;
             transaction.commit()?;
             Ok(None)
-        })
-        .await
+        };
+        let earlier = self.quick(work).await?;
+        if earlier.is_none() {
+            // It is on the disk with the first order that is sent for it.
+            self.wrote();
+        }
+        Ok(earlier)
     }
 
     async fn leave(&self, print: &str, job: &str, until_ms: u64) -> Result<()> {
         let [print, job] = [print, job].map(str::to_owned);
-        self.long(move |connection| {
-            execute(connection, LEAVE, params![job, print, database(until_ms)])?;
-            Ok(())
+        self.quick(move |connection| {
+            Ok(execute(connection, LEAVE, params![job, print, database(until_ms)])?)
         })
-        .await
+        .await?;
+        self.0.log.begin(self.wrote());
+        Ok(())
     }
 
     async fn take(&self, print: &str, job: Option<&str>, now_ms: u64) -> Result<Option<String>> {
         let (print, job) = (print.to_owned(), job.map(str::to_owned));
-        self.quick(move |connection| {
+        let work = move |connection: &mut Connection| {
             let with = params![print, database(now_ms), job];
-            let gone = rows(connection, TAKE, with, |row| Ok(row.get::<_, Option<String>>(0)?))?;
-            Ok(gone.into_iter().flatten().next())
-        })
-        .await
+            rows(connection, TAKE, with, |row| Ok(row.get::<_, Option<String>>(0)?))
+        };
+        let gone = self.quick(work).await?;
+        if !gone.is_empty() {
+            self.wrote();
+        }
+        Ok(gone.into_iter().flatten().next())
     }
 
     async fn prune(&self, before_ms: u64) -> Result<u64> {
         let before = database(before_ms);
-        self.long(move |connection| {
+        let work = move |connection: &mut Connection| {
             let transaction = begin(connection)?;
             execute(&transaction, KEEP_SUMS, params![before])?;
             execute(&transaction, FORGET_CLAIMS, params![before])?;
@@ -353,12 +389,14 @@ impl Store for Sqlite {
             let gone = execute(&transaction, FORGET, params![before])?;
             transaction.commit()?;
             Ok(gone as u64)
-        })
-        .await
+        };
+        let gone = self.long(work).await?;
+        self.on_disk(self.wrote()).await?;
+        Ok(gone)
     }
 
     async fn secret(&self) -> Result<[u8; 16]> {
-        Ok(self.secret)
+        Ok(self.0.secret)
     }
 }
 
@@ -492,12 +530,16 @@ fn is_busy(err: &rusqlite::Error) -> bool {
 }
 
 fn cannot_be_made(path: &Path, err: &io::Error) -> Error {
-    let why = err.to_string();
-    let why = why.split(" (os error").next().unwrap_or_default().to_lowercase();
     unavailable(format!(
-        "orders cannot be written down in {}: {why}; let it be written, or name another store",
-        path.display()
+        "orders cannot be written down in {}: {}; let it be written, or name another store",
+        path.display(),
+        system_words(err)
     ))
+}
+
+/// What the system says, without its number.
+fn system_words(err: &io::Error) -> String {
+    err.to_string().split(" (os error").next().unwrap_or_default().to_lowercase()
 }
 
 fn told(path: &Path, trouble: Trouble) -> Error {
@@ -538,6 +580,6 @@ fn told(path: &Path, trouble: Trouble) -> Error {
 
 impl fmt::Debug for Sqlite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sqlite").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("Sqlite").field("path", &self.0.path).finish_non_exhaustive()
     }
 }
