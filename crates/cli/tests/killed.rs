@@ -1,5 +1,6 @@
 //! The real program, killed at every write, sync and send of an edit: whatever the provider took comes back with `resume
-//! --all` or is listed as unknown, and nothing is bought twice.
+//! --all` or is listed as unknown, and nothing is bought twice. And what a machine that loses its power would find on its
+//! disk: the order before it is sent, and what leads to its pictures soon after it is known.
 //!
 //! `strace` kills it as it enters the Nth such call; it counts for each thread by itself, so each kind of call is
 //! gone through alone.
@@ -65,11 +66,7 @@ const BOUNDARIES: &[Boundary] = &[
 #[test]
 fn whenever_the_program_is_killed_what_was_bought_comes_back_or_is_listed() {
     let began = Instant::now();
-    if let Err(why) = Command::new("strace").arg("--version").output() {
-        println!(
-            "NOT RUN: the program killed at every write, sync and send: no strace here ({why})"
-        );
-        assert!(std::env::var_os("CI").is_none(), "strace is not here");
+    if !has_strace("the program killed at every write, sync and send") {
         return;
     }
     let folder = tempfile::tempdir().expect("a folder");
@@ -94,6 +91,86 @@ fn whenever_the_program_is_killed_what_was_bought_comes_back_or_is_listed() {
         [End::Nothing, End::Back, End::Unknown].into_iter().all(|it| 3 < count(it)),
         "{ends:?}"
     );
+}
+
+#[test]
+fn an_order_is_on_the_disk_before_it_is_sent_and_its_handle_soon_after() {
+    if !has_strace("what is on the disk when an order is sent") {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let emulator = Emulator::start(folder.path());
+    let (store, trace) = (folder.path().join("orders.sqlite"), folder.path().join("trace"));
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-qq", "-y", "-s", "16", "-o"]).arg(&trace);
+    strace.args(["-e", &format!("trace=pwrite64,{SYNCS},{SENDS},{RENAMES}")]);
+    strace.arg(env!("CARGO_BIN_EXE_repaint"));
+    strace.args(["edit", CAT, "-p", "make it night", "-m", POLLED, "-o"]);
+    strace.arg(folder.path().join("night.jpg"));
+    let output = prepared(strace, &emulator.address, &store).output().expect("strace runs");
+    assert!(output.status.success(), "{output:?}");
+
+    let trace = fs::read_to_string(trace).expect("a trace");
+    let happened = happened(&trace);
+    let at = |wanted: Happened| happened.iter().position(|it| *it == wanted).expect("it happened");
+    let (ordered, asked, kept) = (at(Happened::Order), at(Happened::Poll), at(Happened::Renamed));
+    let on_disk = |part: &[Happened]| {
+        let [written, synced] = [Happened::Written, Happened::OnDisk]
+            .map(|wanted| part.iter().rposition(|it| *it == wanted));
+        written < synced
+    };
+    assert!(on_disk(&happened[..ordered]), "sent before it was on the disk: {happened:?}");
+    let answered = &happened[ordered..asked];
+    assert!(answered.contains(&Happened::Written), "the handle was not written: {happened:?}");
+    assert!(on_disk(&happened[ordered..kept]), "the handle was not on the disk: {happened:?}");
+}
+
+/// What counts for a machine that loses its power.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Happened {
+    /// The store's log was written.
+    Written,
+    /// It is on the disk, with all that was written before it was begun.
+    OnDisk,
+    Order,
+    Poll,
+    /// The picture is where it is to be.
+    Renamed,
+}
+
+fn happened(trace: &str) -> Vec<Happened> {
+    let (mut happened, mut begun) = (Vec::new(), Vec::new());
+    for line in trace.lines() {
+        let (process, call) = line.split_once(' ').expect("a number of a process");
+        let (call, is_log) = (call.trim_start(), call.contains("orders.sqlite-wal>"));
+        if call.starts_with("pwrite64(") && is_log {
+            happened.push(Happened::Written);
+            // It may be in what another thread syncs already, or not.
+            begun.clear();
+        } else if call.starts_with('f') && is_log {
+            match call.ends_with("= 0") {
+                true => happened.push(Happened::OnDisk),
+                false => begun.push(process),
+            }
+        } else if call.starts_with("<... f") && call.ends_with("= 0") && begun.contains(&process) {
+            happened.push(Happened::OnDisk);
+        } else if call.contains("\"POST ") {
+            happened.push(Happened::Order);
+        } else if call.contains("\"GET ") {
+            happened.push(Happened::Poll);
+        } else if call.starts_with("rename") || call.starts_with("link") {
+            happened.push(Happened::Renamed);
+        }
+    }
+    happened
+}
+
+/// Whether calls can be looked at; if not, that is said, and is wrong in CI.
+fn has_strace(test: &str) -> bool {
+    let Err(why) = Command::new("strace").arg("--version").output() else { return true };
+    println!("NOT RUN: {test}: no strace here ({why})");
+    assert!(std::env::var_os("CI").is_none(), "strace is not here");
+    false
 }
 
 /// What became of a run that was killed.

@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 /// A disk that takes no longer than this is waited for at once: to wake another thread would take as long.
-const SHORT: Duration = Duration::from_micros(500);
+const SHORT: Duration = Duration::from_millis(1);
+/// How soon what nobody waits for is on the disk. Where orders come sooner, it goes with the next of them.
+const SOON: Duration = Duration::from_millis(20);
 
 /// The log of one connection, which keeps the file from being removed.
 #[derive(Debug)]
@@ -21,6 +23,8 @@ pub(crate) struct Log {
     synced: Mutex<u64>,
     /// Whether the disk was quick the last time.
     is_quick: AtomicBool,
+    /// Whether a sync for which nobody waits is to come.
+    is_planned: AtomicBool,
     /// What went wrong when nobody waited for it.
     failed: Mutex<Option<io::Error>>,
 }
@@ -40,6 +44,7 @@ impl Log {
             written: AtomicU64::new(0),
             synced: Mutex::new(0),
             is_quick: AtomicBool::new(false),
+            is_planned: AtomicBool::new(false),
             failed: Mutex::new(None),
         }
     }
@@ -73,10 +78,18 @@ impl Log {
         tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
     }
 
-    /// Brings a transaction to the disk while nobody waits for it; if that fails, it is told to who waits next.
-    pub(crate) fn begin(self: &Arc<Self>, number: u64) {
+    /// Brings what was written to the disk soon, while nobody waits for it; if that fails, it is told to who waits
+    /// next.
+    pub(crate) fn soon(self: &Arc<Self>) {
+        if self.is_planned.swap(true, Ordering::AcqRel) {
+            return;
+        }
         let log = Arc::clone(self);
         drop(tokio::task::spawn_blocking(move || {
+            std::thread::sleep(SOON);
+            // What is written from here on plans one of its own.
+            log.is_planned.store(false, Ordering::Release);
+            let number = log.written.load(Ordering::Acquire);
             let mut synced = log.synced.lock().unwrap_or_else(PoisonError::into_inner);
             if let Err(err) = log.sync(&mut synced, number) {
                 *log.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(err);
@@ -116,7 +129,8 @@ mod tests {
         log.wait(number).await.expect_err("it is not on the disk");
 
         let mut log = broken();
-        log.begin(log.wrote());
+        log.wrote();
+        log.soon();
         while 1 < Arc::strong_count(&log) {
             tokio::task::yield_now().await;
         }

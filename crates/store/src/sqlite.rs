@@ -256,14 +256,14 @@ impl Store for Sqlite {
     async fn write(&self, submit: &Submit) -> Result<()> {
         rules::keepable(submit)?;
         let submit = submit.clone();
-        // What leads to pictures that are paid for goes to the disk at once. Nobody need wait: a machine that loses
-        // its power meanwhile might have lost it before the provider said so.
+        // What leads to pictures that are paid for goes to the disk soon. Nobody need wait: a machine that loses its
+        // power meanwhile might have lost it before the provider said so.
         let asks = submit.handle.as_ref().is_some_and(Handle::leads_somewhere);
         let leads = asks && !submit.state.has_ended();
         self.quick(move |connection| put(connection, WRITE, &submit)).await?;
-        let number = self.wrote();
+        self.wrote();
         if leads {
-            self.0.log.begin(number);
+            self.0.log.soon();
         }
         Ok(())
     }
@@ -362,7 +362,8 @@ impl Store for Sqlite {
             Ok(execute(connection, LEAVE, params![job, print, database(until_ms)])?)
         })
         .await?;
-        self.0.log.begin(self.wrote());
+        self.wrote();
+        self.0.log.soon();
         Ok(())
     }
 
