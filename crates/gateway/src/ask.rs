@@ -15,6 +15,7 @@ use crate::gateway::Gateway;
 use crate::generations::understood;
 use crate::keys::Caller;
 use crate::receive::{self, Kind};
+use crate::scan::Scan;
 
 /// What is wrong with a request.
 #[derive(Clone, Debug, JsonSchema, Serialize)]
@@ -84,7 +85,7 @@ async fn read(gateway: &Gateway, headers: &HeaderMap, body: Body) -> Result<Unde
         let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
         return Err(Fault::new(status, "unsupported_media_type", message));
     }
-    let (understood, _) = understood(gateway, body).await?;
+    let (understood, _) = understood(gateway, body, Scan::new(gateway.secret())).await?;
     Ok(understood.map(|it| (caller, it.job, it.names)))
 }
 

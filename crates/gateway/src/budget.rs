@@ -112,13 +112,9 @@ impl Pool {
 }
 
 impl Room {
-    /// Adds what has come; nothing, and `false`, if there is no room for it.
-    pub(crate) fn add(&mut self, bytes: &[u8], most: u64) -> bool {
-        let fits = (self.buffer.len() + bytes.len()) as u64 <= most;
-        if fits {
-            self.buffer.extend_from_slice(bytes);
-        }
-        fits
+    /// Adds what has come.
+    pub(crate) fn add(&mut self, bytes: &[u8]) {
+        self.buffer.extend_from_slice(bytes);
     }
 
     /// What has come, as bytes that hold the room until the last slice of them is gone.
@@ -151,7 +147,7 @@ mod tests {
         let budget = Budget::new(1 << 20);
         assert!(budget.reserve((1 << 20) + 1).await.is_none(), "it would wait for ever");
         let mut room = budget.reserve(1 << 20).await.expect("room");
-        assert!(room.add(&[7; 100_000], 100_000) && !room.add(&[7], 100_000));
+        room.add(&[7; 100_000]);
         let bytes = room.filled();
         assert_eq!(budget.used(), 102_400, "what was not needed is free again");
         let (slice, place) = (bytes.slice(10..20), bytes.as_ptr());

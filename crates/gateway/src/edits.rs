@@ -6,12 +6,12 @@ use axum::response::Response;
 use hyper::HeaderMap;
 use repaint_core::{RefusalCode, Violation};
 
-use crate::dialect::understand;
 use crate::fault::Fault;
+use crate::form::Form;
 use crate::gateway::Gateway;
-use crate::generations::read_json;
+use crate::generations::{read, read_json};
 use crate::receive::{self, Kind};
-use crate::run::{self, Request};
+use crate::run;
 
 /// `POST /v1/images/edits`
 pub(crate) async fn post(
@@ -23,19 +23,8 @@ pub(crate) async fn post(
     let request = match receive::kind(&headers)? {
         Kind::Json => read_json(&gateway, caller, body).await?,
         Kind::Form(boundary) => {
-            let whole = receive::whole(body, &gateway).await?;
-            let parts = crate::form::parts(&whole, &boundary).map_err(Fault::invalid)?;
-            drop(whole);
-            // A boundary is another each time, so what stands between them counts.
-            let mut digest = gateway.digest();
-            for part in &parts {
-                digest.part(part.name.as_bytes());
-                digest.part(&part.content);
-            }
-            let read = crate::form::read(parts).map_err(Fault::invalid)?;
-            let understood =
-                understand(read, gateway.policy()).map_err(|it| Fault::violations(&it))?;
-            Request { caller, understood, body: digest.done() }
+            let form = Form::new(&boundary, gateway.secret());
+            read(&gateway, caller, body, form).await?
         }
     };
     if request.understood.job.request.images.is_empty() {

@@ -5,7 +5,13 @@ use repaint_core::{ImageInput, Job, Policy, Violation};
 use serde_json::Value;
 
 use crate::dialect::understand;
+use crate::form::Form;
 use crate::json::Read;
+use crate::receive::in_pieces;
+use crate::scan::Scan;
+
+/// That of no store.
+const SECRET: [u8; 16] = [7; 16];
 
 /// A body that was read, with its images aside.
 #[derive(Debug)]
@@ -22,17 +28,6 @@ pub struct Asked {
     pub warned: Vec<&'static str>,
 }
 
-/// A part of a form.
-#[derive(Debug, PartialEq)]
-pub struct FormPart {
-    /// The name of its field.
-    pub name: String,
-    /// Whether it is one of several, a file, or both.
-    pub is: (bool, bool),
-    /// What it has.
-    pub content: Bytes,
-}
-
 impl Body {
     /// A JSON body in memory.
     pub fn json(body: &Bytes) -> Result<Self, String> {
@@ -41,12 +36,12 @@ impl Body {
 
     /// The same outside memory, which comes in pieces of this size.
     pub fn pieces(body: &Bytes, size: usize) -> Result<Self, String> {
-        crate::scan::in_pieces(body, size).map(Self)
+        in_pieces(Scan::new(&SECRET), body, size).map(Self)
     }
 
-    /// A form.
-    pub fn form(body: &Bytes, boundary: &str) -> Result<Self, String> {
-        crate::form::read(crate::form::parts(body, boundary)?).map(Self)
+    /// A form, which comes in pieces of this size.
+    pub fn form(body: &[u8], boundary: &str, size: usize) -> Result<Self, String> {
+        in_pieces(Form::new(boundary, &SECRET), body, size).map(Self)
     }
 
     /// What it says; in the place of an image, perhaps a mark.
@@ -67,14 +62,20 @@ impl Body {
     }
 }
 
-impl FormPart {
-    /// The parts of a form.
-    pub fn all(body: &Bytes, boundary: &str) -> Result<Vec<Self>, String> {
-        Ok(crate::form::parts(body, boundary)?.into_iter().map(Self::of).collect())
-    }
+/// What the head of a part of a form says.
+#[derive(Debug)]
+pub struct FormPart {
+    /// The name of its field.
+    pub name: String,
+    /// Whether it is one of several.
+    pub many: bool,
+    /// Whether it is a file.
+    pub file: bool,
+}
 
-    fn of(part: crate::form::Part) -> Self {
-        let is = part.is();
-        Self { name: part.name, is, content: part.content }
+impl FormPart {
+    /// Reads a head, without the empty line at its end.
+    pub fn of_head(head: &[u8]) -> Result<Self, String> {
+        crate::form::head(head).map(|(name, many, file)| Self { name, many, file })
     }
 }

@@ -11,9 +11,9 @@ use crate::dialect::{Understood, understand};
 use crate::fault::Fault;
 use crate::gateway::Gateway;
 use crate::keys::Caller;
-use crate::receive::{self, Kind};
+use crate::receive::{self, Kind, Reader, Whole};
 use crate::run::{self, Request};
-use crate::scan::Whole;
+use crate::scan::Scan;
 
 /// `POST /v1/images/generations`
 pub(crate) async fn post(
@@ -38,21 +38,32 @@ pub(crate) async fn read_json(
     caller: Caller,
     body: Body,
 ) -> Result<Request, Fault> {
-    let (understood, body) = understood(gateway, body).await?;
+    read(gateway, caller, body, Scan::new(gateway.secret())).await
+}
+
+/// The request that a body is.
+pub(crate) async fn read(
+    gateway: &Gateway,
+    caller: Caller,
+    body: Body,
+    reader: impl Reader,
+) -> Result<Request, Fault> {
+    let (understood, body) = understood(gateway, body, reader).await?;
     let understood = understood.map_err(|it| Fault::violations(&it))?;
     Ok(Request { caller, understood, body })
 }
 
-/// Reads and understands a JSON body; with a keyed hash of it.
+/// Reads and understands a body; with a keyed hash of it.
 pub(crate) async fn understood(
     gateway: &Gateway,
     body: Body,
+    reader: impl Reader,
 ) -> Result<(Result<Understood, Vec<Violation>>, Print), Fault> {
-    let (scan, whole) = receive::json(body, gateway).await?;
+    let (reader, whole) = receive::body(body, reader, gateway).await?;
     let policy = gateway.policy().clone();
     let lies_in_file = matches!(whole, Whole::File(_));
     let work = move || {
-        let (read, print) = scan.finish(&whole)?;
+        let (read, print) = reader.finish(&whole)?;
         Ok((understand(read, &policy), print))
     };
     match lies_in_file {

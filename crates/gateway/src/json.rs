@@ -30,8 +30,8 @@ pub(crate) struct Lifted {
 enum Part {
     /// A data URI, as it stands between its quotes.
     Text(Text),
-    /// A file, as multipart has it.
-    File(Bytes),
+    /// A file of a form, as base64.
+    File(Place, Base64Read),
 }
 
 /// A data URI that was not read as JSON yet.
@@ -63,8 +63,9 @@ impl Default for Lifted {
 
 impl Lifted {
     /// Puts a file away; gives what stands for it.
-    pub(crate) fn file(&mut self, bytes: Bytes) -> String {
-        self.put(Part::File(bytes))
+    pub(crate) fn file(&mut self, place: Place, read: Base64Read) -> String {
+        self.parts.push(Part::File(place, read));
+        self.mark(self.parts.len() - 1)
     }
 
     /// Puts a data URI away.
@@ -77,11 +78,6 @@ impl Lifted {
         format!("{}{others}", self.mark)
     }
 
-    fn put(&mut self, part: Part) -> String {
-        self.parts.push(part);
-        self.mark(self.parts.len() - 1)
-    }
-
     fn get(&self, text: &str) -> Option<&Part> {
         self.parts.get(text.strip_prefix(&self.mark)?.parse::<usize>().ok()?)
     }
@@ -90,7 +86,7 @@ impl Lifted {
     pub(crate) fn image(&self, text: &str) -> repaint_core::Result<ImageInput> {
         match self.get(text) {
             Some(Part::Text(text)) => text.image(),
-            Some(Part::File(bytes)) => ImageInput::bytes(bytes.clone()),
+            Some(Part::File(place, read)) => place.image(*read),
             None => ImageInput::from_address(text),
         }
     }
@@ -109,21 +105,34 @@ impl Lifted {
     fn restore_text(&self, text: &mut String) -> bool {
         match self.get(text) {
             Some(Part::Text(whole)) => whole.unescaped().map(|it| *text = it).is_some(),
-            Some(Part::File(_)) | None => true,
+            Some(Part::File(..)) | None => true,
+        }
+    }
+}
+
+impl Place {
+    /// Without its beginning.
+    fn behind(&self, beginning: usize) -> Self {
+        match self {
+            Self::Memory(bytes) => Self::Memory(bytes.slice(beginning..)),
+            Self::File(kept) => Self::File(kept.part(beginning as u64, kept.length())),
+        }
+    }
+
+    /// The image of which this is the base64.
+    fn image(&self, read: Base64Read) -> repaint_core::Result<ImageInput> {
+        match self {
+            Self::Memory(base64) => ImageInput::base64_read(base64.clone(), read),
+            Self::File(base64) => ImageInput::kept(base64.clone(), read),
         }
     }
 }
 
 impl Text {
     fn image(&self) -> repaint_core::Result<ImageInput> {
-        match (&self.place, self.has_escapes) {
-            (Place::Memory(text), false) => {
-                ImageInput::base64_read(text.slice(self.data..), self.read)
-            }
-            (Place::File(text), false) => {
-                ImageInput::kept(text.part(self.data as u64, text.length()), self.read)
-            }
-            (_, true) => ImageInput::from_address(&self.unescaped().unwrap_or_default()),
+        match self.has_escapes {
+            true => ImageInput::from_address(&self.unescaped().unwrap_or_default()),
+            false => self.place.behind(self.data).image(self.read),
         }
     }
 

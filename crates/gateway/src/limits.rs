@@ -7,11 +7,11 @@ use std::time::Duration;
 pub struct Limits {
     /// The most bytes of one request's body; 64 MiB by default.
     pub body: u64,
-    /// The most bytes of the bodies of all requests together in memory, 64 MiB by default. For one that has no
-    /// room there is [`files`](Self::files); a form waits for its turn, first come first served.
+    /// The most bytes of the bodies of all requests together in memory, 64 MiB by default; the files of a form count as
+    /// base64. For one that has no room there is [`files`](Self::files).
     pub memory: u64,
     /// The most bytes of bodies and of kept answers that go into files without a name when memory has no room;
-    /// only beyond that bodies wait. 4 GiB by default.
+    /// only beyond that bodies wait for their turn, first come first served. 4 GiB by default.
     pub files: u64,
     /// The bytes of pictures that come in answers of providers, in memory, together; 16 MiB by default. Whoever makes
     /// the client gives it this ([`answers_room`](repaint_client::Builder::answers_room)).

@@ -12,11 +12,12 @@ use repaint_core::Kept;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::budget::{Budget, Room};
+use crate::budget::Room;
+use crate::calls::Print;
 use crate::fault::Fault;
 use crate::gateway::Gateway;
+use crate::json::{Place, Read};
 use crate::limits::Limits;
-use crate::scan::{Scan, Whole};
 use crate::spill::Spill;
 
 /// What kind of body a request has.
@@ -72,33 +73,60 @@ fn boundary(parameters: &str) -> Option<String> {
 /// So much of a body is written into a file at once.
 const WRITTEN: usize = 128 * 1024;
 
-/// A JSON body, which was looked at while it came, and where it is now. Where memory has no room at this
-/// moment, it goes into a file; if files have none either, it waits for its turn.
-pub(crate) async fn json(body: Body, gateway: &Gateway) -> Result<(Scan, Whole), Fault> {
-    let limits = gateway.limits();
-    let length = length(&body, limits)?;
-    let mut scan = Scan::new(gateway.secret());
-    let seen = |piece: &[u8]| scan.feed(piece).map_err(Fault::invalid);
-    let room = match gateway.budget().try_reserve(length) {
-        Some(room) => room,
-        None => match gateway.spills().try_count(length) {
-            Some(room) => {
-                let kept = spilled(body, room, length, limits, seen).await?;
-                return Ok((scan, Whole::File(kept)));
-            }
-            None => turn(length, gateway.budget(), limits).await?,
-        },
-    };
-    let whole = read(body, room, length, limits, seen).await?;
-    Ok((scan, Whole::Memory(whole)))
+/// What reads a body as it comes.
+pub(crate) trait Reader: Send + 'static {
+    /// The most that is kept of so many bytes.
+    fn keeps(length: u64) -> u64;
+
+    /// The next piece; gives what is to be kept of it. The error is in words.
+    fn piece<'a>(&'a mut self, piece: &'a [u8]) -> Result<&'a [u8], String>;
+
+    /// What the body says, now that all of it has come, and a keyed hash of it.
+    fn finish(self, whole: &Whole) -> Result<(Read, Print), String>;
 }
 
-/// The whole body, in memory. It waits for its turn before the first byte is read.
-pub(crate) async fn whole(body: Body, gateway: &Gateway) -> Result<Bytes, Fault> {
+/// What was kept of a body, where it lies.
+pub(crate) enum Whole {
+    Memory(Bytes),
+    File(Kept),
+}
+
+impl Whole {
+    /// From one byte of it to another.
+    pub(crate) fn part(&self, from: u64, to: u64) -> Place {
+        match self {
+            Self::Memory(bytes) => {
+                let place =
+                    |it: u64| usize::try_from(it).map_or(bytes.len(), |it| it.min(bytes.len()));
+                Place::Memory(bytes.slice(place(from)..place(to)))
+            }
+            Self::File(kept) => Place::File(kept.part(from, to)),
+        }
+    }
+}
+
+/// A body that is looked at while it comes, and where it is now. Where memory has no room at this moment, it goes into
+/// a file; if files have none either, it waits for its turn.
+pub(crate) async fn body<R: Reader>(
+    body: Body,
+    mut reader: R,
+    gateway: &Gateway,
+) -> Result<(R, Whole), Fault> {
     let limits = gateway.limits();
     let length = length(&body, limits)?;
-    let room = turn(length, gateway.budget(), limits).await?;
-    read(body, room, length, limits, |_| Ok(())).await
+    let kept = R::keeps(length);
+    let (memory, files) = (gateway.budget(), gateway.spills());
+    let incoming = Incoming { body, most: length, limits, reader: &mut reader };
+    let whole = if let Some(room) = memory.try_reserve(kept) {
+        incoming.into_memory(room).await?
+    } else if let Some(room) = files.try_count(kept) {
+        incoming.into_file(room).await?
+    } else if kept <= memory.total() {
+        incoming.into_memory(turn(memory.reserve(kept), limits).await?).await?
+    } else {
+        incoming.into_file(turn(files.count(kept), limits).await?).await?
+    };
+    Ok((reader, whole))
 }
 
 /// How long a body is; what does not say it may be as long as a body can be.
@@ -115,81 +143,87 @@ fn too_large(limits: &Limits) -> Fault {
     Fault::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message)
 }
 
-async fn turn(length: u64, budget: &Budget, limits: &Limits) -> Result<Room, Fault> {
-    let reserved = timeout(limits.wait, budget.reserve(length)).await;
+/// Waits for room.
+async fn turn<T>(room: impl Future<Output = Option<T>>, limits: &Limits) -> Result<T, Fault> {
+    let reserved = timeout(limits.wait, room).await;
     let room = reserved.map_err(|_| {
         Fault::busy("too many requests are being read at this moment; nothing was done")
     })?;
     room.ok_or_else(|| too_large(limits))
 }
 
-/// Reads a body into memory; `seen` is shown every piece.
-async fn read(
-    mut body: Body,
-    mut room: Room,
+/// A body on its way.
+struct Incoming<'a, R> {
+    body: Body,
+    /// It has no more bytes.
     most: u64,
-    limits: &Limits,
-    mut seen: impl FnMut(&[u8]) -> Result<(), Fault>,
-) -> Result<Bytes, Fault> {
-    let late = Instant::now() + limits.body_time;
-    while let Some(data) = next(&mut body, late, limits).await? {
-        seen(&data)?;
-        if !room.add(&data, most) {
-            return Err(too_large(limits));
-        }
-    }
-    Ok(room.filled())
+    limits: &'a Limits,
+    reader: &'a mut R,
 }
 
-/// The same into a file.
-async fn spilled(
-    mut body: Body,
-    room: OwnedSemaphorePermit,
-    most: u64,
-    limits: &Limits,
-    mut seen: impl FnMut(&[u8]) -> Result<(), Fault>,
-) -> Result<Kept, Fault> {
-    let full = |err: std::io::Error| {
-        tracing::warn!("a body cannot be kept in a file: {err}");
-        Fault::busy("there is no room for the body at this moment; nothing was done")
-    };
-    let spill = Arc::new(Spill::new(room).map_err(full)?);
-    let late = Instant::now() + limits.body_time;
-    let (mut length, mut waiting) = (0, Vec::with_capacity(WRITTEN));
-    loop {
-        let data = next(&mut body, late, limits).await?;
-        let ends = data.is_none();
-        let data = data.unwrap_or_default();
-        seen(&data)?;
-        waiting.extend_from_slice(&data);
-        if most < length + waiting.len() as u64 {
-            return Err(too_large(limits));
+impl<R: Reader> Incoming<'_, R> {
+    async fn into_memory(mut self, mut room: Room) -> Result<Whole, Fault> {
+        let (late, mut length) = (Instant::now() + self.limits.body_time, 0);
+        while let Some(data) = self.next(late, &mut length).await? {
+            room.add(self.reader.piece(&data).map_err(Fault::invalid)?);
         }
-        if ends || WRITTEN <= waiting.len() {
-            length += waiting.len() as u64;
-            let (file, bytes) = (Arc::clone(&spill), std::mem::take(&mut waiting));
-            let work = tokio::task::spawn_blocking(move || file.add(&bytes).map(|()| bytes));
-            waiting = work.await.map_err(std::io::Error::other).flatten().map_err(full)?;
-            waiting.clear();
+        Ok(Whole::Memory(room.filled()))
+    }
+
+    async fn into_file(mut self, room: OwnedSemaphorePermit) -> Result<Whole, Fault> {
+        let full = |err: std::io::Error| {
+            tracing::warn!("a body cannot be kept in a file: {err}");
+            Fault::busy("there is no room for the body at this moment; nothing was done")
+        };
+        let spill = Arc::new(Spill::new(room).map_err(full)?);
+        let (late, mut length) = (Instant::now() + self.limits.body_time, 0);
+        let (mut written, mut waiting) = (0, Vec::with_capacity(WRITTEN));
+        loop {
+            let data = self.next(late, &mut length).await?;
+            if let Some(data) = &data {
+                waiting.extend_from_slice(self.reader.piece(data).map_err(Fault::invalid)?);
+            }
+            if data.is_none() || WRITTEN <= waiting.len() {
+                written += waiting.len() as u64;
+                let (file, bytes) = (Arc::clone(&spill), std::mem::take(&mut waiting));
+                let work = tokio::task::spawn_blocking(move || file.add(&bytes).map(|()| bytes));
+                waiting = work.await.map_err(std::io::Error::other).flatten().map_err(full)?;
+                waiting.clear();
+            }
+            if data.is_none() {
+                return Ok(Whole::File(Kept::new(spill, 0, written)));
+            }
         }
-        if ends {
-            return Ok(Kept::new(spill, 0, length));
-        }
+    }
+
+    /// The next piece; nothing when it has ended.
+    async fn next(&mut self, late: Instant, length: &mut u64) -> Result<Option<Bytes>, Fault> {
+        let data = match timeout_at(late, self.body.frame()).await {
+            Ok(None) => return Ok(None),
+            Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
+            Ok(Some(Err(_))) => {
+                return Err(Fault::invalid("the body broke off; nothing was done"));
+            }
+            Err(_) => {
+                let seconds = self.limits.body_time.as_secs();
+                let message = format!("the body did not come within {seconds} s; nothing was done");
+                return Err(Fault::new(StatusCode::REQUEST_TIMEOUT, "timeout", message));
+            }
+        };
+        *length += data.len() as u64;
+        if self.most < *length { Err(too_large(self.limits)) } else { Ok(Some(data)) }
     }
 }
 
-/// The next piece of a body; nothing when it has ended.
-async fn next(body: &mut Body, late: Instant, limits: &Limits) -> Result<Option<Bytes>, Fault> {
-    match timeout_at(late, body.frame()).await {
-        Ok(None) => Ok(None),
-        Ok(Some(Ok(frame))) => Ok(Some(frame.into_data().unwrap_or_default())),
-        Ok(Some(Err(_))) => Err(Fault::invalid("the body broke off; nothing was done")),
-        Err(_) => {
-            let seconds = limits.body_time.as_secs();
-            let message = format!("the body did not come within {seconds} s; nothing was done");
-            Err(Fault::new(StatusCode::REQUEST_TIMEOUT, "timeout", message))
-        }
+/// Reads a body that comes in pieces of a size, and lies outside memory.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn in_pieces(mut reader: impl Reader, body: &[u8], size: usize) -> Result<Read, String> {
+    let mut kept = Vec::new();
+    for piece in body.chunks(size) {
+        kept.extend_from_slice(reader.piece(piece)?);
     }
+    let (length, keep) = (kept.len() as u64, Arc::new(Bytes::from(kept)));
+    Ok(reader.finish(&Whole::File(Kept::new(keep, 0, length)))?.0)
 }
 
 #[cfg(test)]

@@ -3,13 +3,15 @@
 
 use std::fmt;
 
+#[cfg(any(test, feature = "fuzzing"))]
 use bytes::Bytes;
 use memchr::{memchr, memchr2};
-use repaint_core::{Base64Read, Base64Reader, Kept};
+use repaint_core::{Base64Read, Base64Reader};
 
 use crate::calls::Print;
 use crate::digest::Digest;
-use crate::json::{Lifted, Place, Read, Text, read};
+use crate::json::{Lifted, Read, Text, read};
+use crate::receive::{Reader, Whole};
 
 /// A text of so many bytes may be an image; below that, a copy is cheaper than the bookkeeping.
 const LONG: usize = 1024;
@@ -50,25 +52,6 @@ enum State {
     Image { start: u64, data: usize, escaped: bool, has_escapes: bool, reader: Box<Base64Reader> },
 }
 
-/// A body that has come, where it lies.
-pub(crate) enum Whole {
-    Memory(Bytes),
-    File(Kept),
-}
-
-impl Whole {
-    fn part(&self, from: u64, to: u64) -> Place {
-        match self {
-            Self::Memory(bytes) => {
-                let place =
-                    |it: u64| usize::try_from(it).map_or(bytes.len(), |it| it.min(bytes.len()));
-                Place::Memory(bytes.slice(place(from)..place(to)))
-            }
-            Self::File(kept) => Place::File(kept.part(from, to)),
-        }
-    }
-}
-
 impl Scan {
     /// Nothing yet. The secret is that of the store; what equal bodies are told by is keyed with it.
     pub(crate) fn new(secret: &[u8; 16]) -> Self {
@@ -82,34 +65,6 @@ impl Scan {
             digest: Digest::new(secret),
             digested: 0,
         }
-    }
-
-    /// The next piece.
-    pub(crate) fn feed(&mut self, mut piece: &[u8]) -> Result<(), String> {
-        while !piece.is_empty() {
-            let taken = self.step(piece);
-            piece = &piece[taken..];
-            self.at += taken as u64;
-            if SMALL < self.small.len() {
-                return Err(format!(
-                    "the body has more than {SMALL} bytes besides its images, which are addresses or \
-                     data:image/…;base64,…"
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    /// What the body says, now that all of it has come, and a keyed hash of it.
-    pub(crate) fn finish(mut self, whole: &Whole) -> Result<(Read, Print), String> {
-        self.digest.part(&self.small[self.digested..]);
-        let Self { mut lifted, small, found, digest, .. } = self;
-        for it in found {
-            let Found { start, end, data, has_escapes, read } = it;
-            let place = whole.part(start, end);
-            lifted.text(Text { place, data, has_escapes, read });
-        }
-        Ok((read(&small, lifted)?, digest.done()))
     }
 
     /// Takes some of a piece: so much.
@@ -186,6 +141,39 @@ impl Scan {
     }
 }
 
+impl Reader for Scan {
+    fn keeps(length: u64) -> u64 {
+        length
+    }
+
+    fn piece<'a>(&'a mut self, piece: &'a [u8]) -> Result<&'a [u8], String> {
+        let mut rest = piece;
+        while !rest.is_empty() {
+            let taken = self.step(rest);
+            rest = &rest[taken..];
+            self.at += taken as u64;
+            if SMALL < self.small.len() {
+                return Err(format!(
+                    "the body has more than {SMALL} bytes besides its images, which are addresses or \
+                     data:image/…;base64,…"
+                ));
+            }
+        }
+        Ok(piece)
+    }
+
+    fn finish(mut self, whole: &Whole) -> Result<(Read, Print), String> {
+        self.digest.part(&self.small[self.digested..]);
+        let Self { mut lifted, small, found, digest, .. } = self;
+        for it in found {
+            let Found { start, end, data, has_escapes, read } = it;
+            let place = whole.part(start, end);
+            lifted.text(Text { place, data, has_escapes, read });
+        }
+        Ok((read(&small, lifted)?, digest.done()))
+    }
+}
+
 impl fmt::Debug for Scan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Scan({} bytes)", self.at)
@@ -231,17 +219,8 @@ fn comma(held: &[u8]) -> Option<usize> {
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) fn at_once(body: &Bytes) -> Result<Read, String> {
     let mut scan = Scan::new(&[7; 16]);
-    scan.feed(body)?;
+    scan.piece(body)?;
     Ok(scan.finish(&Whole::Memory(body.clone()))?.0)
-}
-
-/// Reads a body that comes in pieces of a size, and lies outside memory.
-#[cfg(any(test, feature = "fuzzing"))]
-pub(crate) fn in_pieces(body: &Bytes, size: usize) -> Result<Read, String> {
-    let mut scan = Scan::new(&[7; 16]);
-    body.chunks(size).try_for_each(|piece| scan.feed(piece))?;
-    let kept = Kept::new(std::sync::Arc::new(body.clone()), 0, body.len() as u64);
-    Ok(scan.finish(&Whole::File(kept))?.0)
 }
 
 #[cfg(test)]
@@ -250,9 +229,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::receive::in_pieces;
 
     fn scanned(body: &str, step: usize) -> Result<crate::json::Read, String> {
-        in_pieces(&Bytes::copy_from_slice(body.as_bytes()), step)
+        in_pieces(Scan::new(&[7; 16]), body.as_bytes(), step)
     }
 
     #[test]
@@ -291,7 +271,9 @@ mod tests {
         let uri = |fill: &str| format!("data:image/png;base64,{}", fill.repeat(2 * LONG));
         let print = |body: &str, step: usize| {
             let mut scan = Scan::new(&[7; 16]);
-            body.as_bytes().chunks(step).for_each(|it| scan.feed(it).expect("short"));
+            body.as_bytes().chunks(step).for_each(|it| {
+                scan.piece(it).expect("short");
+            });
             let whole = Whole::Memory(Bytes::copy_from_slice(body.as_bytes()));
             scan.finish(&whole).expect("JSON").1
         };

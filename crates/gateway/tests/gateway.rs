@@ -403,6 +403,48 @@ async fn bodies_for_which_memory_has_no_room_go_on_from_files() {
     assert_eq!(house.paid(), 5);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn forms_for_which_memory_has_no_room_go_on_from_files() {
+    let (slow, tight) = (Duration::from_millis(500), 2 << 20);
+    let house =
+        House::set(|it| it.latency = slow, |it| (it.body, it.memory) = (tight, tight)).await;
+    // As base64, the last is more than memory ever has room for.
+    let sizes = [500_000, 500_001, 500_002, 900_000];
+    let form = |size: usize| {
+        let form = Form::new().text("prompt", &size.to_string());
+        let form = form.text("model", "together/flux2-pro").text("response_format", "b64_json");
+        form.file("image[]", &picture(size)).file("image[]", &picture(size + 10))
+    };
+    let again = [("x-stainless-retry-count", "1")];
+    let all = sizes.iter().map(|it| house.post_form_with("/v1/images/edits", form(*it), &FIRST));
+    let spilled = async {
+        until(|| async { !house.text("/metrics").await.contains("_in_files 0\n") }).await;
+    };
+    let (answers, ()) = tokio::join!(futures(all.collect()), spilled);
+    for answer in &answers {
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+    let metrics = house.text("/metrics").await;
+    assert!(
+        metrics.contains("_in_files 0\n") && metrics.contains("repaint_body_bytes 0\n"),
+        "{metrics}"
+    );
+    for (size, before) in sizes.iter().zip(&answers) {
+        let orders = house.emulator.emulator();
+        let mut orders = orders.orders();
+        let (size, prompt) = (*size, size.to_string());
+        let order = orders.find(|it| it.prompt.as_deref() == Some(&prompt)).expect("an order");
+        let [first, second] = &order.images[..] else { panic!("{order:?}") };
+        let bytes = |it: usize| Some(picture(it).len() as u64);
+        let given = (bytes(size), bytes(size + 10));
+        assert_eq!((first.bytes, second.bytes), given, "the images of {prompt}, in their order");
+        drop(orders);
+        let answer = house.post_form_with("/v1/images/edits", form(size), &again).await;
+        assert_eq!(answer.body["id"], before.body["id"], "in memory or in a file, it is the same");
+    }
+    assert_eq!(house.paid(), 4);
+}
+
 /// All at once, in their order.
 async fn futures<F: Future<Output = T>, T>(all: Vec<F>) -> Vec<T> {
     let mut all: Vec<_> = all.into_iter().map(|it| (Box::pin(it), None)).collect();

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 /// A disk that takes no longer than this is waited for at once: to wake another thread would take as long.
-const SHORT: Duration = Duration::from_millis(1);
+const SHORT: Duration = Duration::from_micros(200);
 /// How soon what nobody waits for is on the disk. Where orders come sooner, it goes with the next of them.
 const SOON: Duration = Duration::from_millis(20);
 
