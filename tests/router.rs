@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use repaint_client::{Answer, Client, Exchange, Fault, Fetched, Order, Watch};
+use repaint_client::{Answer, Client, Exchange, Fault, Fetched, Order, Progress, Watch};
 use repaint_core::{
     Capabilities, Date, Error, ErrorKind, ImageInput, ImageRequest, Job, OrderBy, Outcome, Plan,
     Policy, Price, Providers, RefusalCode, Registry, Reply, Result, Usd, WarningCode, between,
@@ -247,6 +247,34 @@ async fn a_failed_poll_or_download_never_orders_again_anywhere() {
         let err = scripted(&network).run(wanted).await.expect_err("it never comes");
         assert_eq!((network.orders().len(), err.kind()), (1, kind), "{status}: {err}");
         assert_eq!(err.data().resume.as_ref().expect("a handle").id, "job-1", "{status}");
+    }
+}
+
+/// Who keeps the images for a job may let them go then, and not before.
+#[tokio::test(start_paused = true)]
+async fn inputs_are_needed_until_every_order_of_a_job_is_taken() {
+    let taken = || reply(200, &ticket("https://api.bfl.ai/v1/get_result?id=job-1"));
+    let ready = json!({ "sample": "https://example.com/1.png" });
+    let ready = reply(200, &json!({ "id": "job-1", "status": "Ready", "result": ready }));
+    for (second, wanted) in
+        [(taken(), vec!["taken", "taken", "delivered"]), (reply(503, &json!({})), vec!["taken"])]
+    {
+        let network = Script::new([taken(), second, ready.clone()]);
+        let mut job = Job { select: vec!["bfl/flux2-pro".into()], ..Job::new(edit()) };
+        job.request.count = 2;
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let teller = Arc::clone(&told);
+        let watch = move |it| {
+            let name = match it {
+                Progress::Accepted { .. } => "taken",
+                Progress::Delivered => "delivered",
+                _ => return,
+            };
+            teller.lock().unwrap_or_else(PoisonError::into_inner).push(name);
+        };
+        let outcome = scripted(&network).watched(job, watch).run().await.expect("a picture");
+        assert_eq!(outcome.images.len(), wanted.iter().filter(|it| **it == "taken").count());
+        assert_eq!(*told.lock().unwrap_or_else(PoisonError::into_inner), wanted);
     }
 }
 

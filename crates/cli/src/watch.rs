@@ -27,7 +27,9 @@ impl Watch {
         let message = match progress {
             Progress::Started { offer } => format!("{offer}: getting ready"),
             Progress::Calling { phase: Phase::Connect | Phase::Submit } => "sending".to_owned(),
-            Progress::Calling { phase: Phase::Poll } | Progress::Rate { .. } => return,
+            Progress::Calling { phase: Phase::Poll }
+            | Progress::Rate { .. }
+            | Progress::Delivered => return,
             Progress::Calling { phase: Phase::Download } => "fetching the picture".to_owned(),
             Progress::Sent { bytes, total } if bytes == total => {
                 "waiting for the answer".to_owned()

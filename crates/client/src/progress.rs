@@ -29,6 +29,9 @@ pub enum Progress {
         /// How to pick the job up.
         handle: Handle,
     },
+    /// Every order of the job is taken, and none will be sent again: its input images are not needed any more. Told by
+    /// a router, and only where a provider takes an order before the pictures are made.
+    Delivered,
     /// The provider's word for where the job stands.
     Status {
         /// Such as `Pending`.

@@ -103,10 +103,8 @@ fn at_hand(segment: &Segment) -> Option<Bytes> {
         Segment::Text(text) => Some(text.clone()),
         Segment::Image(image) => match image.source() {
             ImageSource::Base64(base64) => Some(base64.clone()),
-            ImageSource::Bytes(_)
-            | ImageSource::File(_)
-            | ImageSource::Kept(_)
-            | ImageSource::Url(_) => None,
+            ImageSource::Kept(kept) => kept.at_hand(),
+            ImageSource::Bytes(_) | ImageSource::File(_) | ImageSource::Url(_) => None,
         },
     }
 }

@@ -1,7 +1,6 @@
 //! A text of base64 that is read as it comes: checked and hashed while each piece is at hand, so that nobody
 //! has to look at all of it again.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::hash::Hasher;
 
@@ -107,16 +106,17 @@ pub(crate) const TAIL: usize = 64 * 1024;
 
 /// The facts of a picture of which the text has this length and this end. Only as much is decoded as its head
 /// needs, and its end. The error is in words.
-pub(crate) fn facts<'a>(
+pub(crate) fn facts<H: AsRef<[u8]>>(
     length: usize,
     tail: &[u8],
-    head: impl Fn(usize) -> Result<Cow<'a, [u8]>, String>,
+    head: impl Fn(usize) -> Result<H, String>,
 ) -> Result<ImageFacts, String> {
     let padding = tail.iter().rev().take(2).filter(|it| **it == b'=').count();
     let bytes = (length / 4 * 3).saturating_sub(padding) as u64;
     for most in [64 * 1024, 1024 * 1024, usize::MAX] {
         let head = head(most.min(length))?;
-        let decoded = STANDARD.decode_to_vec(&*head).map_err(|_| NO_BASE64.to_owned())?;
+        let head = head.as_ref();
+        let decoded = STANDARD.decode_to_vec(head).map_err(|_| NO_BASE64.to_owned())?;
         if head.len() == length || MediaType::of(&decoded).is_none() {
             return ImageFacts::of(&decoded);
         }

@@ -1,6 +1,5 @@
 //! What the bytes of a picture say of themselves, without decoding its pixels.
 
-use std::borrow::Cow;
 use std::io::{BufReader, Cursor, Read, Seek, SeekFrom};
 
 use schemars::JsonSchema;
@@ -157,7 +156,7 @@ impl ImageFacts {
     /// The same for a text of standard base64 with padding, of which no more is decoded than is needed.
     pub fn of_base64(base64: &[u8]) -> Result<Self, String> {
         let tail = &base64[base64.len().saturating_sub(TAIL)..];
-        crate::base64::facts(base64.len(), tail, |head| Ok(Cow::Borrowed(&base64[..head])))
+        crate::base64::facts(base64.len(), tail, |head| Ok(&base64[..head]))
     }
 
     /// From the first bytes of a picture of `bytes` bytes whose end is not at hand.

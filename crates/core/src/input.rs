@@ -53,11 +53,11 @@ pub enum ImageSource {
     File(Arc<Path>),
     /// In memory, as base64: it leaves as it came, undecoded.
     Base64(Bytes),
-    /// Outside memory, as base64; the same otherwise.
+    /// Kept by somebody, as base64; the same otherwise.
     Kept(Kept),
 }
 
-/// Bytes outside memory, such as in a file that has no name.
+/// Bytes that somebody keeps, such as in a file that has no name, or in memory until nobody needs them any more.
 pub trait Keep: fmt::Debug + Send + Sync {
     /// Fills all of `into` with what is kept from a place on.
     ///
@@ -65,6 +65,12 @@ pub trait Keep: fmt::Debug + Send + Sync {
     ///
     /// Fails if there are fewer bytes, or they cannot be read.
     fn read(&self, at: u64, into: &mut [u8]) -> io::Result<()>;
+
+    /// So many bytes from a place on, without a copy; nothing where they are not in memory, which is the default.
+    fn slice(&self, at: u64, length: usize) -> Option<Bytes> {
+        let _ = (at, length);
+        None
+    }
 }
 
 /// What is in memory can be in the place of what is not, such as where both are compared.
@@ -75,9 +81,15 @@ impl Keep for Bytes {
         into.copy_from_slice(from.ok_or(io::ErrorKind::UnexpectedEof)?);
         Ok(())
     }
+
+    fn slice(&self, at: u64, length: usize) -> Option<Bytes> {
+        let at = usize::try_from(at).ok()?;
+        let end = at.checked_add(length).filter(|it| *it <= self.len())?;
+        Some(Self::slice(self, at..end))
+    }
 }
 
-/// A part of what is kept outside memory; cheap to clone.
+/// A part of what somebody keeps; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Kept {
     keep: Arc<dyn Keep>,
@@ -131,7 +143,7 @@ impl Kept {
     /// # Errors
     ///
     /// Fails if it cannot be read.
-    pub fn whole(&self) -> io::Result<Vec<u8>> {
+    pub fn whole(&self) -> io::Result<Bytes> {
         self.some(0, usize::try_from(self.length).map_err(io::Error::other)?)
     }
 
@@ -140,14 +152,22 @@ impl Kept {
     /// # Errors
     ///
     /// Fails if it has fewer, or they cannot be read.
-    pub fn some(&self, at: u64, length: usize) -> io::Result<Vec<u8>> {
+    pub fn some(&self, at: u64, length: usize) -> io::Result<Bytes> {
         // What lies behind it is of somebody else.
         if at.checked_add(length as u64).is_none_or(|end| self.length < end) {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
+        if let Some(slice) = self.keep.slice(self.at + at, length) {
+            return Ok(slice);
+        }
         let mut bytes = vec![0; length];
         self.keep.read(self.at + at, &mut bytes)?;
-        Ok(bytes)
+        Ok(bytes.into())
+    }
+
+    /// All of it, where it is in memory.
+    pub fn at_hand(&self) -> Option<Bytes> {
+        self.keep.slice(self.at, usize::try_from(self.length).ok()?)
     }
 }
 
@@ -239,7 +259,7 @@ impl ImageInput {
         let end = length.min(TAIL);
         let tail = base64.some((length - end) as u64, end).map_err(unreadable)?;
         let facts = crate::base64::facts(length, &tail, |head| {
-            base64.some(0, head).map(Cow::Owned).map_err(|err| format!("cannot be read: {err}"))
+            base64.some(0, head).map_err(|err| format!("cannot be read: {err}"))
         });
         let facts = facts.map_err(wrong)?;
         Ok(Self { read: Some(read), ..Self::new(ImageSource::Kept(base64), Some(facts)) })
@@ -501,7 +521,7 @@ mod tests {
     #[test]
     fn nothing_is_read_beyond_what_is_kept() {
         let kept = Kept::new(Arc::new(Bytes::from_static(b"..picture another")), 2, 7);
-        assert_eq!(kept.some(3, 4).ok(), Some(b"ture".to_vec()));
+        assert_eq!(kept.some(3, 4).ok(), Some(Bytes::from_static(b"ture")));
         for (at, length) in [(3, 5), (8, 0), (u64::MAX, 1)] {
             assert!(kept.some(at, length).is_err(), "{at} {length}");
         }

@@ -123,7 +123,7 @@ impl Source {
                 bytes.slice(from..from + length)
             }
             // It was written a moment ago, so nearly always this does not wait for a disk.
-            Place::File(kept) => kept.some(from, length)?.into(),
+            Place::File(kept) => kept.some(from, length)?,
         };
         Ok(if self.is_base64 { bytes } else { STANDARD.encode_type::<Vec<u8>>(bytes).into() })
     }

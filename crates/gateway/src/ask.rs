@@ -85,7 +85,8 @@ async fn read(gateway: &Gateway, headers: &HeaderMap, body: Body) -> Result<Unde
         let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
         return Err(Fault::new(status, "unsupported_media_type", message));
     }
-    let (understood, _) = understood(gateway, body, Scan::new(gateway.secret())).await?;
+    let reading = understood(gateway, body, Scan::new(gateway.secret())).await?;
+    let understood = reading.understood;
     Ok(understood.map(|it| (caller, it.job, it.names)))
 }
 

@@ -6,14 +6,14 @@ use std::fmt;
 
 use base64_simd::STANDARD;
 use memchr::memmem;
-use repaint_core::Base64Reader;
+use repaint_core::{Base64Reader, Kept};
 use serde_json::{Map, Value};
 
 use crate::calls::Print;
 use crate::dialect;
 use crate::digest::Digest;
 use crate::json::{Lifted, Read};
-use crate::receive::{Reader, Whole};
+use crate::receive::Reader;
 
 /// A form has no more parts.
 const PARTS: usize = 256;
@@ -65,7 +65,7 @@ struct Part {
 #[derive(Debug)]
 enum Content {
     Text(Vec<u8>),
-    File(File),
+    File(Box<File>),
 }
 
 /// A file, by where its base64 is in what was kept.
@@ -140,7 +140,7 @@ impl Form {
                 }
                 let from = self.kept + self.encoded.len() as u64;
                 let content = match file {
-                    true => Content::File(File::new(from, &self.secret)),
+                    true => Content::File(Box::new(File::new(from, &self.secret))),
                     false => Content::Text(Vec::new()),
                 };
                 self.state = State::Content(Box::new(Part { name, many, content }), 2);
@@ -193,7 +193,7 @@ impl Reader for Form {
         Ok(self.encoded.as_bytes())
     }
 
-    fn finish(self, whole: &Whole) -> Result<(Read, Print), String> {
+    fn finish(self, kept: &Kept) -> Result<(Read, Print), String> {
         let mut digest = Digest::new(&self.secret);
         let mut lifted = Lifted::default();
         let mut fields: Map<String, Value> = Map::new();
@@ -201,13 +201,14 @@ impl Reader for Form {
             // A boundary is another each time, so what stands between them counts.
             digest.part(name.as_bytes());
             let value = match content {
-                Content::File(File { from, to, .. }) if from == to => {
+                Content::File(file) if file.from == file.to => {
                     return Err(format!("the file in `{name}` is empty"));
                 }
-                Content::File(File { from, to, reader, .. }) => {
+                Content::File(file) => {
+                    let File { from, to, reader, .. } = *file;
                     let read = reader.finish();
                     read.hash().iter().for_each(|it| digest.part(&it.to_le_bytes()));
-                    Value::String(lifted.file(whole.part(from, to), read))
+                    Value::String(lifted.file(kept.part(from, to), read))
                 }
                 Content::Text(content) => {
                     digest.part(&content);
@@ -387,6 +388,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::held::Held;
     use crate::receive::in_pieces;
 
     /// What a form says however it comes, or what is wrong with it.
@@ -447,7 +449,7 @@ mod tests {
             for piece in body.as_bytes().chunks(size) {
                 kept.extend_from_slice(form.piece(piece).expect("a form"));
             }
-            form.finish(&Whole::Memory(kept.into())).expect("a form").1
+            form.finish(&Held::in_memory(kept.into()).whole()).expect("a form").1
         };
         let first = print("x", "a file", 1);
         assert!(first == print("y", "a file", 7) && first == print("zz", "a file", 100));

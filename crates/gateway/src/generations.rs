@@ -1,5 +1,7 @@
 //! `POST /v1/images/generations`: pictures, in Together's dialect and OpenAI's.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
@@ -10,8 +12,9 @@ use crate::calls::Print;
 use crate::dialect::{Understood, understand};
 use crate::fault::Fault;
 use crate::gateway::Gateway;
+use crate::held::Held;
 use crate::keys::Caller;
-use crate::receive::{self, Kind, Reader, Whole};
+use crate::receive::{self, Kind, Reader};
 use crate::run::{self, Request};
 use crate::scan::Scan;
 
@@ -48,28 +51,38 @@ pub(crate) async fn read(
     body: Body,
     reader: impl Reader,
 ) -> Result<Request, Fault> {
-    let (understood, body) = understood(gateway, body, reader).await?;
+    let Reading { understood, print, held } = understood(gateway, body, reader).await?;
     let understood = understood.map_err(|it| Fault::violations(&it))?;
-    Ok(Request { caller, understood, body })
+    Ok(Request { caller, understood, body: print, held })
 }
 
-/// Reads and understands a body; with a keyed hash of it.
+/// A body that was read.
+pub(crate) struct Reading {
+    pub(crate) understood: Result<Understood, Vec<Violation>>,
+    /// A keyed hash of it.
+    pub(crate) print: Print,
+    /// What was kept of it.
+    pub(crate) held: Arc<Held>,
+}
+
+/// Reads and understands a body.
 pub(crate) async fn understood(
     gateway: &Gateway,
     body: Body,
     reader: impl Reader,
-) -> Result<(Result<Understood, Vec<Violation>>, Print), Fault> {
-    let (reader, whole) = receive::body(body, reader, gateway).await?;
+) -> Result<Reading, Fault> {
+    let (reader, held) = receive::body(body, reader, gateway).await?;
     let policy = gateway.policy().clone();
-    let lies_in_file = matches!(whole, Whole::File(_));
+    let (lies_in_file, kept) = (held.lies_in_file(), held.whole());
     let work = move || {
-        let (read, print) = reader.finish(&whole)?;
+        let (read, print) = reader.finish(&kept)?;
         Ok((understand(read, &policy), print))
     };
-    match lies_in_file {
+    let read = match lies_in_file {
         // What waits for a disk does so beside the network.
         true => tokio::task::spawn_blocking(work).await.map_err(|err| err.to_string()).flatten(),
         false => work(),
-    }
-    .map_err(Fault::invalid)
+    };
+    let (understood, print) = read.map_err(Fault::invalid)?;
+    Ok(Reading { understood, print, held })
 }

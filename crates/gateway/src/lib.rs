@@ -29,6 +29,7 @@ pub mod fuzzing;
 mod gateway;
 mod generations;
 mod health;
+mod held;
 mod ids;
 mod jobs;
 mod json;

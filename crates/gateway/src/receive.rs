@@ -16,7 +16,8 @@ use crate::budget::Room;
 use crate::calls::Print;
 use crate::fault::Fault;
 use crate::gateway::Gateway;
-use crate::json::{Place, Read};
+use crate::held::Held;
+use crate::json::Read;
 use crate::limits::Limits;
 use crate::spill::Spill;
 
@@ -81,28 +82,8 @@ pub(crate) trait Reader: Send + 'static {
     /// The next piece; gives what is to be kept of it. The error is in words.
     fn piece<'a>(&'a mut self, piece: &'a [u8]) -> Result<&'a [u8], String>;
 
-    /// What the body says, now that all of it has come, and a keyed hash of it.
-    fn finish(self, whole: &Whole) -> Result<(Read, Print), String>;
-}
-
-/// What was kept of a body, where it lies.
-pub(crate) enum Whole {
-    Memory(Bytes),
-    File(Kept),
-}
-
-impl Whole {
-    /// From one byte of it to another.
-    pub(crate) fn part(&self, from: u64, to: u64) -> Place {
-        match self {
-            Self::Memory(bytes) => {
-                let place =
-                    |it: u64| usize::try_from(it).map_or(bytes.len(), |it| it.min(bytes.len()));
-                Place::Memory(bytes.slice(place(from)..place(to)))
-            }
-            Self::File(kept) => Place::File(kept.part(from, to)),
-        }
-    }
+    /// What the body says, now that all of it has come, and a keyed hash of it; `kept` is all that was to be kept.
+    fn finish(self, kept: &Kept) -> Result<(Read, Print), String>;
 }
 
 /// A body that is looked at while it comes, and where it is now. Where memory has no room at this moment, it goes into
@@ -111,13 +92,13 @@ pub(crate) async fn body<R: Reader>(
     body: Body,
     mut reader: R,
     gateway: &Gateway,
-) -> Result<(R, Whole), Fault> {
+) -> Result<(R, Arc<Held>), Fault> {
     let limits = gateway.limits();
     let length = length(&body, limits)?;
     let kept = R::keeps(length);
     let (memory, files) = (gateway.budget(), gateway.spills());
     let incoming = Incoming { body, most: length, limits, reader: &mut reader };
-    let whole = if let Some(room) = memory.try_reserve(kept) {
+    let held = if let Some(room) = memory.try_reserve(kept) {
         incoming.into_memory(room).await?
     } else if let Some(room) = files.try_count(kept) {
         incoming.into_file(room).await?
@@ -126,7 +107,7 @@ pub(crate) async fn body<R: Reader>(
     } else {
         incoming.into_file(turn(files.count(kept), limits).await?).await?
     };
-    Ok((reader, whole))
+    Ok((reader, held))
 }
 
 /// How long a body is; what does not say it may be as long as a body can be.
@@ -162,15 +143,15 @@ struct Incoming<'a, R> {
 }
 
 impl<R: Reader> Incoming<'_, R> {
-    async fn into_memory(mut self, mut room: Room) -> Result<Whole, Fault> {
+    async fn into_memory(mut self, mut room: Room) -> Result<Arc<Held>, Fault> {
         let (late, mut length) = (Instant::now() + self.limits.body_time, 0);
         while let Some(data) = self.next(late, &mut length).await? {
             room.add(self.reader.piece(&data).map_err(Fault::invalid)?);
         }
-        Ok(Whole::Memory(room.filled()))
+        Ok(Held::in_memory(room.filled()))
     }
 
-    async fn into_file(mut self, room: OwnedSemaphorePermit) -> Result<Whole, Fault> {
+    async fn into_file(mut self, room: OwnedSemaphorePermit) -> Result<Arc<Held>, Fault> {
         let full = |err: std::io::Error| {
             tracing::warn!("a body cannot be kept in a file: {err}");
             Fault::busy("there is no room for the body at this moment; nothing was done")
@@ -191,7 +172,7 @@ impl<R: Reader> Incoming<'_, R> {
                 waiting.clear();
             }
             if data.is_none() {
-                return Ok(Whole::File(Kept::new(spill, 0, written)));
+                return Ok(Held::in_file(spill, written));
             }
         }
     }
@@ -223,7 +204,7 @@ pub(crate) fn in_pieces(mut reader: impl Reader, body: &[u8], size: usize) -> Re
         kept.extend_from_slice(reader.piece(piece)?);
     }
     let (length, keep) = (kept.len() as u64, Arc::new(Bytes::from(kept)));
-    Ok(reader.finish(&Whole::File(Kept::new(keep, 0, length)))?.0)
+    Ok(reader.finish(&Kept::new(keep, 0, length))?.0)
 }
 
 #[cfg(test)]

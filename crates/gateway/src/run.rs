@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{HeaderMap, StatusCode};
-use repaint_client::CancellationToken;
+use repaint_client::{CancellationToken, Progress};
 use repaint_core::{
     Adaptation, Error, ErrorKind, Estimate, Holds, Image, ImageModel, Job, Outcome, Receipt,
     Submit, Usd, Warning, WarningCode,
@@ -20,6 +20,7 @@ use crate::dialect::{Names, ResponseFormat, Understood};
 use crate::digest::Digest;
 use crate::fault::{Fault, may_have_cost};
 use crate::gateway::Gateway;
+use crate::held::Held;
 use crate::jobs::Came;
 use crate::keys::Caller;
 use crate::named::Named;
@@ -43,6 +44,8 @@ pub(crate) struct Request {
     pub(crate) understood: Understood,
     /// A hash of all that the caller sent.
     pub(crate) body: Print,
+    /// What was kept of that.
+    pub(crate) held: Arc<Held>,
 }
 
 /// Joins a call or runs a job, and answers.
@@ -51,7 +54,7 @@ pub(crate) async fn run(
     headers: &HeaderMap,
     request: Request,
 ) -> Result<Response, Fault> {
-    let Request { caller, mut understood, body } = request;
+    let Request { caller, mut understood, body, held } = request;
     let names = understood.names;
     known(gateway, &caller, &understood.job)?;
     crate::fetch::fetched(gateway, &mut understood.job, &names).await?;
@@ -79,7 +82,7 @@ pub(crate) async fn run(
                 (None, Some(job)) => How::Taking(job),
                 (None, None) => How::Anew,
             };
-            begin(gateway, &seat.call, caller, understood, how);
+            begin(gateway, &seat.call, caller, (understood, held), how);
             seat
         }
     };
@@ -132,7 +135,13 @@ enum How {
 }
 
 /// Begins the job of a call; it goes on when its caller goes away.
-fn begin(gateway: &Gateway, call: &Arc<Call>, caller: Caller, understood: Understood, how: How) {
+fn begin(
+    gateway: &Gateway,
+    call: &Arc<Call>,
+    caller: Caller,
+    (understood, held): (Understood, Arc<Held>),
+    how: How,
+) {
     let Understood { model, job, format, names, warnings } = understood;
     let own = caller.router(gateway);
     let router = own.clone().with_hooks(Gate(Arc::clone(call)));
@@ -140,7 +149,13 @@ fn begin(gateway: &Gateway, call: &Arc<Call>, caller: Caller, understood: Unders
     // Whoever wants a conversion wants bytes; whoever wants base64 does, too.
     let converts = job.policy.adapt.output_format.is_some();
     let leaves = !converts && matches!(format, None | Some(ResponseFormat::Url));
-    let task = router.task(job).leaving(leaves).undecoded(!converts);
+    // With no offer left that may be asked, nobody needs the body, however long the pictures take.
+    let watch = move |it| {
+        if it == Progress::Delivered {
+            held.release();
+        }
+    };
+    let task = router.watched(job, watch).leaving(leaves).undecoded(!converts);
     let id = match &how {
         How::Taking(job) => job.clone(),
         How::Anew | How::Once(_) => task.id().to_owned(),

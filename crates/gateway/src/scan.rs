@@ -6,12 +6,12 @@ use std::fmt;
 #[cfg(any(test, feature = "fuzzing"))]
 use bytes::Bytes;
 use memchr::{memchr, memchr2};
-use repaint_core::{Base64Read, Base64Reader};
+use repaint_core::{Base64Read, Base64Reader, Kept};
 
 use crate::calls::Print;
 use crate::digest::Digest;
 use crate::json::{Lifted, Read, Text, read};
-use crate::receive::{Reader, Whole};
+use crate::receive::Reader;
 
 /// A text of so many bytes may be an image; below that, a copy is cheaper than the bookkeeping.
 const LONG: usize = 1024;
@@ -162,12 +162,12 @@ impl Reader for Scan {
         Ok(piece)
     }
 
-    fn finish(mut self, whole: &Whole) -> Result<(Read, Print), String> {
+    fn finish(mut self, kept: &Kept) -> Result<(Read, Print), String> {
         self.digest.part(&self.small[self.digested..]);
         let Self { mut lifted, small, found, digest, .. } = self;
         for it in found {
             let Found { start, end, data, has_escapes, read } = it;
-            let place = whole.part(start, end);
+            let place = kept.part(start, end);
             lifted.text(Text { place, data, has_escapes, read });
         }
         Ok((read(&small, lifted)?, digest.done()))
@@ -220,7 +220,8 @@ fn comma(held: &[u8]) -> Option<usize> {
 pub(crate) fn at_once(body: &Bytes) -> Result<Read, String> {
     let mut scan = Scan::new(&[7; 16]);
     scan.piece(body)?;
-    Ok(scan.finish(&Whole::Memory(body.clone()))?.0)
+    let kept = Kept::new(std::sync::Arc::new(body.clone()), 0, body.len() as u64);
+    Ok(scan.finish(&kept)?.0)
 }
 
 #[cfg(test)]
@@ -229,6 +230,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::held::Held;
     use crate::receive::in_pieces;
 
     fn scanned(body: &str, step: usize) -> Result<crate::json::Read, String> {
@@ -274,8 +276,8 @@ mod tests {
             body.as_bytes().chunks(step).for_each(|it| {
                 scan.piece(it).expect("short");
             });
-            let whole = Whole::Memory(Bytes::copy_from_slice(body.as_bytes()));
-            scan.finish(&whole).expect("JSON").1
+            let held = Held::in_memory(Bytes::copy_from_slice(body.as_bytes()));
+            scan.finish(&held.whole()).expect("JSON").1
         };
         let body = |prompt: &str, image: &str| {
             format!(r#"{{"prompt":"{prompt}","images":["{image}","{image}"]}}"#)

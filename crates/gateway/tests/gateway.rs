@@ -429,20 +429,45 @@ async fn forms_for_which_memory_has_no_room_go_on_from_files() {
         metrics.contains("_in_files 0\n") && metrics.contains("repaint_body_bytes 0\n"),
         "{metrics}"
     );
+    let orders: Vec<_> = house.emulator.emulator().orders().cloned().collect();
     for (size, before) in sizes.iter().zip(&answers) {
-        let orders = house.emulator.emulator();
-        let mut orders = orders.orders();
         let (size, prompt) = (*size, size.to_string());
-        let order = orders.find(|it| it.prompt.as_deref() == Some(&prompt)).expect("an order");
+        let order = orders.iter().find(|it| it.prompt.as_ref() == Some(&prompt));
+        let order = order.expect("an order");
         let [first, second] = &order.images[..] else { panic!("{order:?}") };
         let bytes = |it: usize| Some(picture(it).len() as u64);
         let given = (bytes(size), bytes(size + 10));
         assert_eq!((first.bytes, second.bytes), given, "the images of {prompt}, in their order");
-        drop(orders);
         let answer = house.post_form_with("/v1/images/edits", form(size), &again).await;
         assert_eq!(answer.body["id"], before.body["id"], "in memory or in a file, it is the same");
     }
     assert_eq!(house.paid(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_is_let_go_when_nobody_can_need_it_any_more() {
+    let house = House::with(|it| it.latency = Duration::from_secs(2)).await;
+    let form = Form::new().text("prompt", "p").text("model", "bfl/flux2-pro");
+    let form = form.file("image", &picture(500_000));
+    let waits = async {
+        house.until_paid(1).await;
+        house.until_metric("repaint_body_bytes 0").await;
+        assert_eq!(house.get("/v1/jobs").await.body["data"][0]["state"], "running");
+    };
+    let (answer, ()) = tokio::join!(house.post_form("/v1/images/edits", form), waits);
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(house.last_order().images.len(), 1);
+    // Who answers with the picture itself may still say that it took nothing.
+    let body =
+        json!({ "model": "together/flux2-pro", "prompt": "p", "image_url": data_uri(500_000) });
+    let body = body.to_string();
+    let keeps = async {
+        house.until_paid(2).await;
+        assert!(!house.text("/metrics").await.contains("repaint_body_bytes 0\n"));
+    };
+    let (answer, ()) = tokio::join!(house.post("/v1/images/generations", &body), keeps);
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    house.until_metric("repaint_body_bytes 0").await;
 }
 
 /// All at once, in their order.

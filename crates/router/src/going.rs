@@ -1,7 +1,7 @@
 //! A job on its way: offer after offer, until one brings pictures or nothing more may be tried.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -38,6 +38,8 @@ pub(crate) struct Going {
     today: Date,
     /// How many orders the job has had.
     orders: AtomicU32,
+    /// How many calls of the offer that is asked have not been taken yet.
+    untaken: Arc<AtomicUsize>,
     claim: Option<Claim>,
 }
 
@@ -66,7 +68,8 @@ enum Came {
 impl Going {
     pub(crate) fn new(router: Router, run: Run, job: Job, id: String, paths: Vec<String>) -> Self {
         let today = router.today();
-        Self { router, run, job, id, paths, today, orders: AtomicU32::new(0), claim: None }
+        let (orders, untaken) = (AtomicU32::new(0), Arc::default());
+        Self { router, run, job, id, paths, today, orders, untaken, claim: None }
     }
 
     /// The same for a job that has had so many orders, and is ours only for so long while it has none
@@ -213,6 +216,7 @@ impl Going {
         repeats: u32,
     ) -> Vec<Part> {
         let paths = self.paths_of(&requests);
+        self.untaken.store(requests.len(), Ordering::Relaxed);
         let mut first = Some(first);
         let mut waiting: VecDeque<_> = requests.into_iter().zip(paths).enumerate().collect();
         if waiting.len() == 1
@@ -332,12 +336,21 @@ impl Going {
         paths: Vec<String>,
     ) -> Run {
         let (health, outer) = (self.router.health.clone(), self.run.clone());
-        let offer = model.id().to_owned();
+        let (offer, untaken) = (model.id().to_owned(), Arc::clone(&self.untaken));
+        let is_taken = AtomicBool::new(false);
         let run = self.run.clone().watching(move |progress| {
             if let Progress::Rate { rate } = progress {
                 health.rated(&offer, rate);
             }
+            let taken = matches!(progress, Progress::Accepted { .. });
             outer.tell(progress);
+            // What was taken is asked for until it ends, and no other offer is: what comes of it may be charged.
+            if taken
+                && !is_taken.swap(true, Ordering::Relaxed)
+                && untaken.fetch_sub(1, Ordering::Relaxed) == 1
+            {
+                outer.tell(Progress::Delivered);
+            }
         });
         let Some(store) = &self.router.store else { return run };
         let submit = Submit {

@@ -88,7 +88,7 @@ pub(crate) fn text(image: &ImageInput) -> Vec<u8> {
             base64::prelude::BASE64_STANDARD.encode(bytes).into_bytes()
         }
         ImageSource::Base64(text) => text.to_vec(),
-        ImageSource::Kept(kept) => kept.whole().expect("it is at hand"),
+        ImageSource::Kept(kept) => kept.whole().expect("it is at hand").to_vec(),
         ImageSource::File(path) => {
             panic!("a body names a file of this machine: {}", path.display())
         }
