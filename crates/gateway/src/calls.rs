@@ -12,6 +12,8 @@
 //! - Requests with the same `Idempotency-Key` are one call.
 //! - An answer that was written is kept where its caller says when it asks again, by one or the other. Of the
 //!   others nobody could tell a replay from a new call, so nothing is kept for them.
+//! - Who asks for something else on a connection has read what was answered on it. Such an answer is kept while
+//!   memory has room, for whoever sits behind a proxy that has read it and has not; it never goes into a file.
 //! - What surely cost nothing is forgotten when it fails: the next request is a new call, also if it says
 //!   that it is a replay. And a call whose
 //!   caller goes away before anything was sent never sends anything.
@@ -78,6 +80,8 @@ struct State {
     dropped: bool,
     /// The answer was fully written at least once.
     answered: bool,
+    /// It was read, too, at the other end of the connection.
+    arrived: bool,
     end: Option<Arc<End>>,
     /// Other processes can take it, since the store says that it was left.
     written: bool,
@@ -264,8 +268,8 @@ impl Calls {
         self.0.pressed.notified().await;
     }
 
-    /// Forgets what was kept long enough, and puts the oldest pictures beyond the limit into files. Where those
-    /// have no room, answers that were written are forgotten, and others stay in memory.
+    /// Forgets what was kept long enough, and puts the oldest pictures beyond the limit into files; those that arrived
+    /// are forgotten. Where files have no room, so are answers that were written, and others stay in memory.
     pub(crate) fn tidy(&self, files: &Budget) {
         self.0.more.store(0, Ordering::Relaxed);
         let window = self.0.window;
@@ -291,7 +295,8 @@ impl Calls {
                     break;
                 }
                 let weight = call.weight();
-                match files.try_count(weight) {
+                let room = if call.has_arrived() { None } else { files.try_count(weight) };
+                match room {
                     Some(room) => shelved.push((call, room)),
                     None if call.was_answered() => {
                         if let Some(equal) = calls.get_mut(&call.print) {
@@ -410,6 +415,8 @@ impl Call {
     /// One more waits; says by what it was known.
     fn sit(&self, mark: Mark) -> &'static str {
         let mut state = self.state();
+        // Whoever comes back for it has not got it.
+        state.arrived = false;
         let left = state.live == 0 && !state.answered;
         state.live += 1;
         state.repeats |= mark.repeats();
@@ -464,6 +471,17 @@ impl Call {
         let state = self.state();
         let alone = state.live == 0 && state.alone.is_some_and(|it| window < it.elapsed());
         alone && state.end.is_some()
+    }
+
+    /// Somebody asks for something else on the connection on which it was answered.
+    pub(crate) fn arrived(&self) {
+        self.state().arrived = true;
+    }
+
+    /// Whether its answer was read; what has a key is kept for whoever has that.
+    fn has_arrived(&self) -> bool {
+        let state = self.state();
+        state.live == 0 && state.answered && state.arrived && self.body.is_none()
     }
 
     fn was_answered(&self) -> bool {

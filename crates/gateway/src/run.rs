@@ -385,6 +385,10 @@ impl Gateway {
     }
 }
 
+/// The call that a response is the answer to.
+#[derive(Clone)]
+pub(crate) struct Given(pub(crate) Arc<Call>);
+
 /// What came of a call, for one who waits for it.
 fn answer(
     end: &End,
@@ -393,7 +397,7 @@ fn answer(
     names: &Names,
     seat: Seat,
 ) -> Response {
-    let id = seat.call.id().to_owned();
+    let (call, id) = (Arc::clone(&seat.call), seat.call.id().to_owned());
     let mut response = match end {
         End::Made { receipt, created, .. } | End::Shelved { receipt, created, .. } => {
             let job = receipt.job.as_deref().unwrap_or(&id);
@@ -428,6 +432,7 @@ fn answer(
             Response::from_parts(parts, Body::new(Answer::text(text, seat)))
         }
     };
+    response.extensions_mut().insert(Given(call));
     if !response.headers().contains_key(RECEIPT) {
         put(response.headers_mut(), RECEIPT, &id);
     }

@@ -3,11 +3,12 @@
 use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
@@ -16,6 +17,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{interval, sleep, timeout};
 
 use crate::gateway::Gateway;
+use crate::run::Given;
 
 /// The head of a request has no more bytes.
 const HEAD: usize = 32 * 1024;
@@ -23,6 +25,7 @@ const HEAD: usize = 32 * 1024;
 const HEADERS: usize = 100;
 /// How often what was kept is looked at.
 const TIDIES: Duration = Duration::from_secs(1);
+const MOMENT: Duration = Duration::from_millis(5);
 
 /// A gateway that listens. Dropping it ends it at once; [`stop`](Self::stop) lets calls finish.
 #[derive(Debug)]
@@ -83,7 +86,8 @@ impl Drop for Server {
 async fn accept(listener: TcpListener, gateway: Gateway, stopped: watch::Receiver<bool>) {
     let (mut open, mut stop) = (JoinSet::new(), stopped.clone());
     let room = Arc::new(Semaphore::new(gateway.limits().connections));
-    let mut tidies = interval(TIDIES);
+    let mut tidies = JoinSet::new();
+    tidies.spawn(tidies_up(gateway.clone()));
     let routes = gateway.routes();
     loop {
         tokio::select! {
@@ -104,8 +108,6 @@ async fn accept(listener: TcpListener, gateway: Gateway, stopped: watch::Receive
                 Err(_) => sleep(Duration::from_millis(50)).await,
             },
             Some(_) = open.join_next() => {}
-            _ = tidies.tick() => gateway.calls().tidy(gateway.spills()),
-            () = gateway.calls().pressed() => gateway.calls().tidy(gateway.spills()),
             _ = stop.changed() => break,
         }
     }
@@ -121,6 +123,19 @@ async fn accept(listener: TcpListener, gateway: Gateway, stopped: watch::Receive
     let _ = timeout(gateway.limits().drain, all).await;
 }
 
+/// Looks at what is kept, again and again.
+async fn tidies_up(gateway: Gateway) {
+    let mut tidies = interval(TIDIES);
+    loop {
+        tokio::select! {
+            _ = tidies.tick() => {}
+            // Whoever has read an answer says so in a moment, with the next request; then it need not be put away.
+            () = gateway.calls().pressed() => sleep(MOMENT).await,
+        }
+        gateway.calls().tidy(gateway.spills());
+    }
+}
+
 async fn connection(
     stream: TcpStream,
     routes: axum::Router,
@@ -129,7 +144,21 @@ async fn connection(
 ) {
     // What is small goes out at once; a stream that cannot do that goes on.
     let _ = stream.set_nodelay(true);
-    let service = TowerToHyperService::new(routes);
+    let (routes, given) = (TowerToHyperService::new(routes), Arc::new(Mutex::new(None::<Given>)));
+    let service = service_fn(move |request| {
+        let slot = Arc::clone(&given);
+        // What was answered before on this connection was read, since nobody asks for the next thing before.
+        if let Some(Given(call)) = slot.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            call.arrived();
+        }
+        let response = routes.call(request);
+        async move {
+            let mut response = response.await?;
+            let given = response.extensions_mut().remove::<Given>();
+            *slot.lock().unwrap_or_else(PoisonError::into_inner) = given;
+            Ok::<_, std::convert::Infallible>(response)
+        }
+    });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(head)

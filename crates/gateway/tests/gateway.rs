@@ -127,7 +127,9 @@ async fn answers_beyond_the_limit_are_kept_in_files_and_given_again_as_they_were
         "height": 512, "response_format": "b64_json" })
     .to_string();
     let path = "/v1/images/generations";
-    let first = house.post_with(path, &body, &FIRST).await;
+    // Who asks for the next thing on the same connection has got it.
+    let alone = [FIRST[0], ("connection", "close")];
+    let first = house.post_with(path, &body, &alone).await;
     assert_eq!(first.status, 200, "{}", first.body);
     house.until_metric("repaint_kept_bytes 0").await;
     let in_files = |metrics: String| {
@@ -140,6 +142,40 @@ async fn answers_beyond_the_limit_are_kept_in_files_and_given_again_as_they_were
         assert_eq!(again.body, first.body);
     }
     assert_eq!(house.paid(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_after_which_its_caller_asks_for_something_else_goes_into_no_file() {
+    let path = "/v1/images/generations";
+    let body = |side: u32| {
+        json!({ "model": "black-forest-labs/FLUX.2-pro", "prompt": "p", "width": side, "height": side,
+            "response_format": "b64_json" })
+        .to_string()
+    };
+    let (large, small) = (body(1024), body(256));
+    let open = House::open().await;
+    let mut weights = Vec::new();
+    for body in [&large, &small] {
+        let answer = open.post(path, body).await;
+        let base64 = answer.body["data"][0]["b64_json"].as_str().expect("base64");
+        let bytes = base64_simd::STANDARD.decode_to_vec(base64).expect("base64");
+        // It was at an address, so it is not kept as base64.
+        weights.push(bytes.len() as u64);
+    }
+    assert!(2 * weights[1] < weights[0]);
+    // One of them has room, and both have not.
+    let house = House::limited(|it| it.kept = weights.iter().sum::<u64>() - 1).await;
+    let mut raw = Raw::post(&house, &large, &FIRST).await;
+    raw.read().await;
+    raw.again(&small, &FIRST).await;
+    raw.read().await;
+    house.until_metric(&format!("repaint_kept_bytes {}", weights[1])).await;
+    house.until_metric("repaint_bytes_in_files 0").await;
+    let again = [("x-stainless-retry-count", "1")];
+    assert_eq!(house.post_with(path, &small, &again).await.status, 200);
+    assert_eq!(house.paid(), 2, "it is kept");
+    assert_eq!(house.post_with(path, &large, &again).await.status, 200);
+    assert_eq!(house.paid(), 3, "it is not");
 }
 
 #[tokio::test(flavor = "multi_thread")]

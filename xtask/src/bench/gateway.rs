@@ -6,7 +6,9 @@ mod process;
 mod proxies;
 
 use std::cell::Cell;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -88,9 +90,10 @@ pub(super) fn run(place: &Place) -> Result<Vec<Report>, String> {
             Err(why) => not_run.push((proxy.name.to_owned(), why)),
         }
     }
-    let mut direct = Vec::new();
+    let (mut direct, mut sync) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         bench.until.set(Instant::now() + ROUND);
+        sync.extend(syncs(&bench.folder).map_err(|err| format!("the disk: {err}"))?);
         direct.push(bench.load(&format!("{}/v1", bench.at("small")), "small", 1, SMALL, &[])?.p50);
         all.retain_mut(|(proxy, row)| {
             // What is slow and not ours is measured once.
@@ -102,7 +105,33 @@ pub(super) fn run(place: &Place) -> Result<Vec<Report>, String> {
             found.map_err(|why| not_run.push((proxy.name.to_owned(), why))).is_ok()
         });
     }
-    reports(&all, median(direct).unwrap_or(0.0), not_run)
+    let floor = Floor { direct: median(direct).unwrap_or(0.0), sync: median(sync).unwrap_or(0.0) };
+    reports(&all, &floor, not_run)
+}
+
+/// What takes its time whatever is between.
+struct Floor {
+    /// A small request with nothing between.
+    direct: f64,
+    /// As much as an order is, brought to the disk.
+    sync: f64,
+}
+
+/// How long, in milliseconds, it takes to bring as much to the disk as an order is in SQLite's log, at the pace of small
+/// requests: a disk that is asked without a pause answers sooner.
+fn syncs(folder: &Path) -> io::Result<Vec<f64>> {
+    let mut file = File::create(folder.join("sync"))?;
+    let order = vec![7; 5 * 4096];
+    let sync = |file: &mut File, place: u64| {
+        sleep(Duration::from_millis(2));
+        file.seek(SeekFrom::Start(place % 200 * order.len() as u64))?;
+        file.write_all(&order)?;
+        let began = Instant::now();
+        file.sync_data()?;
+        Ok(began.elapsed().as_secs_f64() * 1e3)
+    };
+    // The first ones make the file as long as it is.
+    (0..400).map(|it| sync(&mut file, it)).skip(200).collect()
 }
 
 /// What callers saw.
@@ -221,7 +250,7 @@ impl Bench<'_> {
 /// The table of each case, and our own figures beside their goals.
 fn reports(
     all: &[(Proxy, Row)],
-    direct: f64,
+    floor: &Floor,
     not_run: Vec<(String, String)>,
 ) -> Result<Vec<Report>, String> {
     let of = |values: &[f64]| median(values.to_vec());
@@ -232,7 +261,7 @@ fn reports(
     let raw = find(|it| matches!(it, Which::Raw))?;
     let ours = find(|it| matches!(it, Which::Repaint { keyed: true, repeats: false, .. }))?;
     let ratio = |ours: &[f64], raw: &[f64]| Some(of(ours)? / of(raw)?);
-    let added = |row: &Row| Some(of(&row.small)? - direct);
+    let added = |row: &Row| Some(of(&row.small)? - floor.direct);
     let cell = |it: Option<f64>| it.map_or_else(|| "–".to_owned(), short);
     let table = |head: &[&str], cells: &dyn Fn(&Row) -> Vec<Option<f64>>| {
         let mut table = vec![head.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>()];
@@ -328,8 +357,10 @@ fn reports(
     let small = Report {
         bench: "gateway, what is small",
         title: format!(
-            "one small request after another, {} ms without anything between; and doing nothing",
-            short(direct)
+            "one small request after another, {} ms without anything between; one order takes {} ms to reach this \
+             disk; and doing nothing",
+            short(floor.direct),
+            short(floor.sync)
         ),
         table: table(&["", "added p50 ms", "× raw", "idle MB", "ready ms"], &|row| {
             let times = added(row).zip(added(raw)).map(|(it, raw)| it / raw);

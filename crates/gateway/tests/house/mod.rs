@@ -13,7 +13,7 @@ use repaint_gateway::{Builder, Gateway, Limits, Server};
 use repaint_router::Router;
 use repaint_store::Memory;
 use serde_json::Value;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 use url::Url;
@@ -317,7 +317,15 @@ pub(crate) struct Raw(Option<TcpStream>);
 impl Raw {
     /// Sends a whole request.
     pub(crate) async fn post(house: &House, body: &str, headers: &[(&str, &str)]) -> Self {
-        let mut stream = TcpStream::connect(house.server.address()).await.expect("a connection");
+        let stream = TcpStream::connect(house.server.address()).await.expect("a connection");
+        let mut raw = Self(Some(stream));
+        raw.again(body, headers).await;
+        raw
+    }
+
+    /// Sends another one on the same connection.
+    pub(crate) async fn again(&mut self, body: &str, headers: &[(&str, &str)]) {
+        let stream = self.0.as_mut().expect("it is open");
         let more: String = headers.iter().map(|(name, it)| format!("{name}: {it}\r\n")).collect();
         let head = format!(
             "POST /v1/images/generations HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n\
@@ -326,7 +334,24 @@ impl Raw {
         );
         stream.write_all(head.as_bytes()).await.expect("it is sent");
         stream.write_all(body.as_bytes()).await.expect("it is sent");
-        Self(Some(stream))
+    }
+
+    /// Reads a whole answer.
+    pub(crate) async fn read(&mut self) {
+        let stream = self.0.as_mut().expect("it is open");
+        let (mut read, mut piece) = (Vec::new(), vec![0; 64 * 1024]);
+        loop {
+            let length = stream.read(&mut piece).await.expect("it comes");
+            assert_ne!(length, 0, "it ends too soon");
+            read.extend_from_slice(&piece[..length]);
+            let text = String::from_utf8_lossy(&read);
+            let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+            assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+            let wanted = head.lines().find_map(|it| it.strip_prefix("content-length: "));
+            if wanted.expect("a length").parse() == Ok(body.len()) {
+                return;
+            }
+        }
     }
 
     /// Breaks the connection, as a client that gives up does.
