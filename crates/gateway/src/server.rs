@@ -129,8 +129,12 @@ async fn tidies_up(gateway: Gateway) {
     loop {
         tokio::select! {
             _ = tidies.tick() => {}
-            // Whoever has read an answer says so in a moment, with the next request; then it need not be put away.
-            () = gateway.calls().pressed() => sleep(MOMENT).await,
+            // Whoever has read an answer says so in a moment, with the next request; then it need not be put away. Where
+            // the answers of others wait for room, it is put away at once.
+            () = gateway.calls().pressed() => match gateway.router().client().is_short_of_room() {
+                true => {}
+                false => sleep(MOMENT).await,
+            },
         }
         gateway.calls().tidy(gateway.spills());
     }
