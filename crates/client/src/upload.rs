@@ -1,6 +1,7 @@
-//! A body that streams: what is at hand as it is to be sent goes out as it is, and other images are read and
-//! encoded on a thread of their own, a piece at a time.
+//! A body that streams: what is at hand as it is to be sent goes out as it is, a piece at a time, and other images are
+//! read and encoded on a thread of their own.
 
+use std::collections::VecDeque;
 use std::error::Error;
 use std::fmt;
 use std::fs::File;
@@ -11,7 +12,7 @@ use std::task::{Context, Poll};
 use base64_simd::STANDARD;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
-use repaint_core::{Body, ImageInput, ImageSource, Segment};
+use repaint_core::{Body, ImageInput, ImageSource, Kept, Segment};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::exchange::{Sent, Watch};
@@ -35,16 +36,16 @@ pub(crate) struct Upload {
 }
 
 enum Pieces {
-    AtHand(std::vec::IntoIter<Bytes>),
+    AtHand(AtHand),
     Made(Receiver<io::Result<Bytes>>),
 }
 
 impl Upload {
     /// Begins to read and encode, if there is anything; the thread ends with the upload.
     pub(crate) fn new(body: &Body, sent: Sent, watch: Watch) -> Self {
-        let at_hand: Option<Vec<Bytes>> = body.segments().iter().map(at_hand).collect();
+        let at_hand: Option<VecDeque<Part>> = body.segments().iter().map(at_hand).collect();
         let pieces = match at_hand {
-            Some(pieces) => Pieces::AtHand(pieces.into_iter()),
+            Some(parts) => Pieces::AtHand(AtHand(parts)),
             None => {
                 let (sender, pieces) = channel(WAITING);
                 let segments = body.segments().to_vec();
@@ -65,7 +66,7 @@ impl http_body::Body for Upload {
         context: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let next = match &mut self.pieces {
-            Pieces::AtHand(pieces) => Poll::Ready(pieces.next().map(Ok)),
+            Pieces::AtHand(pieces) => Poll::Ready(pieces.next().transpose()),
             Pieces::Made(pieces) => pieces.poll_recv(context),
         };
         let piece = match next {
@@ -97,13 +98,44 @@ impl http_body::Body for Upload {
     }
 }
 
+/// What is left of a body that goes out as it is.
+struct AtHand(VecDeque<Part>);
+
+enum Part {
+    Memory(Bytes),
+    /// From a place on.
+    Kept(Kept, u64),
+}
+
+impl AtHand {
+    fn next(&mut self) -> io::Result<Option<Bytes>> {
+        match self.0.pop_front() {
+            None => Ok(None),
+            Some(Part::Memory(bytes)) => Ok(Some(bytes)),
+            Some(Part::Kept(kept, at)) => {
+                let left = usize::try_from(kept.length() - at).unwrap_or(usize::MAX);
+                let piece = kept.some(at, left.min(KEPT))?;
+                let next = at + piece.len() as u64;
+                if next < kept.length() {
+                    self.0.push_front(Part::Kept(kept, next));
+                }
+                Ok(Some(piece))
+            }
+        }
+    }
+}
+
 /// A part of a body that goes out as it is.
-fn at_hand(segment: &Segment) -> Option<Bytes> {
+fn at_hand(segment: &Segment) -> Option<Part> {
     match segment {
-        Segment::Text(text) => Some(text.clone()),
+        Segment::Text(text) => Some(Part::Memory(text.clone())),
         Segment::Image(image) => match image.source() {
-            ImageSource::Base64(base64) => Some(base64.clone()),
-            ImageSource::Kept(kept) => kept.at_hand(),
+            ImageSource::Base64(base64) => Some(Part::Memory(base64.clone())),
+            ImageSource::Kept(kept) => match kept.at_hand() {
+                Some(bytes) => Some(Part::Memory(bytes)),
+                None if kept.waits() => None,
+                None => Some(Part::Kept(kept.clone(), 0)),
+            },
             ImageSource::Bytes(_) | ImageSource::File(_) | ImageSource::Url(_) => None,
         },
     }

@@ -71,6 +71,12 @@ pub trait Keep: fmt::Debug + Send + Sync {
         let _ = (at, length);
         None
     }
+
+    /// Whether a few dozen KB may take so long to read that others would wait for it, as they do by default. What was
+    /// written into a file a moment ago does not.
+    fn waits(&self) -> bool {
+        true
+    }
 }
 
 /// What is in memory can be in the place of what is not, such as where both are compared.
@@ -86,6 +92,10 @@ impl Keep for Bytes {
         let at = usize::try_from(at).ok()?;
         let end = at.checked_add(length).filter(|it| *it <= self.len())?;
         Some(Self::slice(self, at..end))
+    }
+
+    fn waits(&self) -> bool {
+        false
     }
 }
 
@@ -163,6 +173,11 @@ impl Kept {
         let mut bytes = vec![0; length];
         self.keep.read(self.at + at, &mut bytes)?;
         Ok(bytes.into())
+    }
+
+    /// Whether a part of it may take long to read; see [`Keep::waits`].
+    pub fn waits(&self) -> bool {
+        self.keep.waits()
     }
 
     /// All of it, where it is in memory.

@@ -66,6 +66,11 @@ impl Keep for Held {
             Place::File(_) => None,
         }
     }
+
+    /// The file was written while the body came.
+    fn waits(&self) -> bool {
+        false
+    }
 }
 
 impl fmt::Debug for Held {
