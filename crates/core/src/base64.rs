@@ -22,7 +22,7 @@ pub struct Base64Reader {
     wrong: bool,
 }
 
-/// What was found in a text that was read to its end; for [`ImageInput::base64_read`](crate::ImageInput::base64_read).
+/// What was found in a text that was read to its end; for [`ImageInput::kept`](crate::ImageInput::kept).
 #[derive(Clone, Copy)]
 pub struct Base64Read {
     secret: [u8; 16],

@@ -258,15 +258,8 @@ impl ImageInput {
         Ok(Self::new(ImageSource::Base64(base64), Some(facts)))
     }
 
-    /// The same of a text that a [`Base64Reader`](crate::Base64Reader) has read, all of it and nothing else: it
-    /// is looked at no more than its head and its end need.
-    pub fn base64_read(base64: Bytes, read: Base64Read) -> Result<Self> {
-        checked(&read, base64.len() as u64)?;
-        let facts = ImageFacts::of_base64(&base64).map_err(wrong)?;
-        Ok(Self { read: Some(read), ..Self::new(ImageSource::Base64(base64), Some(facts)) })
-    }
-
-    /// The same of a text outside memory.
+    /// The same of a text that somebody keeps and a [`Base64Reader`](crate::Base64Reader) has read, all of it and
+    /// nothing else: it is looked at no more than its head and its end need.
     pub fn kept(base64: Kept, read: Base64Read) -> Result<Self> {
         checked(&read, base64.length)?;
         let unreadable = |err: io::Error| wrong(format!("cannot be read: {err}"));
@@ -560,15 +553,12 @@ mod tests {
         };
         let outside = kept(&text, &[7; 16]).expect("an image");
         assert_eq!(outside.facts(), at_hand.facts());
-        let read = Base64Read::of(text.as_bytes(), &[7; 16]);
-        let read = ImageInput::base64_read(text.clone().into(), read).expect("an image");
-        assert!(read == at_hand, "nothing is another by being read");
         let print = |image: &ImageInput| {
             let mut print = Fingerprint::new(&[7; 16]);
             image.hash_into(&mut print, &[7; 16]);
             print.shown()
         };
-        for equal in [&outside, &read, &kept(&text, &[8; 16]).expect("an image")] {
+        for equal in [&outside, &kept(&text, &[8; 16]).expect("an image")] {
             assert_eq!(print(equal), print(&at_hand), "equal wherever it is and however it came");
         }
         let other = ImageInput::base64(text.replacen("AAAA", "AAAB", 1).into());
@@ -580,7 +570,9 @@ mod tests {
         padded[PIECE - 1] = b'=';
         assert!(kept(&String::from_utf8(padded).expect("text"), &[7; 16]).is_err());
         let shorter = Base64Read::of(&text.as_bytes()[4..], &[7; 16]);
-        assert!(ImageInput::base64_read(text.into(), shorter).is_err(), "of another text");
+        let length = text.len() as u64;
+        let whole = Kept::new(Arc::new(Bytes::from(text)), 0, length);
+        assert!(ImageInput::kept(whole, shorter).is_err(), "of another text");
     }
 
     #[test]

@@ -12,8 +12,8 @@
 //! - Requests with the same `Idempotency-Key` are one call.
 //! - An answer that was written is kept where its caller says when it asks again, by one or the other. Of the
 //!   others nobody could tell a replay from a new call, so nothing is kept for them.
-//! - Who asks for something else on a connection has read what was answered on it. Such an answer is kept while
-//!   memory has room, for whoever sits behind a proxy that has read it and has not; it never goes into a file.
+//! - Who asks for something else on a connection has read what was answered on it, unless a proxy did. Such an answer is
+//!   kept while memory has room; it never goes into a file.
 //! - What surely cost nothing is forgotten when it fails: the next request is a new call, also if it says
 //!   that it is a replay. And a call whose
 //!   caller goes away before anything was sent never sends anything.
@@ -82,6 +82,8 @@ struct State {
     answered: bool,
     /// It was read, too, at the other end of the connection.
     arrived: bool,
+    /// How many have come back for it.
+    sat: u32,
     end: Option<Arc<End>>,
     /// Other processes can take it, since the store says that it was left.
     written: bool,
@@ -417,6 +419,7 @@ impl Call {
         let mut state = self.state();
         // Whoever comes back for it has not got it.
         state.arrived = false;
+        state.sat += 1;
         let left = state.live == 0 && !state.answered;
         state.live += 1;
         state.repeats |= mark.repeats();
@@ -473,9 +476,21 @@ impl Call {
         alone && state.end.is_some()
     }
 
-    /// Somebody asks for something else on the connection on which it was answered.
-    pub(crate) fn arrived(&self) {
-        self.state().arrived = true;
+    /// Whether its answer is to be kept for who asks again.
+    pub(crate) fn repeats(&self) -> bool {
+        self.state().repeats
+    }
+
+    /// How many have come back for it so far.
+    pub(crate) fn sat(&self) -> u32 {
+        self.state().sat
+    }
+
+    /// Somebody asks for something else on the connection on which it was answered. It says nothing of the answers
+    /// to those who came back for it since.
+    pub(crate) fn arrived(&self, sat: u32) {
+        let mut state = self.state();
+        state.arrived |= state.sat == sat;
     }
 
     /// Whether its answer was read; what has a key is kept for whoever has that.

@@ -23,6 +23,8 @@ const HEAD: usize = 4096;
 pub(crate) const LONGEST_NAME: usize = 64;
 /// A text in a form has no more bytes: a prompt is shorter.
 const TEXT: usize = 1 << 20;
+/// All texts of a form have no more bytes together: they are counted by no budget.
+const TEXTS: usize = 4 << 20;
 
 /// A form as far as it has come. Its files are made base64 while they come, which is how they are sent: so they are
 /// encoded once, whoever takes them, and lie in memory or in a file like those of a JSON body.
@@ -33,9 +35,9 @@ pub(crate) struct Form {
     state: State,
     /// What has come and is not taken yet.
     held: Vec<u8>,
-    /// How much came before that.
-    taken: u64,
     parts: Vec<Part>,
+    /// How many bytes its texts have.
+    texts: usize,
     /// What is to be kept of the last piece, and how much was before that.
     encoded: String,
     kept: u64,
@@ -87,8 +89,8 @@ impl Form {
             state: State::Before,
             // A body may begin with its boundary, so it is read as if a line had ended before it.
             held: b"\r\n".to_vec(),
-            taken: 0,
             parts: Vec::new(),
+            texts: 0,
             encoded: String::new(),
             kept: 0,
         }
@@ -116,7 +118,7 @@ impl Form {
                         self.state = State::Ended;
                         Ok(Some(2))
                     }
-                    [b'\r', b'\n', ..] => {
+                    [b'\r', b'\n', ..] if blanks < HEAD => {
                         self.state = State::Head;
                         Ok(Some(blanks))
                     }
@@ -128,7 +130,11 @@ impl Form {
             State::Head => {
                 let end = memmem::find(&self.held, b"\r\n\r\n");
                 let Some(end) = end.filter(|it| *it < HEAD) else {
-                    return if self.held.len() < HEAD { Ok(None) } else { Err(broken(HEADLESS)) };
+                    return if self.held.len() < HEAD + 4 {
+                        Ok(None)
+                    } else {
+                        Err(broken(HEADLESS))
+                    };
                 };
                 if next.is_some_and(|it| it < end) {
                     return Err(broken(HEADLESS));
@@ -149,7 +155,16 @@ impl Form {
             State::Content(part, line) => {
                 let skipped = sure.min(*line);
                 *line -= skipped;
-                part.add(&self.held[skipped..sure], &mut self.encoded)?;
+                let bytes = &self.held[skipped..sure];
+                part.add(bytes, &mut self.encoded)?;
+                if let Content::Text(_) = part.content {
+                    self.texts += bytes.len();
+                }
+                if TEXTS < self.texts {
+                    return Err(format!(
+                        "the texts of the form have more than {TEXTS} bytes: send images as files"
+                    ));
+                }
                 if next.is_none() {
                     return Ok(Some(sure).filter(|it| *it != 0));
                 }
@@ -170,7 +185,6 @@ impl Form {
         match self.state {
             State::Ended => Ok(self.parts),
             State::Before => Err(broken("its boundary is not in it")),
-            State::Head if HEAD <= self.held.len() => Err(broken(HEADLESS)),
             State::Boundary | State::Head | State::Content(..) => Err(broken(CUT)),
         }
     }
@@ -188,7 +202,6 @@ impl Reader for Form {
         self.held.extend_from_slice(piece);
         while let Some(taken) = self.step()? {
             self.held.drain(..taken);
-            self.taken += taken as u64;
         }
         Ok(self.encoded.as_bytes())
     }
@@ -285,7 +298,7 @@ impl File {
 
 impl fmt::Debug for Form {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Form({} bytes)", self.taken)
+        write!(f, "Form({} parts)", self.parts.len())
     }
 }
 

@@ -130,7 +130,11 @@ async fn turn<T>(room: impl Future<Output = Option<T>>, limits: &Limits) -> Resu
     let room = reserved.map_err(|_| {
         Fault::busy("too many requests are being read at this moment; nothing was done")
     })?;
-    room.ok_or_else(|| too_large(limits))
+    room.ok_or_else(|| {
+        let message = "there is never room for so large a body here: give fewer or smaller images, or addresses \
+                       instead of data, or ask who runs the gateway for more `files_megabytes`";
+        Fault::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message)
+    })
 }
 
 /// A body on its way.
@@ -196,7 +200,7 @@ impl<R: Reader> Incoming<'_, R> {
     }
 }
 
-/// Reads a body that comes in pieces of a size, and lies outside memory.
+/// Reads a body that comes in pieces of a size.
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) fn in_pieces(mut reader: impl Reader, body: &[u8], size: usize) -> Result<Read, String> {
     let mut kept = Vec::new();

@@ -1,6 +1,6 @@
 //! From a request that is understood to its answer: joined with an equal call, or run anew.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use axum::body::Body;
 use axum::extract::State;
@@ -70,7 +70,11 @@ pub(crate) async fn run(
     let model = understood.model.clone();
     let (joined, elsewhere) = gateway.calls().join(print, mark).await;
     let seat = match joined {
-        Joined::Before(seat) => seat,
+        Joined::Before(seat) => {
+            // Nobody needs what came now, however long the first one takes.
+            drop((understood, held));
+            seat
+        }
         Joined::Other => return Err(reused()),
         Joined::New(seat) => {
             let how = match (key, elsewhere) {
@@ -180,8 +184,8 @@ fn begin(
     let keyed = matches!(how, How::Once(_));
     let work = tokio::spawn(async move {
         // What is refused is refused before the key stands for it: it can be mended and sent again.
-        if let Some(job) = &mut planned {
-            planner.plan(job).await?.first()?;
+        if let Some(mut job) = planned.take() {
+            planner.plan(&mut job).await?.first()?;
         }
         match how {
             How::Anew => task.keeping(keep).await.map(Once::Now),
@@ -340,17 +344,19 @@ impl Gateway {
         let receipt = Box::new(receipt);
         self.jobs().ended(call.id(), Came::Receipt(receipt.clone()));
         let created = self.now_ms() / 1000;
-        let end = match self.shelved(&images).await {
+        let end = match self.shelved(call, &images).await {
             Some(shelf) => End::Shelved { shelf, receipt, created },
             None => End::Made { images, receipt, created },
         };
         self.calls().over(call, end);
     }
 
-    /// Puts pictures into a file where memory is short, so that the answers of others are read meanwhile.
-    async fn shelved(&self, images: &[Image]) -> Option<Shelf> {
+    /// Puts pictures into a file where memory is short, so that the answers of others are read meanwhile; and where they
+    /// are to be kept, and are too large to be kept in memory.
+    async fn shelved(&self, call: &Call, images: &[Image]) -> Option<Shelf> {
         let weight: u64 = images.iter().map(Image::weight).sum();
-        if weight == 0 || !self.router().client().is_short_of_room() {
+        let too_large = call.repeats() && self.limits().kept / 2 < weight;
+        if weight == 0 || !(too_large || self.router().client().is_short_of_room()) {
             return None;
         }
         let (room, images) = (self.spills().try_count(weight)?, images.to_vec());
@@ -385,9 +391,33 @@ impl Gateway {
     }
 }
 
-/// The call that a response is the answer to.
+/// The call that a response is the answer to, which a connection that is idle does not keep.
 #[derive(Clone)]
-pub(crate) struct Given(pub(crate) Arc<Call>);
+pub(crate) struct Given {
+    call: Weak<Call>,
+    sat: u32,
+}
+
+impl Given {
+    fn of(call: &Arc<Call>) -> Self {
+        Self { call: Arc::downgrade(call), sat: call.sat() }
+    }
+
+    /// The next request on the connection has these headers. It says that what was answered before was read, unless it
+    /// is a replay, or somebody stands between, who puts the requests of several callers on one connection.
+    pub(crate) fn before(&self, headers: &HeaderMap) {
+        let again = headers.get(RETRIES).is_some_and(|it| it != "0");
+        if let Some(call) = self.call.upgrade()
+            && !again
+            && !BETWEEN.iter().any(|it| headers.contains_key(*it))
+        {
+            call.arrived(self.sat);
+        }
+    }
+}
+
+/// Proxies say by one of these that they are there.
+const BETWEEN: [&str; 4] = ["via", "forwarded", "x-forwarded-for", "x-real-ip"];
 
 /// What came of a call, for one who waits for it.
 fn answer(
@@ -432,7 +462,7 @@ fn answer(
             Response::from_parts(parts, Body::new(Answer::text(text, seat)))
         }
     };
-    response.extensions_mut().insert(Given(call));
+    response.extensions_mut().insert(Given::of(&call));
     if !response.headers().contains_key(RECEIPT) {
         put(response.headers_mut(), RECEIPT, &id);
     }

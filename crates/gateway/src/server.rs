@@ -25,6 +25,7 @@ const HEAD: usize = 32 * 1024;
 const HEADERS: usize = 100;
 /// How often what was kept is looked at.
 const TIDIES: Duration = Duration::from_secs(1);
+/// How soon who has read an answer asks for the next thing.
 const MOMENT: Duration = Duration::from_millis(5);
 
 /// A gateway that listens. Dropping it ends it at once; [`stop`](Self::stop) lets calls finish.
@@ -149,11 +150,10 @@ async fn connection(
     // What is small goes out at once; a stream that cannot do that goes on.
     let _ = stream.set_nodelay(true);
     let (routes, given) = (TowerToHyperService::new(routes), Arc::new(Mutex::new(None::<Given>)));
-    let service = service_fn(move |request| {
+    let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
         let slot = Arc::clone(&given);
-        // What was answered before on this connection was read, since nobody asks for the next thing before.
-        if let Some(Given(call)) = slot.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            call.arrived();
+        if let Some(given) = slot.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            given.before(request.headers());
         }
         let response = routes.call(request);
         async move {

@@ -147,35 +147,42 @@ async fn answers_beyond_the_limit_are_kept_in_files_and_given_again_as_they_were
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_after_which_its_caller_asks_for_something_else_goes_into_no_file() {
     let path = "/v1/images/generations";
-    let body = |side: u32| {
-        json!({ "model": "black-forest-labs/FLUX.2-pro", "prompt": "p", "width": side, "height": side,
+    let bodies = ["one", "two", "three"].map(|prompt| {
+        json!({ "model": "black-forest-labs/FLUX.2-pro", "prompt": prompt, "width": 512, "height": 512,
             "response_format": "b64_json" })
         .to_string()
-    };
-    let (large, small) = (body(1024), body(256));
+    });
     let open = House::open().await;
     let mut weights = Vec::new();
-    for body in [&large, &small] {
+    for body in &bodies {
         let answer = open.post(path, body).await;
         let base64 = answer.body["data"][0]["b64_json"].as_str().expect("base64");
         let bytes = base64_simd::STANDARD.decode_to_vec(base64).expect("base64");
         // It was at an address, so it is not kept as base64.
         weights.push(bytes.len() as u64);
     }
-    assert!(2 * weights[1] < weights[0]);
-    // One of them has room, and both have not.
-    let house = House::limited(|it| it.kept = weights.iter().sum::<u64>() - 1).await;
-    let mut raw = Raw::post(&house, &large, &FIRST).await;
-    raw.read().await;
-    raw.again(&small, &FIRST).await;
-    raw.read().await;
-    house.until_metric(&format!("repaint_kept_bytes {}", weights[1])).await;
-    house.until_metric("repaint_bytes_in_files 0").await;
-    let again = [("x-stainless-retry-count", "1")];
-    assert_eq!(house.post_with(path, &small, &again).await.status, 200);
-    assert_eq!(house.paid(), 2, "it is kept");
-    assert_eq!(house.post_with(path, &large, &again).await.status, 200);
-    assert_eq!(house.paid(), 3, "it is not");
+    let last = weights[2];
+    // Two of them have room, and three have not.
+    let kept = weights.iter().sum::<u64>() - 1;
+    for between in [false, true] {
+        let house = House::limited(|it| it.kept = kept).await;
+        let by = ("x-forwarded-for", "192.0.2.1");
+        let headers = if between { vec![FIRST[0], by] } else { FIRST.to_vec() };
+        let mut raw = Raw::post(&house, &bodies[0], &headers).await;
+        raw.read().await;
+        for body in &bodies[1..] {
+            raw.again(body, &headers).await;
+            raw.read().await;
+        }
+        house.until_metric(&format!("repaint_kept_bytes {last}")).await;
+        let in_files = house.text("/metrics").await.contains("repaint_bytes_in_files 0\n");
+        assert_eq!(in_files, !between, "a proxy reads for several callers");
+        let again = [("x-stainless-retry-count", "1")];
+        assert_eq!(house.post_with(path, &bodies[2], &again).await.status, 200);
+        assert_eq!(house.paid(), 3, "it is kept");
+        assert_eq!(house.post_with(path, &bodies[0], &again).await.status, 200);
+        assert_eq!(house.paid(), if between { 3 } else { 4 });
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,9 +1,8 @@
 //! The log in which SQLite writes first, brought to the disk beside SQLite: so orders that come at once wait for one
-//! sync, and nobody's statements wait for it.
+//! sync, and no statement waits for it.
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
@@ -25,17 +24,16 @@ pub(crate) struct Log {
     is_quick: AtomicBool,
     /// Whether a sync for which nobody waits is to come.
     is_planned: AtomicBool,
-    /// What went wrong when nobody waited for it.
-    failed: Mutex<Option<io::Error>>,
+    /// Whether it could not be brought to the disk. A system says so once, and forgets what it could not write: what is
+    /// written behind that does not count until all of it is in the store's file.
+    is_broken: AtomicBool,
 }
 
 impl Log {
-    /// That of a store that is open.
-    pub(crate) fn of(store: &Path) -> io::Result<Self> {
-        let mut path = store.as_os_str().to_owned();
-        path.push("-wal");
+    /// That of a store that is open, by the path that SQLite knows it by: a link leads to another name.
+    pub(crate) fn of(store: &str) -> io::Result<Self> {
         // Not every system brings a file to the disk for who may only read it.
-        Ok(Self::new(OpenOptions::new().read(true).write(true).open(path)?))
+        Ok(Self::new(OpenOptions::new().read(true).write(true).open(format!("{store}-wal"))?))
     }
 
     fn new(file: File) -> Self {
@@ -45,7 +43,7 @@ impl Log {
             synced: Mutex::new(0),
             is_quick: AtomicBool::new(false),
             is_planned: AtomicBool::new(false),
-            failed: Mutex::new(None),
+            is_broken: AtomicBool::new(false),
         }
     }
 
@@ -58,7 +56,7 @@ impl Log {
     ///
     /// # Errors
     ///
-    /// If it is not, or what was written before is not.
+    /// If it is not, or something that was written before could not be.
     pub(crate) async fn wait(self: &Arc<Self>, number: u64) -> io::Result<()> {
         if self.is_quick.load(Ordering::Relaxed) {
             match self.synced.try_lock() {
@@ -78,35 +76,44 @@ impl Log {
         tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
     }
 
-    /// Brings what was written to the disk soon, while nobody waits for it; if that fails, it is told to who waits
-    /// next.
-    pub(crate) fn soon(self: &Arc<Self>) {
-        if self.is_planned.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let log = Arc::clone(self);
-        drop(tokio::task::spawn_blocking(move || {
-            std::thread::sleep(SOON);
-            // What is written from here on plans one of its own.
-            log.is_planned.store(false, Ordering::Release);
-            let number = log.written.load(Ordering::Acquire);
-            let mut synced = log.synced.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Err(err) = log.sync(&mut synced, number) {
-                *log.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(err);
-            }
-        }));
+    /// Whether somebody is to sync soon, which is for all who ask meanwhile: whoever is told so does it after
+    /// [`SOON`].
+    pub(crate) fn plans(&self) -> bool {
+        !self.is_planned.swap(true, Ordering::AcqRel)
+    }
+
+    /// Does what was planned, or nothing if another sync was for all of it.
+    pub(crate) fn as_planned(&self) -> io::Result<()> {
+        std::thread::sleep(SOON);
+        // What is written from here on is planned anew.
+        self.is_planned.swap(false, Ordering::AcqRel);
+        self.all()
+    }
+
+    /// Brings all that was written to the disk.
+    pub(crate) fn all(&self) -> io::Result<()> {
+        let mut synced = self.synced.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = self.written.load(Ordering::Acquire);
+        self.sync(&mut synced, number)
+    }
+
+    /// All of it is in the store's file, and the next transaction begins it anew.
+    pub(crate) fn mended(&self) {
+        self.is_broken.store(false, Ordering::Release);
     }
 
     fn sync(&self, synced: &mut u64, number: u64) -> io::Result<()> {
-        // A system tells it once, and forgets what it could not write.
-        if let Some(err) = self.failed.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            return Err(err);
+        if self.is_broken.load(Ordering::Acquire) {
+            return Err(io::Error::other("what was written before could not be brought there"));
         }
         if number <= *synced {
             return Ok(());
         }
         let (all, began) = (self.written.load(Ordering::Acquire), Instant::now());
-        self.file.sync_data()?;
+        if let Err(err) = self.file.sync_data() {
+            self.is_broken.store(true, Ordering::Release);
+            return Err(err);
+        }
         self.is_quick.store(began.elapsed() <= SHORT, Ordering::Relaxed);
         *synced = all;
         Ok(())
@@ -123,22 +130,29 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_disk_that_fails_is_told_at_once_or_to_who_waits_next() {
+    async fn what_could_not_be_brought_to_the_disk_is_told_to_all_until_it_is_mended() {
         let log = broken();
-        let number = log.wrote();
-        log.wait(number).await.expect_err("it is not on the disk");
+        let (first, second) = (log.wrote(), log.wrote());
+        let (one, other) = tokio::join!(log.wait(first), log.wait(second));
+        assert!(one.is_err() && other.is_err());
+        // The system would say now that all is well.
+        let mut log = Arc::try_unwrap(log).expect("nobody else has it");
+        log.file = tempfile::tempfile().expect("a file");
+        let log = Arc::new(log);
+        let third = log.wrote();
+        log.wait(third).await.expect_err("what was before is not on the disk");
+        log.mended();
+        log.wait(third).await.expect("it is");
+    }
 
-        let mut log = broken();
+    #[test]
+    fn what_is_planned_is_for_all_who_ask_meanwhile() {
+        let log = broken();
+        assert!(log.plans() && !log.plans());
+        log.as_planned().expect("nothing was written");
         log.wrote();
-        log.soon();
-        while 1 < Arc::strong_count(&log) {
-            tokio::task::yield_now().await;
-        }
-        let good = tempfile::tempfile().expect("a file");
-        Arc::get_mut(&mut log).expect("nobody else has it").file = good;
-        let number = log.wrote();
-        log.wait(number).await.expect_err("what was before is not on the disk");
-        log.wait(number).await.expect("all that is written now is");
+        assert!(log.plans());
+        log.as_planned().expect_err("it is tried");
     }
 
     #[tokio::test]

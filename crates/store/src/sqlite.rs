@@ -9,8 +9,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use repaint_core::{
-    Budget, Error, ErrorKind, Estimate, Filter, Handle, Period, Result, Spend, Store, Submit,
-    SubmitState, Usd,
+    Budget, Error, ErrorKind, Estimate, Filter, Handle, Period, Result, Spend, Store, Submit, Usd,
 };
 use rusqlite::{
     CachedStatement, Connection, ErrorCode, Row, ToSql, Transaction, TransactionBehavior, params,
@@ -55,6 +54,9 @@ const TAKE: &str = "DELETE FROM repaint_left WHERE until_ms <= $2 OR job = (SELE
     WHERE print = $1 AND $2 < until_ms AND ($3 IS NULL OR job = $3) ORDER BY until_ms, job LIMIT 1) \
     RETURNING CASE WHEN $2 < until_ms THEN job END";
 
+/// An order that was not sent, since it is not on the disk.
+const UNDO: &str = "DELETE FROM repaint_submits WHERE id = $1";
+
 /// From the first on; what was released is never changed.
 const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/sqlite/1_orders.sql"),
@@ -83,7 +85,8 @@ impl Sqlite {
                     Err(trouble) => return Err(told(&path, trouble)),
                 }
             };
-            let log = Arc::new(Log::of(&path).map_err(|err| cannot_be_made(&path, &err))?);
+            let log = Log::of(connection.path().unwrap_or_default());
+            let log = Arc::new(log.map_err(|err| cannot_be_made(&path, &err))?);
             let connection = Mutex::new(connection);
             Ok(Self(Arc::new(Inner { path, connection, log, secret })))
         })
@@ -130,25 +133,69 @@ impl Sqlite {
 
     /// Waits until what was written is on the disk.
     async fn on_disk(&self, number: u64) -> Result<()> {
-        self.0.log.wait(number).await.map_err(|err| {
-            let why = system_words(&err);
-            let path = self.0.path.display();
-            unavailable(format!(
-                "the store {path} cannot be brought to the disk: {why}; look after it, or name another store"
-            ))
-        })
+        let Err(err) = self.0.log.wait(number).await else { return Ok(()) };
+        let inner = Arc::clone(&self.0);
+        aside(move || inner.mend(&err)).await
     }
 
-    /// Puts the log into the file, so that it begins anew, while nobody waits for it. What cannot be put there
-    /// stays where it is, and is tried again after as many transactions.
+    /// Brings what was written to the disk soon, while nobody waits for it.
+    fn soon(&self) {
+        if !self.0.log.plans() {
+            return;
+        }
+        let inner = Arc::clone(&self.0);
+        drop(tokio::task::spawn_blocking(move || {
+            let synced = inner.log.as_planned();
+            if let Err(err) = synced.or_else(|err| inner.mend(&err)) {
+                tracing::warn!("{}", err.message());
+            }
+        }));
+    }
+
+    /// Puts the log into the file, so that it begins anew, beside what else is done; who comes meanwhile waits for
+    /// some milliseconds. What cannot be put there stays where it is, and is tried again after as many transactions.
     fn tidy(&self) {
         let inner = Arc::clone(&self.0);
         drop(tokio::task::spawn_blocking(move || {
-            let connection = inner.connection.lock().unwrap_or_else(PoisonError::into_inner);
-            connection
-                .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
-                .unwrap_or_default();
+            if let Err(trouble) = inner.checkpoint("PASSIVE", Duration::ZERO) {
+                tracing::warn!("{}", told(&inner.path, trouble).message());
+            }
         }));
+    }
+}
+
+impl Inner {
+    /// Puts the log into the file; says whether all of it is there.
+    fn checkpoint(&self, how: &str, patience: Duration) -> Result<bool, Trouble> {
+        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        with(&mut connection, patience, |connection| {
+            let sql = format!("PRAGMA wal_checkpoint({how})");
+            let (busy, written, there) = connection.query_row(&sql, [], |row| {
+                Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+            })?;
+            Ok(busy == 0 && written == there)
+        })
+    }
+
+    /// Where the log could not be brought to the disk, what is in it is put into the store's file, which is.
+    fn mend(&self, err: &io::Error) -> Result<()> {
+        if self.checkpoint("RESTART", BUSY).is_ok_and(|it| it) {
+            self.log.mended();
+            return Ok(());
+        }
+        let (path, why) = (self.path.display(), system_words(err));
+        Err(unavailable(format!(
+            "the store {path} cannot be brought to the disk: {why}; look after it, or name another store"
+        )))
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Where other processes have the file open, closing it brings nothing to the disk.
+        if let Err(err) = self.log.all() {
+            tracing::warn!("the store {} was not brought to the disk: {err}", self.path.display());
+        }
     }
 }
 
@@ -214,6 +261,8 @@ fn ready(path: &Path) -> Result<(Connection, [u8; 16]), Trouble> {
     // From here on it is the log that waits for the disk, and what puts it into the file.
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.query_row("PRAGMA wal_autocheckpoint = 0", [], |_| Ok(()))?;
+    // On macOS, what is not asked for so may stay in the drive.
+    connection.pragma_update(None, "checkpoint_fullfsync", true)?;
     Ok((connection, secret))
 }
 
@@ -247,8 +296,8 @@ impl Store for Sqlite {
         let kept = self.on_disk(self.wrote()).await;
         if kept.is_err() {
             // It is not sent then, and nobody is to think that it was.
-            let order = Submit { state: SubmitState::NotTaken, ..submit.clone() };
-            self.quick(move |connection| put(connection, WRITE, &order)).await?;
+            let id = submit.id.clone();
+            self.quick(move |connection| Ok(execute(connection, UNDO, params![id])?)).await?;
         }
         kept
     }
@@ -263,7 +312,7 @@ impl Store for Sqlite {
         self.quick(move |connection| put(connection, WRITE, &submit)).await?;
         self.wrote();
         if leads {
-            self.0.log.soon();
+            self.soon();
         }
         Ok(())
     }
@@ -363,7 +412,7 @@ impl Store for Sqlite {
         })
         .await?;
         self.wrote();
-        self.0.log.soon();
+        self.soon();
         Ok(())
     }
 

@@ -518,6 +518,37 @@ fn a_store_of_a_newer_version_is_refused(folder: &Path) {
     });
 }
 
+#[cfg(unix)]
+fn a_store_behind_a_link_is_the_one_that_it_leads_to(folder: &Path) {
+    runtime().block_on(async {
+        let (path, link) = (folder.join("store.sqlite"), folder.join("link.sqlite"));
+        std::fs::write(&path, "").expect("made");
+        std::os::unix::fs::symlink(&path, &link).expect("linked");
+        let store = connect(&link.display().to_string()).await.expect("a store");
+        store.open(&submit("1", CENT)).await.expect("written");
+        let other = connect(&path.display().to_string()).await.expect("the same");
+        assert!(other.get("1").await.expect("read").is_some());
+    });
+}
+
+fn the_log_of_a_store_does_not_grow_with_its_orders(folder: &Path) {
+    runtime().block_on(async {
+        let path = folder.join("store.sqlite");
+        let store = connect(&path.display().to_string()).await.expect("a store");
+        let log = || std::fs::metadata(folder.join("store.sqlite-wal")).expect("a log").len();
+        let mut most = 0;
+        for number in 0..600 {
+            let mut order = submit(&number.to_string(), CENT);
+            store.open(&order).await.expect("written");
+            order.state = SubmitState::Safe;
+            store.write(&order).await.expect("written");
+            most = most.max(log());
+        }
+        // They would have some 25 MB.
+        assert!(most < 8 << 20, "{most} bytes");
+    });
+}
+
 /// Those of before had the version of their tables in a table.
 fn a_store_that_an_earlier_build_made_is_read_as_it_is(folder: &Path) {
     runtime().block_on(async {
@@ -577,6 +608,15 @@ fn main() -> ExitCode {
     all.push(in_folder(
         "a store of a newer version is refused",
         a_store_of_a_newer_version_is_refused,
+    ));
+    all.push(in_folder(
+        "the log of a store does not grow with its orders",
+        the_log_of_a_store_does_not_grow_with_its_orders,
+    ));
+    #[cfg(unix)]
+    all.push(in_folder(
+        "a store behind a link is the one that it leads to",
+        a_store_behind_a_link_is_the_one_that_it_leads_to,
     ));
     all.push(in_folder(
         "a store that an earlier build made is read as it is",
