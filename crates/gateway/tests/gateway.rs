@@ -415,26 +415,7 @@ async fn bodies_for_which_memory_has_no_room_go_on_from_files() {
     };
     let bodies: Vec<String> = (0..5).map(body).collect();
     let all = bodies.iter().map(|it| house.post_with(path, it, &FIRST));
-    let answers = async {
-        let mut answers = Vec::new();
-        let all: Vec<_> = all.collect();
-        for answer in futures(all).await {
-            answers.push(answer);
-        }
-        answers
-    };
-    let spilled = async {
-        until(|| async { !house.text("/metrics").await.contains("_in_files 0\n") }).await;
-    };
-    let (answers, ()) = tokio::join!(answers, spilled);
-    for answer in &answers {
-        assert_eq!(answer.status, 200, "{}", answer.body);
-    }
-    let metrics = house.text("/metrics").await;
-    assert!(
-        metrics.contains("_in_files 0\n") && metrics.contains("repaint_body_bytes 0\n"),
-        "{metrics}"
-    );
+    let answers = house.spills(futures(all.collect())).await;
     let seen: Vec<_> = house.emulator.emulator().orders().cloned().collect();
     assert!(seen.len() == 5 && seen.iter().all(|it| it.images.len() == 1), "{seen:?}");
     // In memory or in a file, it is the same request.
@@ -460,18 +441,7 @@ async fn forms_for_which_memory_has_no_room_go_on_from_files() {
     };
     let again = [("x-stainless-retry-count", "1")];
     let all = sizes.iter().map(|it| house.post_form_with("/v1/images/edits", form(*it), &FIRST));
-    let spilled = async {
-        until(|| async { !house.text("/metrics").await.contains("_in_files 0\n") }).await;
-    };
-    let (answers, ()) = tokio::join!(futures(all.collect()), spilled);
-    for answer in &answers {
-        assert_eq!(answer.status, 200, "{}", answer.body);
-    }
-    let metrics = house.text("/metrics").await;
-    assert!(
-        metrics.contains("_in_files 0\n") && metrics.contains("repaint_body_bytes 0\n"),
-        "{metrics}"
-    );
+    let answers = house.spills(futures(all.collect())).await;
     let orders: Vec<_> = house.emulator.emulator().orders().cloned().collect();
     for (size, before) in sizes.iter().zip(&answers) {
         let (size, prompt) = (*size, size.to_string());

@@ -216,6 +216,19 @@ impl House {
         until(|| async { self.text("/metrics").await.contains(&format!("{line}\n")) }).await;
     }
 
+    /// Requests that are answered, some of them out of files; then nothing is kept of any.
+    pub(crate) async fn spills(&self, answers: impl Future<Output = Vec<Answer>>) -> Vec<Answer> {
+        let spilled = until(|| async { !self.text("/metrics").await.contains("_in_files 0\n") });
+        let (answers, ()) = tokio::join!(answers, spilled);
+        for answer in &answers {
+            assert_eq!(answer.status, 200, "{}", answer.body);
+        }
+        let metrics = self.text("/metrics").await;
+        let nothing = ["repaint_bytes_in_files 0\n", "repaint_body_bytes 0\n"];
+        assert!(nothing.iter().all(|it| metrics.contains(it)), "{metrics}");
+        answers
+    }
+
     pub(crate) async fn until_safe(&self, job: &str) {
         let path = format!("/v1/jobs/{job}");
         until(|| async { self.get(&path).await.body["orders"][0]["state"] == "safe" }).await;
