@@ -134,8 +134,10 @@ pub struct Filter {
 ///
 /// What a method wrote is seen by every process that uses the same store when it returns. What [`open`](Self::open),
 /// [`set_budget`](Self::set_budget), [`remove_budget`](Self::remove_budget) and [`prune`](Self::prune) wrote survives
-/// then even if the machine loses its power, with all that was written before; the rest soon does. `open` weighs all budgets and writes in one step, so that two processes cannot both
-/// spend the last cent. An error of a store is of kind `Unavailable`, and nothing is sent after it; one of
+/// then even if the machine loses its power, with all that was written before; the rest soon does.
+///
+/// [`open`](Self::open) weighs all budgets and writes in one step, so that two processes cannot both spend the last
+/// cent. An error of a store is of kind `Unavailable`, and nothing is sent after it; one of
 /// kind `InvalidRequest` says that a value is not one that can be kept. Nothing was written then, unless a
 /// connection broke at the very end: such an order stands there as sent, and later as unknown.
 ///

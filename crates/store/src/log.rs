@@ -76,18 +76,10 @@ impl Log {
         tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
     }
 
-    /// Whether somebody is to sync soon, which is for all who ask meanwhile: whoever is told so does it after
-    /// [`SOON`].
-    pub(crate) fn plans(&self) -> bool {
-        !self.is_planned.swap(true, Ordering::AcqRel)
-    }
-
-    /// Does what was planned, or nothing if another sync was for all of it.
-    pub(crate) fn as_planned(&self) -> io::Result<()> {
-        std::thread::sleep(SOON);
-        // What is written from here on is planned anew.
-        self.is_planned.swap(false, Ordering::AcqRel);
-        self.all()
+    /// A sync that is to come soon, for all who ask meanwhile; nothing where one is to come already.
+    pub(crate) fn plan(self: &Arc<Self>) -> Option<Planned> {
+        let is_new = !self.is_planned.swap(true, Ordering::AcqRel);
+        is_new.then(|| Planned(Arc::clone(self)))
     }
 
     /// Brings all that was written to the disk.
@@ -120,14 +112,36 @@ impl Log {
     }
 }
 
+/// A sync for which nobody waits. Where nobody does it, since a runtime ends, the next is planned anew.
+#[derive(Debug)]
+pub(crate) struct Planned(Arc<Log>);
+
+impl Planned {
+    /// Does it, after a while; or nothing if another sync was for all of it.
+    pub(crate) fn done(self) -> io::Result<()> {
+        std::thread::sleep(SOON);
+        let log = Arc::clone(&self.0);
+        // What is written from here on is planned anew.
+        drop(self);
+        log.all()
+    }
+}
+
+impl Drop for Planned {
+    fn drop(&mut self) {
+        self.0.is_planned.swap(false, Ordering::AcqRel);
+    }
+}
+
+/// One that Linux says cannot be brought to a disk.
+#[cfg(all(test, target_os = "linux"))]
+pub(crate) fn broken() -> Arc<Log> {
+    Arc::new(Log::new(File::open("/dev/null").expect("there on every Linux")))
+}
+
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
-
-    /// Linux says of this one that it cannot be brought to a disk.
-    fn broken() -> Arc<Log> {
-        Arc::new(Log::new(File::open("/dev/null").expect("there on every Linux")))
-    }
 
     #[tokio::test]
     async fn what_could_not_be_brought_to_the_disk_is_told_to_all_until_it_is_mended() {
@@ -148,11 +162,13 @@ mod tests {
     #[test]
     fn what_is_planned_is_for_all_who_ask_meanwhile() {
         let log = broken();
-        assert!(log.plans() && !log.plans());
-        log.as_planned().expect("nothing was written");
+        let planned = log.plan().expect("the first");
+        assert!(log.plan().is_none());
+        planned.done().expect("nothing was written");
+        drop(log.plan().expect("that is over"));
         log.wrote();
-        assert!(log.plans());
-        log.as_planned().expect_err("it is tried");
+        let planned = log.plan().expect("nobody did the last one");
+        planned.done().expect_err("it is tried");
     }
 
     #[tokio::test]

@@ -40,6 +40,8 @@ struct Inner {
 
 /// Other processes are waited for so long; none writes for longer than some milliseconds.
 const BUSY: Duration = Duration::from_secs(15);
+/// Whoever reads is waited for so long where a log is to begin anew, and an order waits for that.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// How soon it is tried again where SQLite does not wait by itself.
 const AGAIN: Duration = Duration::from_millis(20);
 /// After so many transactions the log is put into the file, while nobody waits for it; it has some 4 MB then.
@@ -140,13 +142,10 @@ impl Sqlite {
 
     /// Brings what was written to the disk soon, while nobody waits for it.
     fn soon(&self) {
-        if !self.0.log.plans() {
-            return;
-        }
+        let Some(planned) = self.0.log.plan() else { return };
         let inner = Arc::clone(&self.0);
         drop(tokio::task::spawn_blocking(move || {
-            let synced = inner.log.as_planned();
-            if let Err(err) = synced.or_else(|err| inner.mend(&err)) {
+            if let Err(err) = planned.done().or_else(|err| inner.mend(&err)) {
                 tracing::warn!("{}", err.message());
             }
         }));
@@ -179,7 +178,7 @@ impl Inner {
 
     /// Where the log could not be brought to the disk, what is in it is put into the store's file, which is.
     fn mend(&self, err: &io::Error) -> Result<()> {
-        if self.checkpoint("RESTART", BUSY).is_ok_and(|it| it) {
+        if self.checkpoint("RESTART", PATIENCE).is_ok_and(|it| it) {
             self.log.mended();
             return Ok(());
         }
@@ -631,5 +630,50 @@ fn told(path: &Path, trouble: Trouble) -> Error {
 impl fmt::Debug for Sqlite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sqlite").field("path", &self.0.path).finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use repaint_core::SubmitState;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_order_is_in_the_file_where_the_log_cannot_be_brought_to_the_disk() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("orders.sqlite");
+        let mut store = Sqlite::connect(&path).await.expect("a store");
+        Arc::get_mut(&mut store.0).expect("nobody else has it").log = crate::log::broken();
+        let order = Submit {
+            id: "1".to_owned(),
+            job: "job".to_owned(),
+            account: None,
+            offer: "acme/a".to_owned(),
+            fingerprint: "0".repeat(32),
+            pictures: 1,
+            estimate: Estimate { low: Usd(1), high: Usd(2) },
+            state: SubmitState::Sent,
+            cost: None,
+            handle: None,
+            paths: Vec::new(),
+            error: None,
+            created_ms: 1,
+            updated_ms: 1,
+            held_until_ms: 1,
+        };
+        store.open(&order).await.expect("it is kept");
+        // Without the log, the file has it.
+        let alone = folder.path().join("alone.sqlite");
+        fs::copy(&path, &alone).expect("copied");
+        let alone = Sqlite::connect(&alone).await.expect("a store");
+        assert!(alone.get("1").await.expect("read").is_some());
+
+        // Somebody who reads for long keeps the log from beginning anew, so it is not sent, and is not there.
+        let other = Connection::open(&path).expect("the file");
+        other.execute_batch("BEGIN; SELECT COUNT(*) FROM repaint_submits;").expect("it reads");
+        let err = store.open(&Submit { id: "2".to_owned(), ..order }).await.expect_err("not kept");
+        assert!(err.message().contains("cannot be brought to the disk"), "{err}");
+        assert!(store.get("2").await.expect("read").is_none());
     }
 }
