@@ -126,6 +126,34 @@ fn an_order_is_on_the_disk_before_it_is_sent_and_its_handle_soon_after() {
     assert!(soon, "the handle was not on the disk: {happened:?}");
 }
 
+#[test]
+fn where_the_disk_fails_an_order_that_is_not_on_it_is_never_sent() {
+    if !has_strace("a disk that fails before an order is sent") {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let emulator = Emulator::start(folder.path());
+    let (store, picture) = (folder.path().join("orders.sqlite"), folder.path().join("night.jpg"));
+    let made = repaint("", &store).args(["jobs"]).output().expect("it runs");
+    assert!(made.status.success(), "{made:?}");
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={SYNCS}")]);
+    strace.args(["-e", &format!("inject={SYNCS}:error=EIO"), "-P"]);
+    strace.arg(folder.path().join("orders.sqlite-wal")).arg(env!("CARGO_BIN_EXE_repaint"));
+    strace.args(["edit", CAT, "-p", "make it night", "-m", ANSWERED, "-o"]).arg(&picture);
+    let output = prepared(strace, &emulator.address, &store).output().expect("strace runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("orders.sqlite"), "{output:?}");
+    assert_eq!(emulator.billed(), (0, 0), "nothing was sent: {said}");
+    assert!(!picture.exists(), "and no file is left");
+    assert!(orders(&store).is_empty(), "what was never sent is no order: {said}");
+    // The disk is well again, and so is the store.
+    let again = ["edit", CAT, "-p", "make it night", "-m", ANSWERED, "-o"];
+    let output = repaint(&emulator.address, &store).args(again).arg(&picture).output();
+    assert!(output.as_ref().is_ok_and(|it| it.status.success()), "{output:?}");
+    assert_eq!((emulator.billed().0, orders(&store).len()), (1, 1));
+}
+
 /// What counts for a machine that loses its power.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Happened {

@@ -188,11 +188,11 @@ pub trait Store: Debug + Send + Sync {
         fingerprint: &str,
     ) -> Result<Option<(String, String)>>;
 
-    /// Remembers that nobody waits for a job any more whose answer was not written, and that whoever sends an
-    /// equal call (its print says that) until a moment may take it.
+    /// Remembers that whoever asks under this print until a moment may take a job: such as one that nobody waits for any
+    /// more and whose answer was not written. One that is remembered already stands under this print alone then.
     async fn leave(&self, print: &str, job: &str, until_ms: u64) -> Result<()>;
 
-    /// Takes a job that was left under this print, a certain one or the oldest; nobody else can take it then.
+    /// Takes a job under this print, a certain one or the oldest; nobody else can take it then.
     /// What is too old is forgotten.
     async fn take(&self, print: &str, job: Option<&str>, now_ms: u64) -> Result<Option<String>>;
 

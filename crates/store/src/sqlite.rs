@@ -556,10 +556,11 @@ impl From<rusqlite::Error> for Trouble {
     }
 }
 
-/// The file and its folders, for their owner only; SQLite gives its other files the rights of this one.
+/// The file and its folders, for their owner only; SQLite gives its other files the rights of this one. A file that is
+/// there is not opened: to close it would take the locks away that this process has on it.
 fn make(path: &Path) -> io::Result<()> {
     let mut options = fs::OpenOptions::new();
-    options.append(true).create(true);
+    options.append(true).create_new(path.symlink_metadata().is_err()).create(true);
     let mut folders = fs::DirBuilder::new();
     folders.recursive(true);
     #[cfg(unix)]
@@ -571,7 +572,13 @@ fn make(path: &Path) -> io::Result<()> {
     if let Some(folder) = path.parent().filter(|it| *it != Path::new("")) {
         folders.create(folder)?;
     }
-    options.open(path).map(drop)
+    if path.exists() {
+        return Ok(());
+    }
+    match options.open(path) {
+        Err(err) if err.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made.map(drop),
+    }
 }
 
 fn is_busy(err: &rusqlite::Error) -> bool {
@@ -638,6 +645,26 @@ mod tests {
     use repaint_core::SubmitState;
 
     use super::*;
+
+    /// Without them another process takes itself for the last one, and deletes the log that this one writes to.
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn who_connects_twice_keeps_the_locks_that_others_see() {
+        use std::os::unix::fs::MetadataExt;
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("orders.sqlite");
+        let first = Sqlite::connect(&path).await.expect("a store");
+        let file = format!(":{} ", path.metadata().expect("a file").ino());
+        let locks = || {
+            let all = fs::read_to_string("/proc/locks").expect("Linux tells its locks");
+            all.lines().filter(|it| it.contains(&file)).count()
+        };
+        let before = locks();
+        assert_ne!(before, 0);
+        let _second = Sqlite::connect(&path).await.expect("the same");
+        assert!(before <= locks());
+        drop(first);
+    }
 
     #[tokio::test]
     async fn an_order_is_in_the_file_where_the_log_cannot_be_brought_to_the_disk() {
