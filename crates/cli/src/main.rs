@@ -2,6 +2,7 @@
 
 mod args;
 mod ask;
+mod callers;
 mod compare;
 mod config;
 mod doctor;

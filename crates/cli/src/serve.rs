@@ -5,14 +5,14 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use repaint::{Client, Error, ErrorKind, Registry, Result, Router, Store};
-use repaint_callers::Keys;
 use repaint_fetch::Fetcher;
 use repaint_gateway::{Gateway, Server};
 use repaint_store::Memory;
 
 use crate::args::Serve;
+use crate::callers::CallersFile;
 use crate::settings::Settings;
-use crate::{ask, orders, show, signals};
+use crate::{ask, callers, orders, show, signals};
 
 /// Where it listens unless somebody says otherwise.
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
@@ -27,19 +27,18 @@ pub(crate) async fn run(args: &Serve, settings: &Settings) -> Result<()> {
         .policy(settings.policy())
         .limits(settings.limits.clone())
         .fetcher(fetcher(settings));
-    let callers = args.callers.as_deref().map(Keys::load).transpose()?;
+    let callers = args.callers.as_deref().map(CallersFile::load).transpose()?;
     let who = match &callers {
         None => "there is no file of callers, so only this machine can call".to_owned(),
-        Some(keys) => match keys.callers().count() {
-            1 => "1 caller has a key".to_owned(),
-            count => format!("{count} callers have keys"),
-        },
+        Some((_, keys)) => callers::count(keys),
     };
-    if let Some(keys) = callers {
+    let mut file = None;
+    if let Some((of, keys)) = callers {
         gateway = gateway.keys(keys);
+        file = Some(of);
     }
     let gateway = gateway.build().await?;
-    let server = Server::bind(gateway, listen).await.map_err(|err| {
+    let server = Server::bind(gateway.clone(), listen).await.map_err(|err| {
         let message = match err.kind() {
             std::io::ErrorKind::InvalidInput => err.to_string(),
             _ => format!("cannot listen on {listen}: {err}; --listen names another"),
@@ -54,6 +53,10 @@ pub(crate) async fn run(args: &Serve, settings: &Settings) -> Result<()> {
     let _ = writeln!(output, "listening on http://{}", server.address());
     let _ = output.flush();
     show::said(&who);
+    if let Some(file) = file {
+        // It ends with the program.
+        tokio::spawn(file.follow(gateway));
+    }
     if !stop.await.unwrap_or(false) {
         // Where no signal can be heard, it goes on until it is killed.
         std::future::pending::<()>().await;

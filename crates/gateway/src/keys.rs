@@ -1,11 +1,12 @@
 //! Who calls, what they may use, and who pays.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
+use std::net::IpAddr;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
 use hyper::StatusCode;
-use hyper::header::{AUTHORIZATION, HeaderMap};
+use hyper::header::{AUTHORIZATION, HOST, HeaderMap, ORIGIN};
 use repaint_callers::{Keys, Rates};
 use repaint_core::{Error, ImageModel, Registry};
 use repaint_router::{Health, Outside, Router, Scope};
@@ -21,7 +22,8 @@ const OWN_KEY: &str = "x-repaint-key-";
 /// Lets callers in: those who have a key, or, where there are no keys, everybody.
 #[derive(Debug, Default)]
 pub(crate) struct Door {
-    keys: Option<Keys>,
+    /// As they are now: they may become others while it is open.
+    keys: RwLock<Option<Arc<Keys>>>,
     rates: Rates,
 }
 
@@ -40,22 +42,27 @@ pub(crate) struct Caller {
 
 impl Door {
     pub(crate) fn new(keys: Option<Keys>) -> Self {
-        Self { keys, rates: Rates::new() }
+        Self { keys: RwLock::new(keys.map(Arc::new)), rates: Rates::new() }
+    }
+
+    fn keys(&self) -> Option<Arc<Keys>> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether strangers are kept out, so that the gateway may be reached from other machines.
     pub(crate) fn keeps_out(&self) -> bool {
-        self.keys.is_some()
+        self.keys().is_some()
     }
 
     /// Who calls, or why they may not.
     fn caller(&self, headers: &HeaderMap, registry: &Registry) -> Result<Caller, Fault> {
-        let Some(keys) = &self.keys else {
+        let Some(keys) = self.keys() else {
             if headers.keys().any(|it| it.as_str().starts_with(OWN_KEY)) {
                 let message = "keys of your own are taken only where callers have keys: leave \
                                x-repaint-key-… out; the gateway's own key is used";
                 return Err(Fault::new(StatusCode::FORBIDDEN, "denied", message));
             }
+            from_here(headers)?;
             // Libraries send some key, which opens nothing here; it still tells one program from another.
             let word = hash(headers.get(AUTHORIZATION).map(|it| it.as_bytes()));
             return Ok(Caller { word, ..Caller::default() });
@@ -79,6 +86,38 @@ impl Door {
         })
     }
 }
+
+/// Fails where a page of somebody else's asks, through the browser of somebody on this machine: it could spend, and by a
+/// name of its own that stands for this machine read the answers, too. Programs send no `Origin`.
+fn from_here(headers: &HeaderMap) -> Result<(), Fault> {
+    let said = |name| headers.get_all(name).iter().map(|it| it.to_str().unwrap_or("?"));
+    let origin = said(ORIGIN).find(|it| !it.split_once("://").is_some_and(|it| is_here(it.1)));
+    let host = said(HOST).find(|it| !is_here(it));
+    let Some(named) = origin.or(host) else { return Ok(()) };
+    let message = format!(
+        "without keys of callers only programs of this machine may call, by its own name such as localhost, and `{}` \
+         is another's: give callers keys (`repaint key`)",
+        repaint_core::quotable(named)
+    );
+    let name = if origin.is_some() { "Origin" } else { "Host" };
+    Err(Fault::new(StatusCode::FORBIDDEN, "denied", message).about(name))
+}
+
+/// Whether a host, with or without a port, is this machine by name or number.
+fn is_here(host: &str) -> bool {
+    let (name, port) = match host.strip_prefix('[').and_then(|it| it.split_once(']')) {
+        Some((name, rest)) => (name, rest),
+        None => host.split_at(host.find(':').unwrap_or(host.len())),
+    };
+    let is_port = port.is_empty()
+        || port.strip_prefix(':').is_some_and(|it| it.bytes().all(|it| it.is_ascii_digit()));
+    let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
+    let is_name = HERE.contains(&&*name) || name.ends_with(".localhost");
+    is_port && (is_name || name.parse().is_ok_and(|it: IpAddr| it.to_canonical().is_loopback()))
+}
+
+/// Names of this machine that nobody else can give to one of theirs; the last two are for containers that run on it.
+const HERE: [&str; 3] = ["localhost", "host.docker.internal", "host.containers.internal"];
 
 /// The key that a caller sends, without the word before it; nothing if there is none.
 fn bearer(headers: &HeaderMap) -> &str {
@@ -154,6 +193,18 @@ impl Caller {
 }
 
 impl Gateway {
+    /// Lets these callers in from now on, and nobody else; calls that go on are finished. Their budgets are set in the
+    /// store first.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` if the store cannot be written. The callers of before are let in then.
+    pub async fn set_keys(&self, keys: Keys) -> repaint_core::Result<()> {
+        keys.set_budgets(&**self.store()).await?;
+        *self.door().keys.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(keys));
+        Ok(())
+    }
+
     /// Who calls, or why they may not.
     pub(crate) fn caller(&self, headers: &HeaderMap) -> Result<Caller, Fault> {
         self.door().caller(headers, self.router().registry())
@@ -168,4 +219,44 @@ fn hash(it: impl Hash) -> u64 {
 
 fn plain(error: &Error) -> Fault {
     Fault::of(error, &Names::default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_of_this_machine_is_no_name_that_merely_looks_like_one() {
+        for host in [
+            "localhost",
+            "LocalHost:80",
+            "app.localhost:8080",
+            "127.0.0.1",
+            "127.8.0.1:1",
+            "[::1]:8080",
+        ] {
+            assert!(is_here(host), "{host}");
+        }
+        for host in ["localhost.", "[::ffff:127.0.0.1]:1", "host.docker.internal:8080"] {
+            assert!(is_here(host), "{host}");
+        }
+        for host in [
+            "",
+            "?",
+            "a.example",
+            "localhost.a.example",
+            "127.0.0.1.a.example",
+            "10.0.0.1",
+            "0.0.0.0",
+            "[::]",
+            "::1",
+            "localhost@a.example",
+            "localhost:80@a.example",
+            "notlocalhost",
+            "[::1].a.example",
+            "localhost:8080/x",
+        ] {
+            assert!(!is_here(host), "{host}");
+        }
+    }
 }
