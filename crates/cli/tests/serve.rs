@@ -127,7 +127,6 @@ fn it_does_not_listen_where_strangers_could_spend() {
     assert!(said.contains("listen on 127.0.0.1"), "{said}");
 }
 
-/// An emulator, and two servers with one store before it.
 #[test]
 fn a_key_that_was_made_lets_its_caller_in_and_nobody_else() {
     let folder = folder();
@@ -179,25 +178,135 @@ fn a_file_of_callers_that_is_wrong_is_told_before_anybody_can_call() {
     }
 }
 
-fn two(folder: &Path, latency: &str) -> (Serve, Serve, Serve) {
-    let mut emulator = Command::new(env!("CARGO_BIN_EXE_repaint"));
-    emulator
-        .args(["emulate", "--latency", latency])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .stdin(Stdio::null());
-    emulator.env("REPAINT_CONFIG", "none");
-    let emulator = Serve::start(emulator);
-    let serve = || {
-        let mut command = Serve::command(folder, &["--listen", "127.0.0.1:0"]);
-        for name in ["TOGETHER", "BFL"] {
-            command.env(format!("{name}_BASE_URL"), format!("http://{}", emulator.address));
-            command.env(format!("{name}_API_KEY"), "a-key-that-nobody-may-see");
-        }
-        Serve::start(command)
+/// The entry of a new key in the file of callers, and a header with the key.
+fn made(folder: &Path, name: &str) -> (String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_repaint"));
+    command.current_dir(folder).args(["key", name, "--json"]).env("REPAINT_CONFIG", "none");
+    let made: Value =
+        serde_json::from_slice(&command.output().expect("it runs").stdout).expect("JSON");
+    let text = |it: &str| made[it].as_str().expect("text").to_owned();
+    (text("entry"), format!("authorization: Bearer {}\r\n", text("key")))
+}
+
+#[test]
+fn callers_come_and_go_with_their_file_while_it_runs() {
+    let folder = folder();
+    let file = folder.path().join("callers.toml");
+    let write = |text: &str| std::fs::write(&file, text).expect("written");
+    let ((web, web_key), (app, app_key)) = (made(folder.path(), "web"), made(folder.path(), "app"));
+    write(&web);
+    let args = ["--listen", "127.0.0.1:0", "--callers", "callers.toml", "--emulate"];
+    let (mut command, log) = (Serve::command(folder.path(), &args), folder.path().join("log"));
+    command.stderr(std::fs::File::create(&log).expect("a file"));
+    let serve = Serve::start(command);
+    let says = |line: &str| {
+        until(|| std::fs::read_to_string(&log).expect("text").contains(line));
     };
-    let (first, second) = (serve(), serve());
-    (emulator, first, second)
+    let status = |headers: &str| serve.send("GET", "/v1/models", "", headers).0;
+    assert_eq!([status(&web_key), status(&app_key)], [200, 401]);
+    write(&format!("{web}{app}"));
+    says("callers.toml has changed: 2 callers have keys");
+    assert_eq!([status(&web_key), status(&app_key)], [200, 200]);
+    write(&app);
+    says("callers.toml has changed: 1 caller has a key");
+    assert_eq!([status(&web_key), status(&app_key)], [401, 200]);
+    // What is wrong, or gone, opens nothing and shuts nobody out.
+    write("[[caller]]\nname = 7\n");
+    says("line 2: ");
+    assert_eq!([status(&web_key), status(&app_key)], [401, 200]);
+    std::fs::remove_file(&file).expect("it is there");
+    says("cannot be read: No such file or directory");
+    assert_eq!([status(&web_key), status(&app_key)], [401, 200]);
+    write(&web);
+    until(|| [status(&web_key), status(&app_key)] == [200, 401]);
+}
+
+/// A store that several servers share, and what it lies in.
+struct Shared {
+    place: String,
+    folder: TempDir,
+    database: Option<(String, String)>,
+}
+
+impl Shared {
+    /// A file, and a database of its own where PostgreSQL is; where it is not, that is said, and is wrong in CI.
+    fn all(claim: &str) -> Vec<Self> {
+        let folder = folder();
+        let file = folder.path().join("orders.sqlite").to_str().expect("UTF-8").to_owned();
+        let mut all = vec![Self { place: file, folder, database: None }];
+        let server = std::env::var("DATABASE_URL")
+            .unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/postgres".to_owned());
+        let name = format!("repaint_serve_{claim}_{}", std::process::id());
+        match administer(&server, &format!("CREATE DATABASE {name}")) {
+            Ok(()) => {
+                let (base, _) = server.rsplit_once('/').expect("DATABASE_URL names a database");
+                let place = format!("{base}/{name}");
+                all.push(Self { place, folder: self::folder(), database: Some((server, name)) });
+            }
+            Err(why) => {
+                println!("NOT RUN: {claim} on PostgreSQL: {why}");
+                assert!(std::env::var_os("CI").is_none(), "PostgreSQL is not here");
+            }
+        }
+        all
+    }
+
+    /// An emulator, and two servers before it.
+    fn two(&self, latency: &str, config: &str) -> (Serve, Serve, Serve) {
+        let mut emulator = Command::new(env!("CARGO_BIN_EXE_repaint"));
+        emulator.args(["emulate", "--latency", latency]).stdin(Stdio::null());
+        emulator.stdout(Stdio::piped()).stderr(Stdio::piped()).env("REPAINT_CONFIG", "none");
+        let emulator = Serve::start(emulator);
+        let file = self.folder.path().join("repaint.toml");
+        std::fs::write(&file, config).expect("written");
+        let serve = || {
+            let mut command = Serve::command(self.folder.path(), &["--listen", "127.0.0.1:0"]);
+            command.env("REPAINT_STORE", &self.place).env("REPAINT_CONFIG", &file);
+            for name in ["TOGETHER", "BFL"] {
+                command.env(format!("{name}_BASE_URL"), format!("http://{}", emulator.address));
+                command.env(format!("{name}_API_KEY"), "a-key-that-nobody-may-see");
+            }
+            Serve::start(command)
+        };
+        let (first, second) = (serve(), serve());
+        (emulator, first, second)
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if let Some((server, name)) = &self.database {
+            let _ = administer(server, &format!("DROP DATABASE {name} WITH (FORCE)"));
+        }
+    }
+}
+
+fn administer(server: &str, statement: &str) -> Result<(), String> {
+    use sqlx::Connection;
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().build().map_err(|err| err.to_string())?;
+    let work = async {
+        let mut connection = sqlx::PgConnection::connect(server).await?;
+        let statement = sqlx::AssertSqlSafe(statement.to_owned());
+        sqlx::raw_sql(statement).execute(&mut connection).await?;
+        connection.close().await
+    };
+    runtime.block_on(work).map_err(|err: sqlx::Error| err.to_string())
+}
+
+/// An edit that is posted, whose answer nobody has read.
+fn posted(at: &Serve, body: &str, headers: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(&at.address).expect("a connection");
+    let head =
+        "POST /v1/images/generations HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json";
+    let request = format!("{head}\r\ncontent-length: {}\r\n{headers}\r\n{body}", body.len());
+    stream.write_all(request.as_bytes()).expect("it is sent");
+    stream
+}
+
+fn until_left(at: &Serve, count: u32) {
+    let line = format!("repaint_calls_left_total {count}\n");
+    until(|| at.text("/metrics").1.contains(&line));
 }
 
 /// Waits for something that comes soon.
@@ -216,40 +325,102 @@ fn taken(emulator: &Serve) -> Value {
 }
 
 #[test]
-fn what_was_left_at_one_server_is_taken_at_another_with_the_same_store() {
-    let folder = folder();
-    let (emulator, first, second) = two(folder.path(), "700");
-    let mut stream = TcpStream::connect(&first.address).expect("a connection");
-    let head = "POST /v1/images/generations HTTP/1.1\r\nhost: a\r\ncontent-type: application/json";
-    let request = format!("{head}\r\ncontent-length: {}\r\n\r\n{EDIT}", EDIT.len());
-    stream.write_all(request.as_bytes()).expect("it is sent");
-    until(|| taken(&emulator) == 1);
-    drop(stream);
-    until(|| {
-        let (_, text) = first.text("/metrics");
-        text.contains("repaint_calls_left_total 1")
-    });
-    let (status, answer) = second.ask("POST", "/v1/images/generations", EDIT, "");
-    assert_eq!((status, &answer["data"][0]["type"]), (200, &json!("url")), "{answer}");
-    assert_eq!(taken(&emulator), 1);
+fn what_was_left_at_one_server_is_taken_at_another_however_often_it_is_left() {
+    for store in Shared::all("left") {
+        let (emulator, first, second) = store.two("2500", "");
+        let stream = posted(&first, EDIT, "");
+        until(|| taken(&emulator) == 1);
+        drop(stream);
+        until_left(&first, 1);
+        // Who takes it goes away, too, before it is made.
+        let stream = posted(&second, EDIT, "");
+        until(|| second.text("/metrics").1.contains("repaint_replays_total{by=\"elsewhere\"} 1\n"));
+        drop(stream);
+        until_left(&second, 1);
+        let (status, answer) = first.ask("POST", "/v1/images/generations", EDIT, "");
+        assert_eq!((status, &answer["data"][0]["type"]), (200, &json!("url")), "{answer}");
+        assert_eq!(taken(&emulator), 1, "{}", store.place);
+    }
+}
+
+#[test]
+fn who_asks_again_after_a_server_was_killed_buys_nothing_twice() {
+    for store in Shared::all("killed") {
+        let (emulator, mut first, second) = store.two("60000", "");
+        let edit = EDIT.replacen('{', "{\"policy\":{\"timeout_seconds\":3},", 1);
+        let _stream = posted(&first, &edit, "x-stainless-retry-count: 0\r\n");
+        until(|| taken(&emulator) == 1);
+        first.program.kill().expect("it runs");
+        first.program.wait().expect("it ends");
+        let again = "x-stainless-retry-count: 1\r\n";
+        let (status, answer) = second.ask("POST", "/v1/images/generations", &edit, again);
+        assert_eq!(
+            (status, &answer["error"]["code"]),
+            (424, &json!("outcome_unknown")),
+            "{answer}"
+        );
+        assert_eq!(taken(&emulator), 1, "{}", store.place);
+    }
+}
+
+#[test]
+fn who_asks_again_while_a_server_still_waits_for_the_first_buys_nothing_twice() {
+    for store in Shared::all("waits") {
+        let (emulator, first, second) = store.two("1500", "");
+        // A connection that nobody reads, and that was not broken either.
+        let _stream = posted(&first, EDIT, "x-stainless-retry-count: 0\r\n");
+        until(|| taken(&emulator) == 1);
+        let again = "x-stainless-retry-count: 1\r\n";
+        let (status, answer) = second.ask("POST", "/v1/images/generations", EDIT, again);
+        assert_eq!((status, taken(&emulator)), (200, json!(1)), "{answer}");
+        // The first was written, and nobody asks for that again.
+        let once = "x-stainless-retry-count: 0\r\n";
+        let (status, answer) = second.ask("POST", "/v1/images/generations", EDIT, once);
+        assert_eq!((status, taken(&emulator)), (200, json!(2)), "{answer}");
+    }
+}
+
+#[test]
+fn what_a_server_gives_up_when_it_stops_is_taken_at_another() {
+    for store in Shared::all("stops") {
+        let (emulator, first, second) = store.two("3000", "[serve]\ndrain_seconds = 1\n");
+        // One provider says where to ask for the picture, and of the other it comes with the answer.
+        let edit = |model: &str| json!({ "model": model, "prompt": "make it blue" }).to_string();
+        let (polled, answered) = (edit("bfl/flux2-pro"), edit("together/flux2-pro"));
+        let streams = [&polled, &answered].map(|it| posted(&first, it, ""));
+        until(|| taken(&emulator) == 2);
+        first.stop();
+        drop(streams);
+        let (status, answer) = second.ask("POST", "/v1/images/generations", &polled, "");
+        assert_eq!(status, 200, "{answer}");
+        let (status, answer) = second.ask("POST", "/v1/images/generations", &answered, "");
+        assert_eq!(
+            (status, &answer["error"]["code"]),
+            (424, &json!("outcome_unknown")),
+            "{answer}"
+        );
+        assert_eq!(taken(&emulator), 2, "{}", store.place);
+    }
 }
 
 #[test]
 fn two_servers_with_one_store_hold_to_one_key() {
-    let folder = folder();
-    let (emulator, first, second) = two(folder.path(), "0");
-    let key = "idempotency-key: order-17\r\n";
-    let (status, one) = first.ask("POST", "/v1/images/generations", EDIT, key);
-    assert_eq!(status, 200, "{one}");
-    let (status, two) = second.ask("POST", "/v1/images/generations", EDIT, key);
-    assert_eq!((status, &two["data"][0]["url"]), (200, &one["data"][0]["url"]), "{two}");
-    assert_eq!(taken(&emulator), 1);
-    // Each knows what the other did.
-    let id = one["id"].as_str().expect("an id");
-    let (status, job) = second.ask("GET", &format!("/v1/jobs/{id}"), "", "");
-    assert_eq!((status, &job["orders"][0]["order"]["offer"]), (200, &json!("together/flux2-pro")));
-    for server in [first, second] {
-        let log = server.stop();
-        assert!(!log.contains("a-key-that-nobody-may-see"), "{log}");
+    for store in Shared::all("key") {
+        let (emulator, first, second) = store.two("0", "");
+        let key = "idempotency-key: order-17\r\n";
+        let (status, one) = first.ask("POST", "/v1/images/generations", EDIT, key);
+        assert_eq!(status, 200, "{one}");
+        let (status, two) = second.ask("POST", "/v1/images/generations", EDIT, key);
+        assert_eq!((status, &two["data"][0]["url"]), (200, &one["data"][0]["url"]), "{two}");
+        assert_eq!(taken(&emulator), 1);
+        // Each knows what the other did.
+        let id = one["id"].as_str().expect("an id");
+        let (status, job) = second.ask("GET", &format!("/v1/jobs/{id}"), "", "");
+        let offer = &job["orders"][0]["order"]["offer"];
+        assert_eq!((status, offer), (200, &json!("together/flux2-pro")));
+        for server in [first, second] {
+            let log = server.stop();
+            assert!(!log.contains("a-key-that-nobody-may-see"), "{log}");
+        }
     }
 }

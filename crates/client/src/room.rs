@@ -60,10 +60,13 @@ impl Room {
 }
 
 impl Taken {
-    /// An empty buffer of at least so many bytes: the smallest that is large enough.
+    /// An empty buffer of at least so many bytes: the smallest that is large enough, and not much larger.
     pub(crate) fn buffer(&self, wanted: usize) -> Vec<u8> {
         let mut free = self.buffers.free();
-        let fits = free.iter().enumerate().filter(|(_, it)| wanted <= it.capacity());
+        // One that is much larger would hold what others were to have.
+        let most = 2 * wanted.max(PIECE as usize);
+        let fits = free.iter().enumerate();
+        let fits = fits.filter(|(_, it)| (wanted..=most).contains(&it.capacity()));
         match fits.min_by_key(|(_, it)| it.capacity()).map(|(at, _)| at) {
             Some(at) => free.swap_remove(at),
             None => Vec::with_capacity(wanted),

@@ -87,10 +87,13 @@ impl Budget {
 }
 
 impl Pool {
-    /// An empty buffer of at least so many bytes: the smallest that is large enough.
+    /// An empty buffer of at least so many bytes: the smallest that is large enough, and not much larger.
     fn take(&self, wanted: usize) -> Vec<u8> {
         let mut free = self.free();
-        let fits = free.iter().enumerate().filter(|(_, it)| wanted <= it.capacity());
+        // One that is much larger would hold what others were to have.
+        let most = 2 * wanted.max(PIECE as usize);
+        let fits = free.iter().enumerate();
+        let fits = fits.filter(|(_, it)| (wanted..=most).contains(&it.capacity()));
         match fits.min_by_key(|(_, it)| it.capacity()).map(|(at, _)| at) {
             Some(at) => free.swap_remove(at),
             None => Vec::with_capacity(wanted),
@@ -155,7 +158,9 @@ mod tests {
         assert_eq!(budget.used(), 102_400);
         drop(slice);
         assert_eq!(budget.used(), 0);
-        let again = budget.reserve(100).await.expect("room");
+        let small = budget.reserve(100).await.expect("room");
+        assert!(small.buffer.capacity() < 100_000, "it holds no more than it was given room for");
+        let again = budget.reserve(600_000).await.expect("room");
         assert_eq!(again.buffer.as_ptr(), place);
     }
 

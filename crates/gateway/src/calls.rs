@@ -9,16 +9,19 @@
 //!   with the same store.
 //! - A request that says that it is a replay (`x-stainless-retry-count` of 1 or more) also joins a call
 //!   whose caller still seems to wait, or whose answer was written and evidently did not arrive.
+//! - The store says of the call of such a caller that it is under way before anything is sent. So it is joined at another
+//!   gateway, too, and where this process dies.
 //! - Requests with the same `Idempotency-Key` are one call.
 //! - An answer that was written is kept where its caller says when it asks again, by one or the other. Of the
 //!   others nobody could tell a replay from a new call, so nothing is kept for them.
 //! - Who asks for something else on a connection has read what was answered on it, unless a proxy did. Such an answer is
 //!   kept while memory has room; it never goes into a file.
 //! - What surely cost nothing is forgotten when it fails: the next request is a new call, also if it says
-//!   that it is a replay. And a call whose
-//!   caller goes away before anything was sent never sends anything.
+//!   that it is a replay. So is the one of a caller who was sent away before it was known what it asks for. And a call
+//!   whose caller goes away before anything was sent never sends anything.
 
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -35,6 +38,11 @@ use crate::shelf::Shelf;
 
 /// What tells equal requests of one caller: a keyed hash of the caller and of all that is asked for.
 pub(crate) type Print = u128;
+
+/// How long a call may be under way.
+const UNDER_WAY: Duration = Duration::from_secs(3600);
+/// Of so many requests it is remembered that their callers were told that nothing was bought.
+const MOST_TOLD: usize = 4096;
 
 /// All calls that somebody may join.
 #[derive(Clone, Debug)]
@@ -54,6 +62,10 @@ struct Inner {
     more: AtomicU64,
     /// Told when those are many.
     pressed: Notify,
+    /// Cloned by each job that goes on, and by what is being written down.
+    jobs: Arc<()>,
+    /// What this process is called in notes.
+    name: String,
 }
 
 /// A call: a job, and those who wait for what comes of it.
@@ -68,6 +80,8 @@ pub(crate) struct Call {
     /// Whether the answer was written, when it is known, or nobody waits for it.
     settled: watch::Sender<Option<bool>>,
     canceller: OnceLock<CancellationToken>,
+    /// What the store says of it is read and written by one at a time.
+    record: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -87,6 +101,8 @@ struct State {
     end: Option<Arc<End>>,
     /// Other processes can take it, since the store says that it was left.
     written: bool,
+    /// Other processes know that it is under way.
+    noted: bool,
     /// Another process has taken it.
     gone: bool,
     /// When the last one went.
@@ -112,6 +128,8 @@ pub(crate) enum End {
         created: u64,
     },
     Failed(Error),
+    /// It was not begun: the store does not say whether another process did this before.
+    Unsaid,
     /// The caller's key stands for another request, which another gateway or the store knows.
     Reused,
 }
@@ -145,6 +163,8 @@ pub(crate) struct Mark {
     pub(crate) again: bool,
     /// It has a key, and so is one with all that have it; what is asked for must be the same.
     pub(crate) keyed: Option<Print>,
+    /// A hash of what was known of it before its body was read.
+    pub(crate) head: Print,
 }
 
 impl Mark {
@@ -171,6 +191,8 @@ impl Calls {
             client,
             more: AtomicU64::new(0),
             pressed: Notify::new(),
+            jobs: Arc::default(),
+            name: format!("{:016x}", RandomState::new().hash_one(())),
         }))
     }
 
@@ -183,27 +205,47 @@ impl Calls {
             if mark.keyed.is_some() {
                 return (joined, None);
             }
-            match &joined {
-                Joined::New(_) => {
-                    let job = self.take(print, None).await.unwrap_or_default();
+            match joined {
+                Joined::New(seat) => {
+                    let asks_again = mark.again && seat.by != "told";
+                    let Some(job) = self.take_other(print, asks_again).await else {
+                        // A store that does not answer is no reason to buy again; others may wait with this one.
+                        self.over(&seat.call, End::Unsaid);
+                        return (Joined::Before(seat), None);
+                    };
                     if job.is_some() {
                         self.0.metrics.joined("elsewhere");
                     }
-                    return (joined, job);
+                    return (Joined::New(seat), job);
                 }
                 // What others could take must not be taken twice.
                 Joined::Before(seat) if seat.by == "left" && seat.call.state().written => {
                     let taken = self.take(print, Some(seat.call.id())).await;
-                    // A store that does not answer is no reason to buy again.
+                    // Here it is known, also where the store does not answer.
                     if taken.is_none_or(|it| it.is_some()) {
                         seat.call.state().written = false;
-                        return (joined, None);
+                        self.note_again(&seat.call).await;
+                        return (Joined::Before(seat), None);
                     }
                     seat.call.state().gone = true;
                     self.forget(&seat.call);
                 }
                 Joined::Before(_) | Joined::Other => return (joined, None),
             }
+        }
+    }
+
+    /// Takes what another process has left under a print or, for who says that it asks again, is at. `None` if the store
+    /// does not answer.
+    async fn take_other(&self, print: Print, asks_again: bool) -> Option<Option<String>> {
+        let left = self.take(print, None).await?;
+        if left.is_some() || !asks_again {
+            return Some(left);
+        }
+        match self.take(under_way(print), None).await? {
+            Some(noted) => Some(noted.rsplit_once('@').map(|it| it.0.to_owned())),
+            // What is left is written down before its note goes, so one of the three finds it.
+            None => self.take(print, None).await,
         }
     }
 
@@ -226,7 +268,10 @@ impl Calls {
         let equal = calls.entry(print).or_default();
         let left = equal.iter().find(|it| it.is_left());
         // Who was told that nothing was bought asks again for that, not for what another waits for.
-        let told = left.is_none() && mark.again && mark.keyed.is_none() && self.was_told(print);
+        let told = left.is_none()
+            && mark.again
+            && mark.keyed.is_none()
+            && (self.was_told(print) || self.was_told(mark.head));
         let other = equal.iter().find(|it| !told && it.takes(mark));
         let found = left.or(other).cloned();
         if let Some(call) = found {
@@ -237,6 +282,10 @@ impl Calls {
             self.0.metrics.joined(how);
             return Joined::Before(Seat { call, calls: self.clone(), answered: false, by: how });
         }
+        // Who comes for the first time was told nothing: that was somebody who has given up.
+        if !mark.again && mark.keyed.is_none() {
+            self.was_told(print);
+        }
         let call = Arc::new(Call {
             id: OnceLock::new(),
             print,
@@ -245,9 +294,19 @@ impl Calls {
             ended: watch::Sender::new(false),
             settled: watch::Sender::new(None),
             canceller: OnceLock::new(),
+            record: tokio::sync::Mutex::default(),
         });
         equal.push(Arc::clone(&call));
-        Joined::New(Seat { call, calls: self.clone(), answered: false, by: "new" })
+        let by = if told { "told" } else { "new" };
+        Joined::New(Seat { call, calls: self.clone(), answered: false, by })
+    }
+
+    /// A caller of this print was told that nothing was bought.
+    pub(crate) fn tell(&self, print: Print) {
+        let mut told = self.told();
+        if told.len() < MOST_TOLD {
+            told.entry(print).or_default().push(Instant::now());
+        }
     }
 
     /// Whether a caller of this print was told that nothing was bought, and has not asked again since.
@@ -314,9 +373,34 @@ impl Calls {
         calls.retain(|_, it| !it.is_empty());
     }
 
-    /// Whether a job goes on.
+    /// Whoever stops waits for as long as this is held.
+    pub(crate) fn busy(&self) -> Arc<()> {
+        Arc::clone(&self.0.jobs)
+    }
+
+    /// Whether a job goes on, or something is still being written down.
     pub(crate) fn any_at_work(&self) -> bool {
-        self.calls().values().flatten().any(|it| it.state().end.is_none())
+        1 < Arc::strong_count(&self.0.jobs)
+    }
+
+    /// Stops all jobs; what they have ordered is written down.
+    pub(crate) fn give_up(&self) {
+        self.calls()
+            .values()
+            .flatten()
+            .filter_map(|it| it.canceller.get())
+            .for_each(|it| it.cancel());
+    }
+
+    /// Does something that nobody waits for; nothing where the process ends.
+    fn beside(&self, work: impl Future<Output = ()> + Send + 'static) {
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let busy = self.busy();
+            drop(runtime.spawn(async move {
+                let _busy = busy;
+                work.await;
+            }));
+        }
     }
 
     /// How many calls are known, and how many bytes of pictures nobody waits for.
@@ -333,7 +417,8 @@ impl Calls {
         }
     }
 
-    fn forget(&self, call: &Arc<Call>) {
+    /// Nobody joins it any more.
+    pub(crate) fn forget(&self, call: &Arc<Call>) {
         let mut calls = self.calls();
         if let Some(equal) = calls.get_mut(&call.print) {
             equal.retain(|it| !Arc::ptr_eq(it, call));
@@ -348,6 +433,11 @@ impl Calls {
     }
 }
 
+/// What stands for equal calls that are under way, beside those that were left.
+fn under_way(print: Print) -> Print {
+    !print
+}
+
 fn shown(print: Print) -> String {
     format!("{print:032x}")
 }
@@ -356,7 +446,7 @@ fn shown(print: Print) -> String {
 fn weight(end: Option<&End>) -> u64 {
     match end {
         Some(End::Made { images, .. }) => images.iter().map(Image::weight).sum(),
-        Some(End::Shelved { .. } | End::Failed(_) | End::Reused) | None => 0,
+        Some(End::Shelved { .. } | End::Failed(_) | End::Unsaid | End::Reused) | None => 0,
     }
 }
 
@@ -434,6 +524,11 @@ impl Call {
     pub(crate) fn begun(&self, id: &str, canceller: CancellationToken) {
         let _ = self.id.set(id.to_owned());
         let _ = self.canceller.set(canceller);
+    }
+
+    /// Its job is one that another process began, which may have sent an order.
+    pub(crate) fn takes_over(&self) {
+        self.state().sent = true;
     }
 
     /// Whether somebody stopped its job.
@@ -530,6 +625,7 @@ impl Calls {
         call.ended.send_replace(true);
         if free {
             self.forget(call);
+            self.strike(call);
         }
     }
 }
@@ -545,13 +641,16 @@ impl Drop for Seat {
     fn drop(&mut self) {
         let (call, inner) = (Arc::clone(&self.call), &self.calls.0);
         let (mut spared, mut left, mut late, mut told) = (false, false, false, false);
-        let (mut over, mut kept) = (false, 0);
+        let (mut over, mut kept, mut safe) = (false, 0, false);
         {
             let mut state = call.state();
             state.live = state.live.saturating_sub(1);
             state.answered |= self.answered;
             if self.answered {
-                told = state.end.as_deref().is_some_and(|it| !it.is_to_be_kept());
+                told = state
+                    .end
+                    .as_deref()
+                    .is_some_and(|it| !it.is_to_be_kept() && !matches!(it, End::Unsaid));
                 // It was given up before, so nobody waits to write it down.
                 late = call.settled.send_replace(Some(true)) == Some(false);
             }
@@ -565,12 +664,13 @@ impl Drop for Seat {
                     left = !state.answered && !state.gone && keeps;
                 }
                 over = state.answered && !state.repeats;
+                safe = state.answered && state.end.is_some();
                 kept = if over { 0 } else { weight(state.end.as_deref()) };
             }
         }
         self.calls.keeps(kept);
         if told {
-            self.calls.told().entry(call.print).or_default().push(Instant::now());
+            self.calls.tell(call.print);
         }
         if spared {
             inner.metrics.spared.fetch_add(1, Ordering::Relaxed);
@@ -581,9 +681,12 @@ impl Drop for Seat {
         if spared || over {
             self.calls.forget(&call);
         }
+        if safe {
+            self.calls.strike(&call);
+        }
         if left || late {
             let calls = self.calls.clone();
-            beside(async move {
+            self.calls.beside(async move {
                 match late {
                     true => calls.write_safe(&call).await,
                     false => calls.write_left(&call).await,
@@ -593,19 +696,79 @@ impl Drop for Seat {
     }
 }
 
-/// Does something that nobody waits for; nothing where the process ends.
-fn beside(work: impl Future<Output = ()> + Send + 'static) {
-    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-        drop(runtime.spawn(work));
-    }
-}
-
 impl Calls {
+    /// Lets who says that it asks again take a call at other processes, while it is under way or where this process dies.
+    /// A key is kept by the store for itself, and of others nobody could tell a replay from a new call.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` if the store cannot write it, or another process has taken the call.
+    pub(crate) async fn note(&self, call: &Call) -> repaint_core::Result<()> {
+        let _one = call.record.lock().await;
+        let noted = {
+            let state = call.state();
+            if call.body.is_some() || !state.repeats || state.live == 0 || call.id().is_empty() {
+                return Ok(());
+            }
+            state.noted
+        };
+        let (print, note) = (under_way(call.print), self.note_of(call));
+        if noted && self.take(print, Some(&note)).await == Some(None) {
+            (call.state().noted, call.state().gone) = (false, true);
+            let message = "it was asked for again at another gateway, which waits for what was ordered; nothing \
+                           more is ordered here";
+            return Err(Error::new(ErrorKind::Unavailable, message));
+        }
+        self.leave(print, &note, UNDER_WAY).await?;
+        call.state().noted = true;
+        Ok(())
+    }
+
+    /// The same for a call that was left and taken again, or begun elsewhere: it goes on whatever the store says.
+    pub(crate) async fn note_again(&self, call: &Call) {
+        if let Err(err) = self.note(call).await {
+            warn(call.id(), &err);
+        }
+    }
+
+    /// Each process has a note of its own of a job, which the others leave alone.
+    fn note_of(&self, call: &Call) -> String {
+        format!("{}@{}", call.id(), self.0.name)
+    }
+
+    /// Nobody needs to know any more that a call was under way; or for the window only, where its outcome is unknown.
+    fn strike(&self, call: &Arc<Call>) {
+        if !call.state().noted {
+            return;
+        }
+        let (calls, call) = (self.clone(), Arc::clone(call));
+        self.beside(async move {
+            let _one = call.record.lock().await;
+            if !std::mem::take(&mut call.state().noted) {
+                return;
+            }
+            let (print, note) = (under_way(call.print), calls.note_of(&call));
+            let taken = calls.take(print, Some(&note)).await;
+            let lost =
+                matches!(call.state().end.as_deref(), Some(End::Failed(it)) if may_have_cost(it));
+            if lost && matches!(taken, Some(Some(_))) {
+                let left = calls.leave(print, &note, Duration::ZERO).await;
+                left.unwrap_or_else(|err| warn(call.id(), &err));
+            }
+        });
+    }
+
     /// Lets other processes take a call that was left.
-    async fn write_left(&self, call: &Call) {
+    async fn write_left(&self, call: &Arc<Call>) {
+        let mut elsewhere = false;
         // A key is kept by the store for itself.
         if call.body.is_none() && !call.id().is_empty() {
-            self.leave(&shown(call.print), call.id()).await;
+            let _one = call.record.lock().await;
+            let left = self.leave(call.print, call.id(), Duration::ZERO).await;
+            left.unwrap_or_else(|err| warn(call.id(), &err));
+            let noted = std::mem::take(&mut call.state().noted);
+            let note = self.note_of(call);
+            elsewhere = noted && self.take(under_way(call.print), Some(&note)).await == Some(None);
         }
         // Not before others can take it.
         self.0.metrics.left.fetch_add(1, Ordering::Relaxed);
@@ -614,29 +777,38 @@ impl Calls {
         }
         let is_left = {
             let mut state = call.state();
-            let is_left = state.live == 0 && !state.answered;
-            state.written = is_left;
+            let is_left = state.live == 0 && !state.answered && !elsewhere;
+            (state.written, state.gone) = (is_left, state.gone || elsewhere);
             is_left
         };
-        // Somebody here was faster.
-        if !is_left {
-            drop(self.take(call.print, Some(call.id())).await);
+        if is_left {
+            return;
+        }
+        // Somebody has asked again: here, or at another process, which waits for it there.
+        drop(self.take(call.print, Some(call.id())).await);
+        match elsewhere {
+            true => self.forget(call),
+            false => self.note_again(call).await,
         }
     }
 
-    async fn leave(&self, print: &str, job: &str) {
+    /// Lets others take a job by this print, for the window and some time more.
+    async fn leave(&self, print: Print, job: &str, more: Duration) -> repaint_core::Result<()> {
         let Inner { store, client, window, .. } = &*self.0;
-        let window = u64::try_from(window.as_millis()).unwrap_or(u64::MAX);
-        let until = client.now_ms().saturating_add(window);
-        if let Err(err) = store.leave(print, job, until).await {
-            tracing::warn!("job {job} was left, which is not written down: {}", err.message());
-        }
+        let time = u64::try_from((*window + more).as_millis()).unwrap_or(u64::MAX);
+        store.leave(&shown(print), job, client.now_ms().saturating_add(time)).await
     }
 
     /// Writes down that the pictures of a call are where its caller wants them.
     async fn write_safe(&self, call: &Call) {
         let end = call.state().end.clone();
-        let Some(End::Made { images, receipt, .. }) = end.as_deref() else { return };
+        let (images, receipt): (Vec<&Image>, _) = match end.as_deref() {
+            Some(End::Made { images, receipt, .. }) => (images.iter().collect(), receipt),
+            Some(End::Shelved { shelf, receipt, .. }) => {
+                (shelf.images.iter().map(|it| &it.image).collect(), receipt)
+            }
+            Some(End::Failed(_) | End::Unsaid | End::Reused) | None => return,
+        };
         let Inner { store, client, .. } = &*self.0;
         let addresses: Vec<String> = images.iter().filter_map(|it| it.address.clone()).collect();
         for id in &receipt.orders {
@@ -654,13 +826,17 @@ impl Calls {
     }
 }
 
+fn warn(job: &str, err: &Error) {
+    tracing::warn!("that job {job} can be taken is not written down: {}", err.message());
+}
+
 impl End {
     /// Whether somebody who asks again is to get it.
     fn is_to_be_kept(&self) -> bool {
         match self {
             Self::Made { .. } | Self::Shelved { .. } => true,
             Self::Failed(err) => may_have_cost(err),
-            Self::Reused => false,
+            Self::Unsaid | Self::Reused => false,
         }
     }
 }
@@ -686,9 +862,9 @@ impl Hooks for Gate {
 mod tests {
     use super::*;
 
-    const SILENT: Mark = Mark { repeats: false, again: false, keyed: None };
-    const PLAIN: Mark = Mark { repeats: true, again: false, keyed: None };
-    const AGAIN: Mark = Mark { repeats: true, again: true, keyed: None };
+    const SILENT: Mark = Mark { repeats: false, again: false, keyed: None, head: 9 };
+    const PLAIN: Mark = Mark { repeats: true, ..SILENT };
+    const AGAIN: Mark = Mark { again: true, ..PLAIN };
 
     fn calls_for(window: Duration) -> Calls {
         let client = Client::builder().without_environment().build().expect("a client");
@@ -708,14 +884,14 @@ mod tests {
                 seat
             }
             Joined::Before(seat) => panic!("it joined {}", seat.call.id()),
-            Joined::Other => panic!("the key stands for something else"),
+            Joined::Other => panic!("it is no call"),
         }
     }
 
     fn before(calls: &Calls, mark: Mark) -> Seat {
         match calls.join_here(1, mark) {
             Joined::Before(seat) => seat,
-            Joined::New(_) | Joined::Other => panic!("it did not join"),
+            _ => panic!("it did not join"),
         }
     }
 
@@ -725,6 +901,88 @@ mod tests {
 
     fn failed(kind: ErrorKind) -> End {
         End::Failed(Error::new(kind, "it failed"))
+    }
+
+    fn at(store: Arc<dyn Store>) -> Calls {
+        let client = Client::builder().without_environment().build().expect("a client");
+        Calls::new(Duration::from_secs(60), 1 << 20, Arc::default(), store, client)
+    }
+
+    /// The job of an equal call that another process began or left.
+    async fn other(calls: &Calls, mark: Mark) -> (Seat, Option<String>) {
+        match calls.join(1, mark).await {
+            (Joined::New(seat), job) => (seat, job),
+            (Joined::Before(_) | Joined::Other, _) => panic!("it is known here"),
+        }
+    }
+
+    async fn written(calls: &Calls) {
+        while calls.any_at_work() {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_call_that_is_under_way_is_taken_by_replays_alone_and_by_each_process_for_itself() {
+        let store: Arc<dyn Store> = Arc::new(repaint_store::Memory::new());
+        let [a, b, c] = [(); 3].map(|()| at(Arc::clone(&store)));
+        let mut first = new(&a, PLAIN, "job");
+        a.note(&first.call).await.expect("written");
+        sends(&first);
+        assert_eq!(
+            other(&b, PLAIN).await.1,
+            None,
+            "two who do not say that they ask again are two"
+        );
+        let (second, job) = other(&b, AGAIN).await;
+        assert_eq!(job.as_deref(), Some("job"));
+        second.call.begun("job", CancellationToken::default());
+        second.call.takes_over();
+        b.note_again(&second.call).await;
+        // What the first process does then is its own.
+        assert!(a.note(&first.call).await.is_err(), "it orders no more");
+        a.over(&first.call, failed(ErrorKind::OutcomeUnknown));
+        first.answered();
+        drop(first);
+        written(&a).await;
+        let (third, job) = other(&c, AGAIN).await;
+        assert_eq!(job.as_deref(), Some("job"), "the second may have been killed");
+        drop(third);
+        // The second is left, and others know that the third has it.
+        drop(second);
+        written(&b).await;
+        assert_eq!(other(&a, PLAIN).await.1, None);
+    }
+
+    #[tokio::test]
+    async fn what_is_left_is_no_more_under_way_and_what_was_answered_is_neither() {
+        let store: Arc<dyn Store> = Arc::new(repaint_store::Memory::new());
+        let [a, b, c] = [(); 3].map(|()| at(Arc::clone(&store)));
+        let first = new(&a, PLAIN, "job");
+        a.note(&first.call).await.expect("written");
+        sends(&first);
+        drop(first);
+        written(&a).await;
+        assert_eq!(other(&b, PLAIN).await.1.as_deref(), Some("job"));
+        assert_eq!(other(&b, AGAIN).await.1, None, "it was taken");
+        let mut first = new(&c, PLAIN, "next");
+        c.note(&first.call).await.expect("written");
+        c.over(&first.call, failed(ErrorKind::Unavailable));
+        first.answered();
+        drop(first);
+        written(&c).await;
+        assert_eq!(other(&b, AGAIN).await.1, None);
+    }
+
+    #[tokio::test]
+    async fn a_store_that_does_not_answer_is_no_reason_to_buy_again_and_nobody_waits_for_ever() {
+        let calls = at(Arc::new(crate::noting::Deaf));
+        let asks = calls.join(1, AGAIN);
+        let (Joined::Before(seat), None) = asks.await else { panic!("it is not known") };
+        assert!(matches!(*seat.call.end().await, End::Unsaid));
+        drop(seat);
+        assert_eq!(calls.count().0, 0);
+        assert!(!calls.was_told(1), "nobody knows that nothing was bought");
     }
 
     #[test]
@@ -819,12 +1077,16 @@ mod tests {
         drop(first);
         let _second = new(&calls, AGAIN, "2");
         assert_eq!(before(&calls, AGAIN).call.id(), "other", "that was for one request");
+        // Another was sent away before its body was read.
+        calls.tell(AGAIN.head);
+        let _third = new(&calls, AGAIN, "3");
+        assert_eq!(before(&calls, AGAIN).call.id(), "other", "and so was that");
     }
 
     #[test]
     fn a_key_is_one_call_and_stands_for_one_body() {
         let calls = calls();
-        let keyed = |body| Mark { repeats: false, again: false, keyed: Some(body) };
+        let keyed = |body| Mark { keyed: Some(body), ..SILENT };
         let mut first = new(&calls, keyed(7), "1");
         sends(&first);
         assert_eq!(before(&calls, keyed(7)).call.id(), "1");

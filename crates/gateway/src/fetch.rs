@@ -49,16 +49,21 @@ pub(crate) async fn fetched(gateway: &Gateway, job: &mut Job, names: &Names) -> 
     Ok(())
 }
 
-/// Whether a job has addresses, and goes only to models that take none.
+/// Whether a job has addresses, and goes only to models that take none. More images than any of them takes are
+/// refused, and so is a mask that none takes; for that nothing need be fetched.
 fn needs_bytes(gateway: &Gateway, job: &Job) -> bool {
     let registry = gateway.router().registry();
-    let takes_none = |name: &String| {
-        let models = registry.resolve(name).unwrap_or_default();
-        models.iter().all(|it: &&dyn ImageModel| !it.capabilities().transports.value.url)
+    let named = job.select.iter().flat_map(|it| registry.resolve(it).unwrap_or_default());
+    let models: Vec<&dyn ImageModel> = named.collect();
+    let count = u32::try_from(job.request.images.len()).unwrap_or(u32::MAX);
+    let may_take = |it: &&dyn ImageModel| {
+        let capabilities = it.capabilities();
+        count <= capabilities.images.value.max
+            && (job.request.mask.is_none() || capabilities.mask.value)
     };
-    let inputs = job.request.images.iter().chain(&job.request.mask);
-    // Any model: there are always some that take addresses.
-    !job.select.is_empty()
-        && job.select.iter().all(takes_none)
-        && inputs.clone().any(|it| matches!(it.source(), ImageSource::Url(_)))
+    let mut inputs = job.request.images.iter().chain(&job.request.mask);
+    // Any model: there are always some that take addresses, and then none is named.
+    models.iter().all(|it| !it.capabilities().transports.value.url)
+        && models.iter().any(may_take)
+        && inputs.any(|it| matches!(it.source(), ImageSource::Url(_)))
 }

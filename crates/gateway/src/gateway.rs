@@ -24,6 +24,7 @@ use crate::keys::Door;
 use crate::limits::Limits;
 use crate::linger::lingering;
 use crate::metrics::{Metrics, Now};
+use crate::run::{Given, Head};
 use crate::{ask, edits, generations, health, jobs, models, openapi, run};
 
 /// What all requests share. Cheap to clone.
@@ -74,7 +75,8 @@ impl Builder {
         Self { limits, ..self }
     }
 
-    /// Who may call. Without this everybody may who can reach the gateway, and only this machine can.
+    /// Who may call, until [`set_keys`](Gateway::set_keys) says otherwise. Without this everybody may who can reach the
+    /// gateway, and only this machine can.
     #[must_use]
     pub fn keys(self, keys: Keys) -> Self {
         Self { keys: Some(keys), ..self }
@@ -253,6 +255,13 @@ impl Gateway {
     }
 }
 
+/// Whether libraries retry a request that was answered with this status.
+fn is_sent_again(status: StatusCode) -> bool {
+    let of_the_moment =
+        [StatusCode::REQUEST_TIMEOUT, StatusCode::CONFLICT, StatusCode::TOO_MANY_REQUESTS];
+    status.is_server_error() || of_the_moment.contains(&status)
+}
+
 /// Counts a request, and keeps more from being worked on than may be.
 async fn counted(State(gateway): State<Gateway>, request: Request, next: Next) -> Response {
     let request = lingering(request);
@@ -261,6 +270,8 @@ async fn counted(State(gateway): State<Gateway>, request: Request, next: Next) -
     let path = path.unwrap_or_else(|| "other".to_owned());
     let began = Instant::now();
     let works = request.method() == hyper::Method::POST;
+    let buys = works && (path.ends_with("/images/generations") || path.ends_with("/images/edits"));
+    let head = if buys { Head::of_first(request.headers()) } else { None };
     let permit = if works { gateway.0.working.try_acquire().map(Some) } else { Ok(None) };
     let response = match permit {
         Ok(_permit) => next.run(request).await,
@@ -269,6 +280,13 @@ async fn counted(State(gateway): State<Gateway>, request: Request, next: Next) -
             Fault::busy(format!("{most} calls are at work; nothing was done")).into_response()
         }
     };
+    // Libraries send it again, and mean just this.
+    if let Some(head) = head
+        && response.extensions().get::<Given>().is_none()
+        && is_sent_again(response.status())
+    {
+        gateway.calls().tell(gateway.head(&head));
+    }
     gateway.metrics().request(&path, response.status().as_u16(), began.elapsed());
     response
 }

@@ -24,7 +24,8 @@ pub struct Limits {
     pub calls: usize,
     /// How long the head of a request may take.
     pub head: Duration,
-    /// How long the body of a request may take, from the first byte to the last.
+    /// How long the body of a request may take, from the first byte to the last; and how long whoever is answered may read
+    /// nothing.
     pub body_time: Duration,
     /// How long a request waits for room before it is told to come back.
     pub wait: Duration,

@@ -223,6 +223,10 @@ fn operation(what: &str, answer: Option<&Value>, errors: &[u16]) -> Value {
         operation["responses"][status.to_string()] =
             json!({ "$ref": format!("#/components/responses/{}", named(*status)) });
     }
+    // Whatever asks a provider may be answered by its refusal.
+    if errors.contains(&424) {
+        operation["responses"]["4XX"] = json!({ "$ref": "#/components/responses/Refused" });
+    }
     operation
 }
 
@@ -296,6 +300,10 @@ const ERRORS: &[(u16, &str, &str)] = &[
     (503, "Busy", "Nothing was bought: the same request may be sent again."),
 ];
 
+/// A provider's own status is kept.
+const REFUSED: (u16, &str, &str) =
+    (0, "Refused", "The provider refused it, in its own words and with its own status.");
+
 fn named(status: u16) -> &'static str {
     ERRORS.iter().find(|it| it.0 == status).map_or("Wrong", |it| it.1)
 }
@@ -325,7 +333,7 @@ fn responses(error: &Value) -> Value {
         }
         ((*name).to_owned(), response)
     };
-    Value::Object(ERRORS.iter().map(told).collect())
+    Value::Object(ERRORS.iter().chain([&REFUSED]).map(told).collect())
 }
 
 fn tagged(tag: &str, mut operation: Value) -> Value {

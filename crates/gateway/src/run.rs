@@ -1,11 +1,13 @@
 //! From a request that is understood to its answer: joined with an equal call, or run anew.
 
+use std::future::poll_fn;
 use std::sync::{Arc, Weak};
+use std::task::Poll;
 
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{HeaderMap, StatusCode};
 use repaint_client::{CancellationToken, Progress};
 use repaint_core::{
@@ -24,6 +26,7 @@ use crate::held::Held;
 use crate::jobs::Came;
 use crate::keys::Caller;
 use crate::named::Named;
+use crate::noting::Noting;
 use crate::shelf::Shelf;
 
 /// The id of the job, under which its receipt is.
@@ -65,33 +68,73 @@ pub(crate) async fn run(
         Some(key) => gateway.print(&caller, &[b"key", key.as_bytes()]),
         None => gateway.print(&caller, &[b"body", &body.to_le_bytes()]),
     };
-    let mark = Mark { repeats, again, keyed: key.as_ref().map(|_| body) };
+    let keyed = key.as_ref().map(|_| body);
+    let mark = Mark { repeats, again, keyed, head: gateway.head(&Head::of(headers)) };
     let format = understood.format;
     let model = understood.model.clone();
-    let (joined, elsewhere) = gateway.calls().join(print, mark).await;
-    let seat = match joined {
-        Joined::Before(seat) => {
-            // Nobody needs what came now, however long the first one takes.
-            drop((understood, held));
-            seat
-        }
-        Joined::Other => return Err(reused()),
-        Joined::New(seat) => {
-            let how = match (key, elsewhere) {
-                // Callers without an account share none of their keys either.
-                (Some(key), _) if caller.account.is_none() => {
-                    How::Once(format!("{:016x} {key}", caller.word))
-                }
-                (Some(key), _) => How::Once(key),
-                (None, Some(job)) => How::Taking(job),
-                (None, None) => How::Anew,
-            };
-            begin(gateway, &seat.call, caller, (understood, held), how);
-            seat
-        }
+    let of = gateway.clone();
+    let joins = async move {
+        // What is taken meanwhile is not lost where the gateway stops.
+        let _busy = of.calls().busy();
+        let (joined, elsewhere) = of.calls().join(print, mark).await;
+        let seat = match joined {
+            Joined::Before(seat) => {
+                // Nobody needs what came now, however long the first one takes.
+                drop((understood, held));
+                return Ok(seat);
+            }
+            Joined::Other => return Err(reused()),
+            Joined::New(seat) => seat,
+        };
+        let how = match (key, elsewhere) {
+            // Callers without an account share none of their keys either.
+            (Some(key), _) if caller.account.is_none() => {
+                How::Once(format!("{:016x} {key}", caller.word))
+            }
+            (Some(key), _) => How::Once(key),
+            (None, Some(job)) => How::Taking(job),
+            (None, None) => How::Anew,
+        };
+        begin(&of, &seat.call, caller, (understood, held), how);
+        Ok(seat)
     };
+    // What was taken out of the store must come to a call, also when its caller goes away meanwhile.
+    let seat = to_its_end(joins).await??;
     let end = seat.call.end().await;
     Ok(answer(&end, &model, format, &names, seat))
+}
+
+/// Does work that goes on when whoever waits for it goes away.
+async fn to_its_end<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> Result<T, Fault> {
+    let mut work = Box::pin(work);
+    // Most of it waits for nothing, and needs no task.
+    match poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await {
+        Poll::Ready(it) => Ok(it),
+        Poll::Pending => tokio::spawn(work).await.map_err(|err| {
+            let message = format!("the request ended in an unforeseen way: {err}");
+            Fault::of(&Error::new(ErrorKind::Unexpected, message), &Names::default())
+        }),
+    }
+}
+
+/// What two requests have in common whose bodies may be the same.
+pub(crate) struct Head {
+    authorization: Option<HeaderValue>,
+    length: Option<HeaderValue>,
+}
+
+impl Head {
+    fn of(headers: &HeaderMap) -> Self {
+        let value = |name| headers.get(name).cloned();
+        Self { authorization: value(AUTHORIZATION), length: value(CONTENT_LENGTH) }
+    }
+
+    /// That of a request which says that it comes for the first time, and would say it if it came again.
+    pub(crate) fn of_first(headers: &HeaderMap) -> Option<Self> {
+        headers.get(RETRIES).is_some_and(|it| it == "0").then(|| Self::of(headers))
+    }
 }
 
 /// Whether the models that a job names are there, and the caller may use one of them.
@@ -148,7 +191,12 @@ fn begin(
 ) {
     let Understood { model, job, format, names, warnings } = understood;
     let own = caller.router(gateway);
-    let router = own.clone().with_hooks(Gate(Arc::clone(call)));
+    let mut router = own.clone().with_hooks(Gate(Arc::clone(call)));
+    if call.repeats() {
+        let store = Arc::clone(gateway.store());
+        let noting = Noting::new(gateway.calls().clone(), Arc::clone(call), store);
+        router = router.with_store(Arc::new(noting));
+    }
     let (planner, mut planned) = (router.clone(), matches!(how, How::Once(_)).then(|| job.clone()));
     // Whoever wants a conversion wants bytes; whoever wants base64 does, too.
     let converts = job.policy.adapt.output_format.is_some();
@@ -165,6 +213,9 @@ fn begin(
         How::Anew | How::Once(_) => task.id().to_owned(),
     };
     call.begun(&id, task.canceller());
+    if matches!(how, How::Taking(_)) {
+        call.takes_over();
+    }
     let jobs = gateway.jobs();
     let account = caller.account.as_deref();
     jobs.begun(&id, account, &model, gateway.now_ms(), task.canceller());
@@ -182,7 +233,11 @@ fn begin(
     };
     let (gateway, call) = (gateway.clone(), Arc::clone(call));
     let keyed = matches!(how, How::Once(_));
+    let taken = matches!(how, How::Taking(_)).then(|| (gateway.clone(), Arc::clone(&call)));
     let work = tokio::spawn(async move {
+        if let Some((gateway, call)) = taken {
+            gateway.calls().note_again(&call).await;
+        }
         // What is refused is refused before the key stands for it: it can be mended and sent again.
         if let Some(mut job) = planned.take() {
             planner.plan(&mut job).await?.first()?;
@@ -193,7 +248,9 @@ fn begin(
             How::Taking(job) => task.taking(&job, keep).await,
         }
     });
+    let busy = gateway.calls().busy();
     tokio::spawn(async move {
+        let _busy = busy;
         match work.await {
             Ok(Ok(Once::Now(()))) => {}
             // It was planned, so nothing is wrong with it but its key.
@@ -228,9 +285,8 @@ async fn again(
     let mut images = Vec::new();
     let mut whole: Option<Receipt> = None;
     let job = orders.first().map(|it| it.job.clone());
-    for order in orders.iter().rev() {
-        let Some(handle) = order.handle.clone().filter(repaint_core::Handle::leads_somewhere)
-        else {
+    for order in orders {
+        let Some(handle) = order.handle.filter(repaint_core::Handle::leads_somewhere) else {
             continue;
         };
         match router.pick_up(handle, |_| {}).leaving(leaves).run().await {
@@ -271,15 +327,18 @@ pub(crate) async fn resume(
     }
     // Two who ask at once get the same.
     let print = gateway.print(&caller, &[b"resume", id.as_bytes()]);
-    let mark = Mark { repeats: false, again: false, keyed: Some(0) };
+    let mark = Mark { repeats: false, again: false, keyed: Some(0), head: print };
     let seat = match gateway.calls().join(print, mark).await.0 {
         Joined::Before(seat) => seat,
         Joined::Other => return Err(reused()),
         Joined::New(seat) => {
             seat.call.begun(&id, CancellationToken::default());
             let (gateway, call) = (gateway.clone(), Arc::clone(&seat.call));
-            let router = caller.router(&gateway);
-            tokio::spawn(async move { pick_up(&gateway, &router, &call, orders).await });
+            let (router, busy) = (caller.router(&gateway), gateway.calls().busy());
+            tokio::spawn(async move {
+                let _busy = busy;
+                pick_up(&gateway, &router, &call, orders).await;
+            });
             seat
         }
     };
@@ -315,9 +374,11 @@ async fn pick_up(gateway: &Gateway, router: &Router, call: &Arc<Call>, orders: V
             call.released();
             gateway.brought(call, Outcome { images, receipt }).await;
         }
-        (None, Some(err)) => gateway.failed(call, err),
-        (None, None) => {
-            gateway.failed(call, Error::new(ErrorKind::Unexpected, "there was nothing to pick up"));
+        (None, last) => {
+            let nothing = || Error::new(ErrorKind::Unexpected, "there was nothing to pick up");
+            gateway.failed(call, last.unwrap_or_else(nothing));
+            // It buys nothing, so it may be tried again.
+            gateway.calls().forget(call);
         }
     }
 }
@@ -329,6 +390,16 @@ impl Gateway {
         digest.part(caller.account.as_deref().unwrap_or_default().as_bytes());
         digest.part(&caller.word.to_le_bytes());
         parts.iter().for_each(|it| digest.part(it));
+        digest.done()
+    }
+
+    /// A keyed hash of what is known of a request before its body is read.
+    pub(crate) fn head(&self, head: &Head) -> Print {
+        let mut digest = self.digest();
+        digest.part(b"head");
+        for it in [&head.authorization, &head.length] {
+            digest.part(it.as_ref().map(HeaderValue::as_bytes).unwrap_or_default());
+        }
         digest.done()
     }
 
@@ -436,7 +507,7 @@ fn answer(
                     shelf.images.iter().map(|it| (&it.image, Source::of_shelf(it))).collect()
                 }
                 End::Made { images, .. } => images.iter().map(|it| (it, Source::of(it))).collect(),
-                End::Failed(_) | End::Reused => Vec::new(),
+                End::Failed(_) | End::Unsaid | End::Reused => Vec::new(),
             };
             let body = Answer::new(job, model, *created, images, format, seat);
             let mut response = Response::new(Body::new(body));
@@ -447,12 +518,15 @@ fn answer(
             put(headers, RECEIPT, job);
             response
         }
-        End::Failed(_) | End::Reused => {
+        End::Failed(_) | End::Unsaid | End::Reused => {
             let fault = match end {
                 End::Failed(err) if seat.call.is_cancelled() && !may_have_cost(err) => {
                     Fault::cancelled().of_job(&id)
                 }
                 End::Failed(err) => Fault::of(err, names).of_job(&id),
+                End::Unsaid => Fault::busy(
+                    "the store does not say whether this was asked for before; nothing was bought",
+                ),
                 End::Made { .. } | End::Shelved { .. } | End::Reused => reused(),
             };
             let response = fault.into_response();

@@ -17,12 +17,16 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{interval, sleep, timeout};
 
 use crate::gateway::Gateway;
+use crate::limits::Limits;
+use crate::patient::Patient;
 use crate::run::Given;
 
-/// The head of a request has no more bytes.
-const HEAD: usize = 32 * 1024;
+/// A head that has more bytes is refused, as soon as that is seen; so much of a body is read at once, too.
+const HEAD: usize = 64 * 1024;
 /// The head of a request has no more lines.
 const HEADERS: usize = 100;
+/// What a store may take to write down what was left at the end.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 /// How often what was kept is looked at.
 const TIDIES: Duration = Duration::from_secs(1);
 /// How soon who has read an answer asks for the next thing.
@@ -100,7 +104,7 @@ async fn accept(listener: TcpListener, gateway: Gateway, stopped: watch::Receive
                     let routes = routes.clone();
                     open.spawn(async move {
                         gateway.metrics().connections.fetch_add(1, Ordering::Relaxed);
-                        connection(stream, routes, gateway.limits().head, stopped).await;
+                        connection(stream, routes, gateway.limits(), stopped).await;
                         gateway.metrics().connections.fetch_sub(1, Ordering::Relaxed);
                         drop(place);
                     });
@@ -120,8 +124,18 @@ async fn accept(listener: TcpListener, gateway: Gateway, stopped: watch::Receive
             sleep(Duration::from_millis(50)).await;
         }
     };
-    // Those that hang are given up; dropping the set ends them.
-    let _ = timeout(gateway.limits().drain, all).await;
+    if timeout(gateway.limits().drain, all).await.is_ok() {
+        return;
+    }
+    // Those that hang are given up. What was ordered, and that it was left, must be known to whoever is asked for it next.
+    open.shutdown().await;
+    gateway.calls().give_up();
+    let written = async {
+        while gateway.calls().any_at_work() {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let _ = timeout(LAST_WORDS, written).await;
 }
 
 /// Looks at what is kept, again and again.
@@ -144,7 +158,7 @@ async fn tidies_up(gateway: Gateway) {
 async fn connection(
     stream: TcpStream,
     routes: axum::Router,
-    head: Duration,
+    limits: &Limits,
     mut stopped: watch::Receiver<bool>,
 ) {
     // What is small goes out at once; a stream that cannot do that goes on.
@@ -165,10 +179,11 @@ async fn connection(
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
-        .header_read_timeout(head)
-        .max_buf_size(HEAD.max(64 * 1024))
+        .header_read_timeout(limits.head)
+        .max_buf_size(HEAD)
         .max_headers(HEADERS);
-    let mut connection = http.serve_connection(TokioIo::new(stream), service);
+    let stream = TokioIo::new(Patient::new(stream, limits.body_time));
+    let mut connection = http.serve_connection(stream, service);
     let stop = async {
         if stopped.wait_for(|it| *it).await.is_err() {
             pending::<()>().await;

@@ -12,6 +12,9 @@ use repaint_core::{Filter, Store, SubmitState};
 use repaint_emulator::{Fault, Settings};
 use repaint_store::Memory;
 use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use wiremock::matchers::{method, path};
+use wiremock::{Mock, MockServer, ResponseTemplate};
 
 /// The seed's first example, as it is printed, but for the address.
 const KONTEXT: &str = r#"{
@@ -21,9 +24,9 @@ const KONTEXT: &str = r#"{
          "prompt": "Transform this into a watercolor painting",
          "image_url": "https://cdn.pixabay.com/photo/2020/05/20/08/27/cat-5195431_1280.jpg"
        }"#;
-/// The seed's second.
 /// What libraries say of a request that they send for the first time.
 const FIRST: [(&str, &str); 1] = [("x-stainless-retry-count", "0")];
+/// The seed's second.
 const FLUX2: &str = r#"{
          "model": "black-forest-labs/FLUX.2-pro",
          "width": 1024,
@@ -368,6 +371,94 @@ async fn a_job_that_was_given_up_is_brought_back_without_buying() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_could_not_be_brought_back_is_asked_for_anew_the_next_time() {
+    let provider = MockServer::start().await;
+    let at = |path: &str| format!("{}{path}", provider.uri());
+    let json = |it: serde_json::Value| ResponseTemplate::new(200).set_body_json(it);
+    let order = json(json!({ "id": "1", "polling_url": at("/v1/get_result?id=1") }));
+    Mock::given(method("POST")).respond_with(order).expect(1).mount(&provider).await;
+    let polls = |answer| Mock::given(path("/v1/get_result")).respond_with(answer);
+    let pending = polls(json(json!({ "id": "1", "status": "Pending" })));
+    let pending = pending.mount_as_scoped(&provider).await;
+    let house = House::before(provider.uri().parse().expect("an address"), |it| it).await;
+    let order = json!({ "model": "bfl/flux2-pro", "prompt": "p" }).to_string();
+    let cancelled = async {
+        until(|| async {
+            let jobs = house.get("/v1/jobs").await.body;
+            jobs["data"][0]["orders"][0]["state"] == "accepted"
+        })
+        .await;
+        let jobs = house.get("/v1/jobs").await.body;
+        let id = jobs["data"][0]["id"].as_str().expect("an id").to_owned();
+        assert_eq!(house.post(&format!("/v1/jobs/{id}/cancel"), "").await.status, 200);
+        id
+    };
+    let (answer, id) = tokio::join!(house.post("/v1/images/generations", &order), cancelled);
+    assert_eq!(answer.status, 424, "{}", answer.body);
+    drop(pending);
+    let denied = polls(ResponseTemplate::new(403).set_body_json(json!({ "detail": "not now" })));
+    let denied = denied.mount_as_scoped(&provider).await;
+    let resume = format!("/v1/jobs/{id}/resume");
+    let answer = house.post(&resume, "").await;
+    assert!(400 <= answer.status, "{}", answer.body);
+    drop(denied);
+    let result = json!({ "sample": at("/picture.png") });
+    let ready = json(json!({ "id": "1", "status": "Ready", "result": result }));
+    polls(ready).mount(&provider).await;
+    let answer = house.post(&resume, "").await;
+    assert_eq!((answer.status, &answer.body["data"][0]["url"]), (200, &json!(at("/picture.png"))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_left_is_safe_when_it_was_taken_out_of_a_file() {
+    let slow = |it: &mut Settings| it.latency = Duration::from_millis(500);
+    let house = House::set(slow, |it| it.kept = 0).await;
+    let body = json!({ "model": "black-forest-labs/FLUX.2-pro", "prompt": "p", "width": 512,
+        "height": 512, "response_format": "b64_json" })
+    .to_string();
+    let mut first = Raw::post(&house, &body, &FIRST).await;
+    house.until_paid(1).await;
+    first.reset();
+    let made = || async { house.get("/v1/jobs").await.body["data"][0]["state"] == "made" };
+    house.until_metric("repaint_calls_left_total 1").await;
+    until(|| async { !house.text("/metrics").await.contains("repaint_bytes_in_files 0\n") }).await;
+    let again = [("x-stainless-retry-count", "1")];
+    let answer = house.post_with("/v1/images/generations", &body, &again).await;
+    assert_eq!((answer.status, house.paid()), (200, 1), "{}", answer.body);
+    house.until_safe(answer.body["id"].as_str().expect("an id")).await;
+    assert!(made().await);
+    assert_eq!(house.get("/v1/jobs?open=true").await.body["data"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_somebody_else_spends_nothing_through_a_browser_of_this_machine() {
+    let house = House::open().await;
+    let path = "/v1/images/edits";
+    let form = || Form::new().text("model", "together/flux2-pro").text("prompt", "p");
+    let form = || form().file("image", &picture(100));
+    let foreign = [
+        ("origin", "https://shop.example"),
+        ("origin", "null"),
+        ("origin", "http://localhost.shop.example:8080"),
+        ("host", "shop.example"),
+        ("host", "shop.example:8080"),
+    ];
+    for header in foreign {
+        let answer = house.post_form_with(path, form(), &[header]).await;
+        assert_eq!((answer.status, &answer.body["error"]["code"]), (403, &json!("denied")));
+        let answer = house.get_with("/v1/jobs", &[header]).await;
+        assert_eq!(answer.status, 403, "nor does it read: {}", answer.body);
+    }
+    assert_eq!(house.paid(), 0);
+    // A page that is developed here, and whatever this machine is called.
+    for header in [("origin", "http://localhost:3000"), ("host", "LOCALHOST"), ("host", "[::1]:80")]
+    {
+        let answer = house.post_form_with(path, form(), &[header]).await;
+        assert_eq!(answer.status, 200, "{header:?} {}", answer.body);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn models_of_this_machine_answer_with_bytes_and_take_no_address() {
     let house = House::open().await;
     let path = "/v1/images/generations";
@@ -519,7 +610,124 @@ async fn a_body_beyond_its_limits_is_refused_unread() {
         assert_eq!(answer.status, status, "{content_type} {body}: {}", answer.body);
     }
     assert_eq!(house.get("/v1/nowhere").await.status, 404);
-    assert_eq!(house.get("/v1/images/generations").await.status, 405);
+    let answer = house.get("/v1/images/generations").await;
+    assert_eq!((answer.status, answer.header("allow")), (405, Some("POST")));
+}
+
+/// What is answered on a connection until it ends; nothing if it ends without an answer.
+async fn said(house: &House, text: &[u8]) -> String {
+    let address = house.server.address();
+    let mut stream = tokio::net::TcpStream::connect(address).await.expect("a connection");
+    // It may be refused before all of it was sent.
+    let _ = stream.write_all(text).await;
+    let mut answer = Vec::new();
+    // A connection that is reset has ended, too.
+    let _ = stream.read_to_end(&mut answer).await;
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_slow_or_long_is_let_go() {
+    let short = Duration::from_millis(100);
+    let house = House::limited(|it| (it.head, it.body_time) = (short, short)).await;
+    let head = "POST /v1/images/generations HTTP/1.1\r\nhost: localhost\r\n";
+    let half = format!("{head}content-type: application/json\r\ncontent-length: 9\r\n\r\n{{");
+    let answer = said(&house, half.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 408 "), "half a body: {answer}");
+    let answer = said(&house, head.as_bytes()).await;
+    assert!(!answer.contains(" 200 "), "half a head: {answer}");
+    let many: String = (0..200).map(|it| format!("x-{it}: 1\r\n")).collect();
+    let long = format!("x: {}\r\n", "1".repeat(1_000_000));
+    for more in [many, long] {
+        let answer = said(&house, format!("{head}{more}\r\n").as_bytes()).await;
+        assert!(
+            answer.starts_with("HTTP/1.1 431 ") || answer.is_empty(),
+            "{} {answer}",
+            more.len()
+        );
+    }
+    assert_eq!(house.text("/healthz").await, "ok\n", "others are served");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_and_does_not_read_is_let_go() {
+    let house = House::limited(|it| it.body_time = Duration::from_millis(200)).await;
+    let request = "GET /openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    let (count, whole) = (100, house.text("/openapi.json").await.len());
+    let mut stream =
+        tokio::net::TcpStream::connect(house.server.address()).await.expect("a connection");
+    stream.write_all(request.repeat(count).as_bytes()).await.expect("it is sent");
+    // What is written to a connection that was let go comes back.
+    until(|| async {
+        stream.try_write(b"G").is_err_and(|it| it.kind() != std::io::ErrorKind::WouldBlock)
+    })
+    .await;
+    let mut answers = Vec::new();
+    let _ = stream.read_to_end(&mut answers).await;
+    assert!(answers.len() < count * whole, "it was written whole");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn beyond_its_places_the_gateway_says_so_and_buys_nothing() {
+    let slow = |it: &mut Settings| it.latency = Duration::from_millis(700);
+    let house = House::set(slow, |it| (it.calls, it.connections) = (1, 12)).await;
+    let path = "/v1/images/generations";
+    let refused = async {
+        house.until_paid(1).await;
+        let answer = house.post_with(path, FLUX2, &FIRST).await;
+        assert_eq!((answer.status, house.paid()), (503, 1), "{}", answer.body);
+        assert!(answer.header("retry-after").is_some());
+        // One that is a replay itself stays one.
+        let again = house.post_with(path, FLUX2, &[("x-stainless-retry-count", "1")]).await;
+        assert_eq!((again.status, house.paid()), (503, 1));
+    };
+    let (first, ()) = tokio::join!(house.post_with(path, FLUX2, &FIRST), refused);
+    assert_eq!(first.status, 200);
+    // Who was told so asks again for that, and not for what the other got.
+    let again = [("x-stainless-retry-count", "1")];
+    let answer = house.post_with(path, FLUX2, &again).await;
+    assert_eq!((answer.status, house.paid()), (200, 2), "{}", answer.body);
+    assert_ne!(answer.body["id"], first.body["id"]);
+    let answer = house.post_with(path, FLUX2, &again).await;
+    assert_eq!((answer.status, house.paid()), (200, 2), "{}", answer.body);
+    // As many connections as there are places, some of them the client's own; the next is closed without a word.
+    let address = house.server.address();
+    let mut open = Vec::new();
+    for _ in 0..12 {
+        open.push(tokio::net::TcpStream::connect(address).await.expect("a connection"));
+    }
+    until(|| async {
+        said(&house, b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+            .await
+            .is_empty()
+    })
+    .await;
+    drop(open);
+    until(|| async {
+        said(&house, b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+            .await
+            .contains(" 200 ")
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_stops_takes_nothing_new_and_waits_no_longer_than_it_should() {
+    let slow = |it: &mut Settings| it.latency = Duration::from_secs(20);
+    let house = House::set(slow, |it| it.drain = Duration::from_millis(300)).await;
+    let mut open = Raw::post(&house, FLUX2, &[]).await;
+    house.until_paid(1).await;
+    assert_eq!(house.text("/readyz").await, "ready\n");
+    let mut ready =
+        tokio::net::TcpStream::connect(house.server.address()).await.expect("a connection");
+    ready.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").await.expect("it is sent");
+    let mut piece = [0; 4096];
+    assert_ne!(ready.read(&mut piece).await.expect("an answer"), 0);
+    let began = std::time::Instant::now();
+    let emulator = house.stop().await;
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    assert_eq!(emulator.emulator().orders().count(), 1);
+    open.reset();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -531,7 +739,7 @@ async fn who_sends_all_before_it_reads_gets_its_answer_although_nobody_read_that
             let body = vec![b' '; 8 << 20];
             let mut stream = std::net::TcpStream::connect(address).expect("a connection");
             let head = format!(
-                "POST /v1/images/generations HTTP/1.1\r\nhost: a\r\ncontent-type: {content_type}\r\n\
+                "POST /v1/images/generations HTTP/1.1\r\nhost: localhost\r\ncontent-type: {content_type}\r\n\
                  connection: close\r\ncontent-length: {}\r\n\r\n",
                 body.len()
             );

@@ -114,7 +114,17 @@ async fn join(router: &Router, run: &Run, store: &Arc<dyn Store>, id: &str) -> R
                 return Ok(Joined::Anew { orders });
             }
         }
-        run.waits(sleep(LOOKS)).await?;
+        run.waits(sleep(LOOKS)).await.map_err(|err| {
+            let Some(order) = orders.iter().find(|it| !it.state.has_ended()) else { return err };
+            // It is another process's, which nobody stopped.
+            let message = format!(
+                "{}; order {} of this job is on its way all the same",
+                err.message(),
+                order.id
+            );
+            let offer = Some(order.offer.clone());
+            Error::new(ErrorKind::OutcomeUnknown, message).with(|it| it.offer = offer)
+        })?;
     }
 }
 

@@ -154,7 +154,7 @@ impl Task {
         })
     }
 
-    /// Takes a job of this id that another process began for an equal request, and whose caller has gone: it
+    /// Takes a job of this id that another process began for an equal request, and which orders no more under it: it
     /// brings what was ordered. Where nothing was ordered, it runs under that id.
     ///
     /// # Errors

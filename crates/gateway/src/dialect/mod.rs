@@ -205,6 +205,9 @@ pub(crate) fn understand(read: Read, policy: &Policy) -> Result<Understood, Vec<
     Ok(Understood { model, job, format: response_format, names, warnings })
 }
 
+/// No caller's call goes on for longer, in seconds, where the gateway's own policy does not say.
+const LONGEST: u32 = 3600;
+
 /// A caller's policy, within what the gateway allows.
 fn within(own: Policy, house: &Policy) -> Policy {
     let least = |a, b| match (a, b) {
@@ -212,12 +215,12 @@ fn within(own: Policy, house: &Policy) -> Policy {
         (a, b) => a.or(b),
     };
     let max_cost = least(own.max_cost.map(|it| it.0), house.max_cost.map(|it| it.0));
-    let timeout = least(own.timeout_seconds.map(u64::from), house.timeout_seconds.map(u64::from));
-    Policy {
-        max_cost: max_cost.map(repaint_core::Usd),
-        timeout_seconds: timeout.and_then(|it| u32::try_from(it).ok()),
-        ..own
-    }
+    let longest = house.timeout_seconds.unwrap_or(LONGEST);
+    let timeout = match own.timeout_seconds {
+        Some(seconds) => Some(seconds.min(longest)),
+        None => house.timeout_seconds,
+    };
+    Policy { max_cost: max_cost.map(repaint_core::Usd), timeout_seconds: timeout, ..own }
 }
 
 /// A violation that says what a caller of an API can do.

@@ -341,7 +341,7 @@ impl Raw {
         let stream = self.0.as_mut().expect("it is open");
         let more: String = headers.iter().map(|(name, it)| format!("{name}: {it}\r\n")).collect();
         let head = format!(
-            "POST /v1/images/generations HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n\
+            "POST /v1/images/generations HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
              content-length: {}\r\n{more}\r\n",
             body.len()
         );

@@ -277,6 +277,14 @@ async fn an_image_at_an_address_is_fetched_where_the_model_needs_its_bytes() {
             told.body["valid"] == true || told.body["candidates"][0]["offer"] == "local/watercolor";
         assert!(takes, "{path} says the same: {}", told.body);
     }
+    // Of more than the model takes nothing is fetched: that is refused as it is.
+    let gone: Vec<String> = (0..200).map(|it| house.url(&format!("/{it}.png"))).collect();
+    let many = json!({ "model": "local/watercolor", "prompt": "watercolor", "images": gone });
+    for path in [GENERATIONS, "/v1/images/explain", "/v1/images/validate"] {
+        let answer = house.post(path, &many.to_string()).await;
+        assert!(answer.status == 400 || answer.body["valid"] != true, "{path} {}", answer.body);
+    }
+    assert!(!house.text("/metrics").await.contains("path=\"other\""), "nobody asked for them");
     // What is no picture, or not there, is told as what is wrong with the request.
     for wrong in [house.url("/healthz"), house.url("/nowhere")] {
         let answer = house.post(GENERATIONS, &edit(&wrong)).await;
