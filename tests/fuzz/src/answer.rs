@@ -15,7 +15,7 @@ use repaint_router::Router;
 use serde_json::Value;
 use url::Url;
 
-use crate::{assert_short, swollen};
+use crate::{assert_short, pieces, swollen};
 
 const KEY: &str = "nobody-may-see-this-word";
 const LIMIT: u64 = 1 << 20;
@@ -51,7 +51,7 @@ fn cut<'a>(text: &'a [u8], at: &[u8]) -> (&'a [u8], &'a [u8]) {
 /// In whatever pieces an answer comes, its skeleton and pictures are the same, and they are what it says.
 fn lifts(body: &[u8]) {
     let whole = lift(body, body.len().max(1), false);
-    for size in [1, 7, 1024] {
+    for size in pieces(body) {
         assert!(whole == lift(body, size, false), "in pieces of {size}");
         assert!(whole == lift(body, size, true), "left as base64, in pieces of {size}");
     }

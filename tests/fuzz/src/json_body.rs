@@ -7,7 +7,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Vis
 use serde_json::{Map, Value};
 
 use crate::body::{assert_told, assert_whole, same, text};
-use crate::{assert_short, swollen};
+use crate::{assert_short, pieces, swollen};
 
 /// Reads a JSON body in both ways.
 pub fn json_body(bytes: &[u8]) {
@@ -26,12 +26,12 @@ pub fn json_body(bytes: &[u8]) {
         (Ok(_), Err(_)) | (Err(_), _) => {}
     }
     let whole = at_once.map_err(|why| assert_short(&why)).ok().map(|it| told(it, &other));
-    for size in [1, 1000, body.len().max(1)] {
-        let pieces = Body::pieces(&body, size).map_err(|why| assert_short(&why));
-        let pieces = pieces.ok().map(|it| told(it, &other));
-        match (&whole, &pieces) {
+    for size in pieces(&body) {
+        let read = Body::pieces(&body, size).map_err(|why| assert_short(&why));
+        let read = read.ok().map(|it| told(it, &other));
+        match (&whole, &read) {
             (Some(Ok(a)), Some(Ok(b))) => assert_equal(a, b),
-            (Some(Ok(_)), _) => panic!("in pieces of {size} it is refused: {pieces:?}"),
+            (Some(Ok(_)), _) => panic!("in pieces of {size} it is refused: {read:?}"),
             (_, Some(Ok(_))) => panic!("in pieces of {size} it is taken: {whole:?}"),
             _ => {}
         }

@@ -44,6 +44,11 @@ fn swollen(bytes: &[u8]) -> Vec<u8> {
     bytes.split(|it| *it == b'~').collect::<Vec<_>>().join(&LONG[..])
 }
 
+/// Sizes of pieces: the smallest that a long text can be tried in many times a second, one of some hundred, and all of it.
+fn pieces(bytes: &[u8]) -> [usize; 3] {
+    [if bytes.len() <= 4096 { 1 } else { 61 }, 1000, bytes.len().max(1)]
+}
+
 /// Nothing that is told to people has an image in it.
 fn assert_short(told: &str) {
     let base64 = |it: u8| it.is_ascii_alphanumeric() || matches!(it, b'+' | b'/' | b'=');

@@ -260,6 +260,7 @@ fn reports(
     };
     let raw = find(|it| matches!(it, Which::Raw))?;
     let ours = find(|it| matches!(it, Which::Repaint { keyed: true, repeats: false, .. }))?;
+    let keeps = find(|it| matches!(it, Which::Repaint { keyed: true, repeats: true, .. }))?;
     let ratio = |ours: &[f64], raw: &[f64]| Some(of(ours)? / of(raw)?);
     let added = |row: &Row| Some(of(&row.small)? - floor.direct);
     let cell = |it: Option<f64>| it.map_or_else(|| "–".to_owned(), short);
@@ -319,6 +320,13 @@ fn reports(
                 GOAL_CPU,
                 Some(AIM_CPU),
             )?,
+            figure(
+                "the same, keeping answers",
+                ratio(&keeps.cpu, &raw.cpu),
+                "×",
+                GOAL_CPU,
+                Some(AIM_CPU),
+            )?,
         ],
         not_run,
     };
@@ -342,11 +350,25 @@ fn reports(
             },
         ),
         figures: vec![
-            figure("errors of repaint", Some(ours.errors as f64), "", 0.0, None)?,
+            figure("errors of repaint", Some((ours.errors + keeps.errors) as f64), "", 0.0, None)?,
             figure("memory at its peak", of(&ours.crowd_peak), "MB", GOAL_CROWD_MB, None)?,
             figure(
                 "p99 to the raw proxy's",
                 ratio(&ours.crowd_p99, &raw.crowd_p99),
+                "×",
+                GOAL_CROWD_P99,
+                None,
+            )?,
+            figure(
+                "memory at its peak, keeping answers",
+                of(&keeps.crowd_peak),
+                "MB",
+                GOAL_CROWD_MB,
+                None,
+            )?,
+            figure(
+                "p99 to the raw proxy's, keeping answers",
+                ratio(&keeps.crowd_p99, &raw.crowd_p99),
                 "×",
                 GOAL_CROWD_P99,
                 None,

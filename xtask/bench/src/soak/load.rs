@@ -176,7 +176,7 @@ async fn send(work: &Work, asked: &Asked, retries: u32) -> Result<Answer, std::i
     stream.set_nodelay(true)?;
     let key = asked.key.as_ref().map(|it| format!("idempotency-key: {it}\r\n")).unwrap_or_default();
     let head = format!(
-        "POST {} HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-type: {}\r\ncontent-length: {}\r\n\
+        "POST {} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: {}\r\ncontent-length: {}\r\n\
          x-stainless-retry-count: {retries}\r\n{key}\r\n",
         asked.path,
         asked.kind,
@@ -198,7 +198,7 @@ async fn send(work: &Work, asked: &Asked, retries: u32) -> Result<Answer, std::i
 /// What a path says.
 pub(super) async fn text(address: &str, path: &str) -> Result<String> {
     let mut stream = TcpStream::connect(address).await?;
-    let head = format!("GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+    let head = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
     stream.write_all(head.as_bytes()).await?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await?;

@@ -7,6 +7,7 @@ use std::process::Command;
 use super::process::Running;
 use crate::bench::peers::quiet;
 use crate::bench::{Place, measured};
+use crate::command;
 
 /// LiteLLM refuses to start without a key. It guards nothing: the proxy and its provider end with the bench.
 const LITELLM_KEY: &str = "sk-repaint-bench";
@@ -66,10 +67,11 @@ impl Proxy {
             Which::LiteLlm => litellm(&place.scratch.join("litellm")),
             Which::Portkey => portkey(&place.scratch.join("portkey")),
             Which::Noveum if noveum(place).exists() => Ok(()),
-            Which::Noveum => Err(format!(
-                "it is not there: cargo install noveum-ai-gateway --version 2.0.1 --locked --root {}",
-                place.scratch.join("noveum").display()
-            )),
+            Which::Noveum => {
+                let mut install = command(&["install", "noveum-ai-gateway", "--version", "2.0.1"]);
+                install.args(["--locked", "--quiet", "--root"]).arg(place.scratch.join("noveum"));
+                quiet(&mut install)
+            }
             Which::Nginx => match Command::new("nginx").arg("-v").output() {
                 Ok(output) if output.status.success() => Ok(()),
                 Ok(output) => Err(format!("it ends with {}", output.status)),
@@ -130,11 +132,9 @@ impl Proxy {
                 let port = free().map_err(|err| format!("no port is free: {err}"))?;
                 let mut command = Command::new(noveum(place));
                 command.env("PORT", port.to_string()).env("HOST", "127.0.0.1");
-                let headers = vec![
-                    "x-provider: openai".to_owned(),
-                    format!("x-provider-base-url: {provider}"),
-                    "authorization: Bearer bench".to_owned(),
-                ];
+                command.env("OPENAI_BASE_URL", provider);
+                let headers =
+                    vec!["x-provider: openai".to_owned(), "authorization: Bearer bench".to_owned()];
                 Running::at(&mut command, port, headers, &folder.join("noveum.log"))
             }
             Which::Repaint { on_disk, keyed, repeats } => {
