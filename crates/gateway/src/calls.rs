@@ -41,8 +41,12 @@ pub(crate) type Print = u128;
 
 /// How long a call may be under way.
 const UNDER_WAY: Duration = Duration::from_secs(3600);
-/// Of so many requests it is remembered that their callers were told that nothing was bought.
+/// Of so many kinds of requests it is remembered that their callers were told that nothing was bought.
 const MOST_TOLD: usize = 4096;
+/// And so often of one.
+const MOST_TOLD_ALIKE: usize = 64;
+/// Within this time libraries send again what was sent away.
+const SENT_AGAIN: Duration = Duration::from_secs(70);
 
 /// All calls that somebody may join.
 #[derive(Clone, Debug)]
@@ -101,8 +105,8 @@ struct State {
     end: Option<Arc<End>>,
     /// Other processes can take it, since the store says that it was left.
     written: bool,
-    /// Other processes know that it is under way.
-    noted: bool,
+    /// Other processes know that it is under way, by the note of this number.
+    noted: Option<u32>,
     /// Another process has taken it.
     gone: bool,
     /// When the last one went.
@@ -163,7 +167,8 @@ pub(crate) struct Mark {
     pub(crate) again: bool,
     /// It has a key, and so is one with all that have it; what is asked for must be the same.
     pub(crate) keyed: Option<Print>,
-    /// A hash of what was known of it before its body was read.
+    /// A hash of what was known of it before its body was read: others may have the same, so it says only whom it does not
+    /// join here.
     pub(crate) head: Print,
 }
 
@@ -243,6 +248,12 @@ impl Calls {
             return Some(left);
         }
         match self.take(under_way(print), None).await? {
+            // One that is known here would have been joined, if it could be.
+            Some(own) if own.contains(&format!("@{}#", self.0.name)) => {
+                let left = self.leave(under_way(print), &own, UNDER_WAY).await;
+                left.unwrap_or_else(|err| warn(&own, &err));
+                Some(None)
+            }
             Some(noted) => Some(noted.rsplit_once('@').map(|it| it.0.to_owned())),
             // What is left is written down before its note goes, so one of the three finds it.
             None => self.take(print, None).await,
@@ -268,11 +279,10 @@ impl Calls {
         let equal = calls.entry(print).or_default();
         let left = equal.iter().find(|it| it.is_left());
         // Who was told that nothing was bought asks again for that, not for what another waits for.
-        let told = left.is_none()
-            && mark.again
-            && mark.keyed.is_none()
-            && (self.was_told(print) || self.was_told(mark.head));
-        let other = equal.iter().find(|it| !told && it.takes(mark));
+        let may_be_told = left.is_none() && mark.again && mark.keyed.is_none();
+        let told = may_be_told && self.was_told(print, self.0.window);
+        let joins_nobody = told || (may_be_told && self.was_told(mark.head, SENT_AGAIN));
+        let other = equal.iter().find(|it| !joins_nobody && it.takes(mark));
         let found = left.or(other).cloned();
         if let Some(call) = found {
             if mark.keyed.is_some() && call.body != mark.keyed {
@@ -284,7 +294,7 @@ impl Calls {
         }
         // Who comes for the first time was told nothing: that was somebody who has given up.
         if !mark.again && mark.keyed.is_none() {
-            self.was_told(print);
+            self.was_told(print, self.0.window);
         }
         let call = Arc::new(Call {
             id: OnceLock::new(),
@@ -305,15 +315,17 @@ impl Calls {
     pub(crate) fn tell(&self, print: Print) {
         let mut told = self.told();
         if told.len() < MOST_TOLD {
-            told.entry(print).or_default().push(Instant::now());
+            let times = told.entry(print).or_default();
+            times.truncate(MOST_TOLD_ALIKE - 1);
+            times.push(Instant::now());
         }
     }
 
     /// Whether a caller of this print was told that nothing was bought, and has not asked again since.
-    fn was_told(&self, print: Print) -> bool {
+    fn was_told(&self, print: Print, window: Duration) -> bool {
         let mut told = self.told();
         let Some(times) = told.get_mut(&print) else { return false };
-        let was = times.pop().is_some_and(|it| it.elapsed() <= self.0.window);
+        let was = times.pop().is_some_and(|it| it.elapsed() <= window);
         if times.is_empty() {
             told.remove(&print);
         }
@@ -704,23 +716,34 @@ impl Calls {
     ///
     /// `Unavailable` if the store cannot write it, or another process has taken the call.
     pub(crate) async fn note(&self, call: &Call) -> repaint_core::Result<()> {
+        let elsewhere = || {
+            let message = "it was asked for again at another gateway, which waits for what was ordered; nothing \
+                           more is ordered here";
+            Error::new(ErrorKind::Unavailable, message)
+        };
         let _one = call.record.lock().await;
-        let noted = {
+        let (old, number) = {
             let state = call.state();
             if call.body.is_some() || !state.repeats || state.live == 0 || call.id().is_empty() {
                 return Ok(());
             }
-            state.noted
+            if state.gone {
+                return Err(elsewhere());
+            }
+            (state.noted, state.noted.map_or(0, |it| it + 1))
         };
-        let (print, note) = (under_way(call.print), self.note_of(call));
-        if noted && self.take(print, Some(&note)).await == Some(None) {
-            (call.state().noted, call.state().gone) = (false, true);
-            let message = "it was asked for again at another gateway, which waits for what was ordered; nothing \
-                           more is ordered here";
-            return Err(Error::new(ErrorKind::Unavailable, message));
-        }
+        // At every moment one stands there. An old one that is not there any more was taken.
+        let (print, note) = (under_way(call.print), self.note_of(call, number));
         self.leave(print, &note, UNDER_WAY).await?;
-        call.state().noted = true;
+        call.state().noted = Some(number);
+        if let Some(old) = old
+            && self.take(print, Some(&self.note_of(call, old))).await == Some(None)
+        {
+            drop(self.take(print, Some(&note)).await);
+            let mut state = call.state();
+            (state.noted, state.gone) = (None, true);
+            return Err(elsewhere());
+        }
         Ok(())
     }
 
@@ -731,61 +754,71 @@ impl Calls {
         }
     }
 
-    /// Each process has a note of its own of a job, which the others leave alone.
-    fn note_of(&self, call: &Call) -> String {
-        format!("{}@{}", call.id(), self.0.name)
+    /// Each process has notes of its own of a job, which the others leave alone.
+    fn note_of(&self, call: &Call, number: u32) -> String {
+        format!("{}@{}#{number}", call.id(), self.0.name)
     }
 
     /// Nobody needs to know any more that a call was under way; or for the window only, where its outcome is unknown.
     fn strike(&self, call: &Arc<Call>) {
-        if !call.state().noted {
+        if call.state().noted.is_none() {
             return;
         }
         let (calls, call) = (self.clone(), Arc::clone(call));
         self.beside(async move {
             let _one = call.record.lock().await;
-            if !std::mem::take(&mut call.state().noted) {
-                return;
-            }
-            let (print, note) = (under_way(call.print), calls.note_of(&call));
-            let taken = calls.take(print, Some(&note)).await;
-            let lost =
-                matches!(call.state().end.as_deref(), Some(End::Failed(it)) if may_have_cost(it));
-            if lost && matches!(taken, Some(Some(_))) {
-                let left = calls.leave(print, &note, Duration::ZERO).await;
+            let (noted, lost) = {
+                let mut state = call.state();
+                let is_lost = |it: &End| matches!(it, End::Failed(it) if may_have_cost(it));
+                (state.noted.take(), state.end.as_deref().is_some_and(is_lost))
+            };
+            let Some(number) = noted else { return };
+            let (print, next) = (under_way(call.print), calls.note_of(&call, number + 1));
+            if lost {
+                let left = calls.leave(print, &next, Duration::ZERO).await;
                 left.unwrap_or_else(|err| warn(call.id(), &err));
+            }
+            let taken = calls.take(print, Some(&calls.note_of(&call, number))).await;
+            if lost && taken == Some(None) {
+                drop(calls.take(print, Some(&next)).await);
             }
         });
     }
 
     /// Lets other processes take a call that was left.
     async fn write_left(&self, call: &Arc<Call>) {
-        let mut elsewhere = false;
         // A key is kept by the store for itself.
-        if call.body.is_none() && !call.id().is_empty() {
-            let _one = call.record.lock().await;
-            let left = self.leave(call.print, call.id(), Duration::ZERO).await;
-            left.unwrap_or_else(|err| warn(call.id(), &err));
-            let noted = std::mem::take(&mut call.state().noted);
-            let note = self.note_of(call);
-            elsewhere = noted && self.take(under_way(call.print), Some(&note)).await == Some(None);
+        if call.body.is_some() || call.id().is_empty() {
+            self.0.metrics.left.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        let one = call.record.lock().await;
+        let left = self.leave(call.print, call.id(), Duration::ZERO).await;
+        let is_written = left.is_ok();
+        left.unwrap_or_else(|err| warn(call.id(), &err));
+        let (noted, mut elsewhere) = (call.state().noted, false);
+        if is_written && let Some(number) = noted {
+            let note = self.note_of(call, number);
+            elsewhere = self.take(under_way(call.print), Some(&note)).await == Some(None);
+            call.state().noted = None;
         }
         // Not before others can take it.
         self.0.metrics.left.fetch_add(1, Ordering::Relaxed);
-        if call.body.is_some() {
-            return;
-        }
         let is_left = {
             let mut state = call.state();
             let is_left = state.live == 0 && !state.answered && !elsewhere;
-            (state.written, state.gone) = (is_left, state.gone || elsewhere);
+            state.written = is_left && is_written;
+            state.gone |= elsewhere;
             is_left
         };
         if is_left {
             return;
         }
         // Somebody has asked again: here, or at another process, which waits for it there.
-        drop(self.take(call.print, Some(call.id())).await);
+        if is_written {
+            drop(self.take(call.print, Some(call.id())).await);
+        }
+        drop(one);
         match elsewhere {
             true => self.forget(call),
             false => self.note_again(call).await,
@@ -955,6 +988,35 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn who_was_sent_away_unread_joins_nobody_here_and_still_what_is_under_way_elsewhere() {
+        let store: Arc<dyn Store> = Arc::new(repaint_store::Memory::new());
+        let [a, b] = [(); 2].map(|()| at(Arc::clone(&store)));
+        let first = new(&a, PLAIN, "job");
+        a.note(&first.call).await.expect("written");
+        a.tell(AGAIN.head);
+        assert_eq!(other(&a, AGAIN).await.1, None, "it is of another");
+        assert_eq!(before(&a, AGAIN).call.id(), "job");
+        b.tell(AGAIN.head);
+        assert_eq!(other(&b, AGAIN).await.1.as_deref(), Some("job"), "the first may be dead");
+    }
+
+    #[tokio::test]
+    async fn each_order_of_a_call_needs_its_note() {
+        let store: Arc<dyn Store> = Arc::new(repaint_store::Memory::new());
+        let [a, b] = [(); 2].map(|()| at(Arc::clone(&store)));
+        let first = new(&a, PLAIN, "job");
+        for _ in 0..3 {
+            a.note(&first.call).await.expect("written");
+        }
+        assert_eq!(other(&b, AGAIN).await.1.as_deref(), Some("job"));
+        assert_eq!(other(&b, AGAIN).await.1, None, "it stands there once");
+        for _ in 0..2 {
+            assert!(a.note(&first.call).await.is_err(), "whoever took it counts on that");
+        }
+        assert_eq!(other(&b, AGAIN).await.1, None);
+    }
+
+    #[tokio::test]
     async fn what_is_left_is_no_more_under_way_and_what_was_answered_is_neither() {
         let store: Arc<dyn Store> = Arc::new(repaint_store::Memory::new());
         let [a, b, c] = [(); 3].map(|()| at(Arc::clone(&store)));
@@ -982,7 +1044,7 @@ mod tests {
         assert!(matches!(*seat.call.end().await, End::Unsaid));
         drop(seat);
         assert_eq!(calls.count().0, 0);
-        assert!(!calls.was_told(1), "nobody knows that nothing was bought");
+        assert!(!calls.was_told(1, Duration::MAX), "nobody knows that nothing was bought");
     }
 
     #[test]

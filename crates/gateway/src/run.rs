@@ -131,9 +131,12 @@ impl Head {
         Self { authorization: value(AUTHORIZATION), length: value(CONTENT_LENGTH) }
     }
 
-    /// That of a request which says that it comes for the first time, and would say it if it came again.
+    /// That of a request which says that it comes for the first time, and would say it if it came again. One with a key
+    /// has that to be known by, and one without a length nothing.
     pub(crate) fn of_first(headers: &HeaderMap) -> Option<Self> {
-        headers.get(RETRIES).is_some_and(|it| it == "0").then(|| Self::of(headers))
+        let is_first = headers.get(RETRIES).is_some_and(|it| it == "0");
+        let is_known = headers.contains_key(CONTENT_LENGTH) && !headers.contains_key(KEY);
+        (is_first && is_known).then(|| Self::of(headers))
     }
 }
 
@@ -303,8 +306,8 @@ async fn again(
             gateway.brought(call, Outcome { images, receipt }).await;
         }
         None => {
-            let message = "this call was answered before, and its pictures are kept nowhere: take a new \
-                           Idempotency-Key to buy others";
+            let message = "this call was answered before, and its pictures are kept nowhere: to buy others, \
+                           send another request, with an Idempotency-Key of its own where it has one";
             gateway.failed(call, Error::new(ErrorKind::Expired, message));
         }
     }

@@ -71,7 +71,15 @@ pub(crate) async fn take(
         let message = "what another process began is known to a store alone";
         return Err(Error::new(ErrorKind::InvalidRequest, message));
     };
-    match join(&router, &run, &store, id).await? {
+    // What is not known here was perhaps ordered there.
+    let joined = join(&router, &run, &store, id).await.map_err(|err| match err.kind() {
+        ErrorKind::Unavailable => {
+            let message = format!("what became of job {id} is not known: {}", err.message());
+            Error::new(ErrorKind::OutcomeUnknown, message)
+        }
+        _ => err,
+    })?;
+    match joined {
         Joined::Ended(it) => Ok(*it),
         Joined::Anew { orders } => {
             let going =
