@@ -28,14 +28,13 @@ pub(crate) async fn run(args: &Serve, settings: &Settings) -> Result<()> {
         .limits(settings.limits.clone())
         .fetcher(fetcher(settings));
     let callers = args.callers.as_deref().map(CallersFile::load).transpose()?;
-    let who = match &callers {
+    let (file, keys) = callers.unzip();
+    let who = match &keys {
         None => "there is no file of callers, so only this machine can call".to_owned(),
-        Some((_, keys)) => callers::count(keys),
+        Some(keys) => callers::count(keys),
     };
-    let mut file = None;
-    if let Some((of, keys)) = callers {
+    if let Some(keys) = keys {
         gateway = gateway.keys(keys);
-        file = Some(of);
     }
     let gateway = gateway.build().await?;
     let server = Server::bind(gateway.clone(), listen).await.map_err(|err| {

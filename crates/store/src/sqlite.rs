@@ -647,7 +647,6 @@ mod tests {
     use super::*;
 
     /// Without them another process takes itself for the last one, and deletes the log that this one writes to.
-    #[cfg(target_os = "linux")]
     #[tokio::test]
     async fn who_connects_twice_keeps_the_locks_that_others_see() {
         use std::os::unix::fs::MetadataExt;
