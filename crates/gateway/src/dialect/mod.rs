@@ -389,6 +389,26 @@ mod tests {
         understand(crate::scan::at_once(&body).expect("JSON"), &Policy::default())
     }
 
+    #[test]
+    fn a_caller_may_take_no_more_time_and_money_than_the_gateway_gives() {
+        let usd = |it| Some(repaint_core::Usd(it));
+        for (own, house, within_both) in [
+            ((None, None), (None, None), (None, None)),
+            ((Some(9), usd(5)), (None, None), (Some(9), usd(5))),
+            ((Some(1_000_000), None), (None, usd(4)), (Some(LONGEST), usd(4))),
+            ((None, usd(5)), (Some(30), usd(4)), (Some(30), usd(4))),
+            ((Some(9), usd(3)), (Some(30), usd(4)), (Some(9), usd(3))),
+            ((Some(9_000), None), (Some(8_000), None), (Some(8_000), None)),
+        ] {
+            let policy = |(timeout_seconds, max_cost)| Policy {
+                timeout_seconds,
+                max_cost,
+                ..Policy::default()
+            };
+            assert_eq!(within(policy(own), &policy(house)), policy(within_both));
+        }
+    }
+
     fn wrong(body: Value) -> Vec<(String, String)> {
         let found = understood(body).expect_err("it is wrong");
         found.into_iter().map(|it| (param(&it.pointer), it.to_string())).collect()
