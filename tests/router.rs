@@ -608,13 +608,14 @@ impl Host {
     }
 }
 
+#[async_trait]
 impl Hooks for Host {
     fn planned(&self, _: &Job, plan: &Plan) -> Result<()> {
         self.see(format!("planned {}", plan.candidates.len()));
         Ok(())
     }
 
-    fn calling(&self, calling: &Calling<'_>) -> Result<()> {
+    async fn calling(&self, calling: &Calling<'_>) -> Result<()> {
         match calling.offer.starts_with("acme/") {
             true => Err(Error::new(ErrorKind::Unavailable, "not from acme today")),
             false => Ok(()),

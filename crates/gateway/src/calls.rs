@@ -26,6 +26,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
 use repaint_client::{CancellationToken, Client};
 use repaint_core::{Error, ErrorKind, Image, Receipt, Store, SubmitState};
 use repaint_router::{Calling, Hooks};
@@ -874,13 +875,18 @@ impl End {
     }
 }
 
-/// Keeps an order from being sent for which nobody waits any more.
+/// Keeps an order from being sent for which nobody waits any more, or that other processes could not know of.
 #[derive(Debug)]
-pub(crate) struct Gate(pub(crate) Arc<Call>);
+pub(crate) struct Gate {
+    pub(crate) calls: Calls,
+    pub(crate) call: Arc<Call>,
+}
 
+#[async_trait]
 impl Hooks for Gate {
-    fn calling(&self, _: &Calling<'_>) -> repaint_core::Result<()> {
-        let mut state = self.0.state();
+    async fn calling(&self, _: &Calling<'_>) -> repaint_core::Result<()> {
+        self.calls.note(&self.call).await?;
+        let mut state = self.call.state();
         // Whoever takes a call that was left, here or elsewhere, counts on that it orders no more.
         if state.live == 0 {
             let message = "the caller went away before the order was sent; nothing was bought";
@@ -1038,7 +1044,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_store_that_does_not_answer_is_no_reason_to_buy_again_and_nobody_waits_for_ever() {
-        let calls = at(Arc::new(crate::noting::Deaf));
+        let calls = at(Arc::new(crate::deaf::Deaf));
         let asks = calls.join(1, AGAIN);
         let (Joined::Before(seat), None) = asks.await else { panic!("it is not known") };
         assert!(matches!(*seat.call.end().await, End::Unsaid));

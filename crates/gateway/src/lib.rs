@@ -17,6 +17,8 @@ mod ask;
 mod bodies;
 mod budget;
 mod calls;
+#[cfg(test)]
+mod deaf;
 mod dialect;
 mod digest;
 mod edits;
@@ -39,7 +41,6 @@ mod linger;
 mod metrics;
 mod models;
 mod named;
-mod noting;
 mod openapi;
 mod patient;
 mod receive;

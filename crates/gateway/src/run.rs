@@ -26,7 +26,6 @@ use crate::held::Held;
 use crate::jobs::Came;
 use crate::keys::Caller;
 use crate::named::Named;
-use crate::noting::Noting;
 use crate::shelf::Shelf;
 
 /// The id of the job, under which its receipt is.
@@ -194,12 +193,8 @@ fn begin(
 ) {
     let Understood { model, job, format, names, warnings } = understood;
     let own = caller.router(gateway);
-    let mut router = own.clone().with_hooks(Gate(Arc::clone(call)));
-    if call.repeats() {
-        let store = Arc::clone(gateway.store());
-        let noting = Noting::new(gateway.calls().clone(), Arc::clone(call), store);
-        router = router.with_store(Arc::new(noting));
-    }
+    let gate = Gate { calls: gateway.calls().clone(), call: Arc::clone(call) };
+    let router = own.clone().with_hooks(gate);
     let (planner, mut planned) = (router.clone(), matches!(how, How::Once(_)).then(|| job.clone()));
     // Whoever wants a conversion wants bytes; whoever wants base64 does, too.
     let converts = job.policy.adapt.output_format.is_some();
@@ -321,8 +316,9 @@ pub(crate) async fn resume(
 ) -> Result<Response, Fault> {
     let caller = gateway.caller(&headers)?;
     let job = crate::jobs::job(&gateway, &caller, &id).await?;
-    let orders: Vec<Submit> =
-        job.orders.into_iter().rev().filter(|it| it.resumable).map(|it| it.order).collect();
+    let mut orders: Vec<Submit> =
+        job.orders.into_iter().filter(|it| it.resumable).map(|it| it.order).collect();
+    orders.sort_by_key(Submit::number);
     if orders.is_empty() {
         let message =
             "no order of this job can be picked up: GET /v1/jobs/{id} says what became of each";

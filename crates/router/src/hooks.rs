@@ -2,10 +2,12 @@
 
 use std::fmt::Debug;
 
+use async_trait::async_trait;
 use repaint_core::{Error, Estimate, ImageRequest, Job, Outcome, Plan, Result};
 
 /// What a host is told of a job on its way: its own counters, rules and logs. Each does nothing unless
 /// the host says otherwise, and is not to take long: the job waits for it.
+#[async_trait]
 pub trait Hooks: Debug + Send + Sync {
     /// A job is planned, and nothing is sent yet. An error ends it.
     fn planned(&self, job: &Job, plan: &Plan) -> Result<()> {
@@ -13,9 +15,10 @@ pub trait Hooks: Debug + Send + Sync {
         Ok(())
     }
 
-    /// An order is about to be sent. An error keeps it from being sent, and means what it would mean from
-    /// the provider: after `Unavailable`, the next offer is tried.
-    fn calling(&self, calling: &Calling<'_>) -> Result<()> {
+    /// An order is about to be written down and sent, which waits for this: a host may write something down first. An
+    /// error keeps it from being sent, and means what it would mean from the provider: after `Unavailable`, the next
+    /// offer is tried.
+    async fn calling(&self, calling: &Calling<'_>) -> Result<()> {
         let _ = calling;
         Ok(())
     }
@@ -50,4 +53,5 @@ pub struct Calling<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Nobody;
 
+#[async_trait]
 impl Hooks for Nobody {}

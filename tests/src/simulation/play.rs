@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use async_trait::async_trait;
 use repaint_client::{Client, Exchange};
 use repaint_core::{
     Budget, Error, ErrorKind, Estimate, Filter, ImageInput, ImageRequest, Job, MediaType, Outcome,
@@ -143,8 +144,9 @@ struct Told {
     process: usize,
 }
 
+#[async_trait]
 impl Hooks for Told {
-    fn calling(&self, calling: &Calling<'_>) -> Result<()> {
+    async fn calling(&self, calling: &Calling<'_>) -> Result<()> {
         let job = super::number_of(&calling.request.prompt).unwrap_or(u32::MAX);
         let order = (job, calling.offer.to_owned());
         self.world.facts().orders.insert(calling.order.to_owned(), order);
