@@ -239,6 +239,11 @@ impl Submit {
         }
     }
 
+    /// Which of its job's orders it is, by its id; the pictures of a job are in the order of these.
+    pub fn number(&self) -> u32 {
+        self.id.rsplit_once('-').and_then(|it| it.1.parse().ok()).unwrap_or_default()
+    }
+
     /// Whether its pictures can still be asked for, and no living process is at it.
     pub fn is_resumable(&self, now_ms: u64) -> bool {
         let asks = self.handle.as_ref().is_some_and(Handle::leads_somewhere);

@@ -340,6 +340,13 @@ async fn a_key_holds_at_every_gateway_with_the_same_store() {
     assert_eq!(second.status, 200, "{}", second.body);
     assert_eq!(second.body["data"][0]["url"], first.body["data"][0]["url"]);
     assert_eq!(house.paid(), 1);
+    // Several pictures, of an order each, come in their order.
+    let several = json!({ "model": "bfl/flux2-pro", "prompt": "p", "n": 3 }).to_string();
+    let other_key = [("idempotency-key", "order-18")];
+    let first = house.post_with("/v1/images/generations", &several, &other_key).await;
+    let second = house.post_at(&other, &several, &other_key).await;
+    assert_eq!((first.status, second.status, house.paid()), (200, 200, 4), "{}", second.body);
+    assert_eq!(second.body["data"], first.body["data"]);
     let third = house.post_at(&other, KONTEXT, &key).await;
     assert_eq!(third.status, 422, "{}", third.body);
 }

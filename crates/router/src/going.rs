@@ -222,7 +222,8 @@ impl Going {
         if waiting.len() == 1
             && let Some((_, (request, paths))) = waiting.pop_front()
         {
-            return vec![self.call(place, request, paths, first, repeats).await];
+            let number = self.number();
+            return vec![self.call(place, number, request, paths, first, repeats).await];
         }
         let mut parts: Vec<(usize, Part)> = Vec::new();
         let mut calls = JoinSet::new();
@@ -230,9 +231,11 @@ impl Going {
             while calls.len() < CALLS
                 && let Some((index, (request, paths))) = waiting.pop_front()
             {
-                let (going, slot) = (Arc::clone(&self), first.take());
-                let call =
-                    async move { (index, going.call(place, request, paths, slot, repeats).await) };
+                // Taken here, since calls may begin in any order: the numbers are in that of the pictures.
+                let (going, slot, number) = (Arc::clone(&self), first.take(), self.number());
+                let call = async move {
+                    (index, going.call(place, number, request, paths, slot, repeats).await)
+                };
                 calls.spawn(call.in_current_span());
             }
             match calls.join_next().await {
@@ -251,17 +254,22 @@ impl Going {
         parts.into_iter().map(|it| it.1).collect()
     }
 
+    /// The number of the job's next order.
+    fn number(&self) -> u32 {
+        self.orders.fetch_add(1, Ordering::Relaxed)
+    }
+
     /// One call, written down if there is a store.
     async fn call(
         &self,
         place: usize,
+        number: u32,
         request: ImageRequest,
         paths: Vec<String>,
         slot: Option<Slot>,
         repeats: u32,
     ) -> Part {
         let (count, seed) = (request.count, request.seed);
-        let number = self.orders.fetch_add(1, Ordering::Relaxed);
         let order = format!("{}-{number}", self.id);
         let mut part = Part::new(count, seed);
         let Some(model) = self.model(place) else { return part };
@@ -293,7 +301,7 @@ impl Going {
                 return part;
             }
         };
-        if let Err(err) = self.router.hooks.calling(&calling) {
+        if let Err(err) = self.router.hooks.calling(&calling).await {
             part.result = Err(err.with(|it| it.offer = Some(model.id().to_owned())));
             return part;
         }

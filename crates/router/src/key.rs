@@ -102,7 +102,7 @@ async fn join(router: &Router, run: &Run, store: &Arc<dyn Store>, id: &str) -> R
     loop {
         let filter = Filter { job: Some(id.to_owned()), ..Filter::default() };
         let mut orders = store.list(&filter).await?;
-        orders.reverse();
+        orders.sort_by_key(Submit::number);
         let now = router.client.now_ms();
         let at_it = |it: &&Submit| !it.state.has_ended() && now < it.held_until_ms;
         if !orders.iter().any(|it| at_it(&it)) {
